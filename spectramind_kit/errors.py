@@ -1,0 +1,49 @@
+"""The one error of the kit: what happened, where, what was expected and found, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DataError(Exception):
+    """Input that the kit cannot use.
+
+    Parameters
+    ----------
+    what : str
+        What happened, in one clause.
+    where : str
+        File, planet, visit or stage.
+    expected, found : str
+        What the kit needed and what it met instead.
+    fix : str
+        What the reader can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", expected: str = "", found: str = "", fix: str = ""):
+        self.what, self.where, self.expected, self.found, self.fix = what, where, expected, found, fix
+        parts = [what]
+        parts += [f"{name}: {text}" for name, text in
+                  (("where", where), ("expected", expected), ("found", found), ("what to do", fix)) if text]
+        super().__init__(" | ".join(parts))
+
+    def __reduce__(self):  # errors cross process borders; keyword-only arguments do not pickle by themselves
+        return _rebuild, (type(self), self.what, self.where, self.expected, self.found, self.fix)
+
+
+class ConfigError(DataError):
+    """A parameter, override or choice that does not exist or does not fit."""
+
+
+def _rebuild(kind: type[DataError], what: str, where: str, expected: str, found: str, fix: str) -> DataError:
+    return kind(what, where=where, expected=expected, found=found, fix=fix)
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """``did you mean 'x'?`` for a misspelt name, or the list of choices when nothing is near."""
+    choices = sorted(choices)
+    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return "choose from: " + ", ".join(choices) if choices else "there is nothing to choose from"
