@@ -10,7 +10,8 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from spectramind_kit.errors import DataError
@@ -166,7 +167,7 @@ def describe_environment() -> dict[str, object]:
         except metadata.PackageNotFoundError:
             versions[package] = None
     return {"python": platform.python_version(), "platform": platform.platform(), "cores": cpu_count(),
-            "free_memory_mb": round(free_memory_mb()), "place": asdict(where_am_i())["name"], "packages": versions}
+            "free_memory_mb": round(free_memory_mb()), "place": where_am_i().name, "packages": versions}
 
 
 # ---------------------------------------------------------------- how long
@@ -215,11 +216,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def say_once(text: str, *, said: set[str] = set()) -> None:  # noqa: B006  the set is the memory of the process
+@lru_cache(maxsize=None)
+def say_once(text: str) -> None:
     """`say`, but the same line only once in a process."""
-    if text not in said:
-        said.add(text)
-        say(text)
+    say(text)
 
 
 def format_seconds(seconds: float) -> str:
