@@ -1,0 +1,120 @@
+"""Build, validate and write ``submission.csv``: 567 columns, one row per planet of the test folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.metric import N_BINS, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA, SubmissionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALLEST_SIGMA = 1e-6  # 1 ppm: the metric's own sigma_true of FGS1; nothing honest is below it
+
+
+def submission_columns(n_bins: int = N_BINS) -> list[str]:
+    """``planet_id, wl_1 … wl_283, sigma_1 … sigma_283``."""
+    return ["planet_id", *(f"wl_{k}" for k in range(1, n_bins + 1)), *(f"sigma_{k}" for k in range(1, n_bins + 1))]
+
+
+def build_submission(planet_ids: Sequence[int], depth_mean: np.ndarray, *, depth_sigma: np.ndarray) -> pd.DataFrame:
+    """A submission frame from arrays.
+
+    Parameters
+    ----------
+    planet_ids : sequence of int, length N
+    depth_mean, depth_sigma : array (N, 283)
+        Transit depths and their 1-sigma errors, index 0 FGS1. Negative depths become 0 (the host refuses
+        them), sigmas below 1 ppm become 1 ppm. NaN is not repaired: `validate_submission` names it.
+    """
+    import pandas as pd
+
+    mean, sigma = np.asarray(depth_mean, dtype=np.float64), np.asarray(depth_sigma, dtype=np.float64)
+    expected = (len(planet_ids), N_BINS)
+    if mean.shape != expected or sigma.shape != expected:
+        raise SubmissionError("predictions have the wrong shape", expected=f"{expected} for depth_mean and depth_sigma",
+                              found=f"{mean.shape} and {sigma.shape}")
+    values = np.concatenate([np.clip(mean, 0.0, None), np.clip(sigma, SMALLEST_SIGMA, None)], axis=1)
+    frame = pd.DataFrame(values, columns=submission_columns()[1:])
+    frame.insert(0, "planet_id", np.asarray([int(p) for p in planet_ids], dtype=np.int64))
+    return frame
+
+
+def fallback_submission(planet_ids: Sequence[int], *, naive_mean: float = OFFICIAL_NAIVE_MEAN,
+                        naive_sigma: float = OFFICIAL_NAIVE_SIGMA) -> pd.DataFrame:
+    """The naive prediction for every planet: scores 0, but is valid. Written before anything heavy begins."""
+    shape = (len(planet_ids), N_BINS)
+    return build_submission(planet_ids, np.full(shape, naive_mean), depth_sigma=np.full(shape, naive_sigma))
+
+
+def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.DataFrame:
+    """Return ``frame`` if the host will take it and its rows are exactly ``planet_ids``, in this order.
+
+    Raises `SubmissionError` with the first column or planet that is wrong: names and order of the columns,
+    rows, numeric and finite values, depth >= 0, sigma > 0.
+    """
+    import pandas as pd
+
+    expected = submission_columns()
+    if list(frame.columns) != expected:
+        given = list(frame.columns)
+        first = next((i for i, (a, b) in enumerate(zip(given, expected)) if a != b), min(len(given), len(expected)))
+        raise SubmissionError("wrong columns in the submission", where=f"column {first + 1}",
+                              expected=f"{len(expected)} columns, here '{expected[first] if first < 567 else 'none'}'",
+                              found=f"{len(given)} columns, here '{given[first] if first < len(given) else 'none'}'",
+                              fix="use build_submission")
+    ids = [int(p) for p in planet_ids]
+    found = frame["planet_id"].tolist()
+    if found != ids:
+        missing, extra = sorted(set(ids) - set(found)), sorted(set(found) - set(ids))
+        detail = f"missing {missing[:5]}, extra {extra[:5]}" if missing or extra else "the same planets in another order"
+        raise SubmissionError("the submission's rows are not the test planets", expected=f"{len(ids)} planets",
+                              found=f"{len(found)} rows; {detail}",
+                              fix="take the rows from the test folder, not from sample_submission.csv")
+    for column in expected[1:]:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise SubmissionError("a submission column is not numeric", where=column, expected="a number",
+                                  found=str(frame[column].dtype))
+    values = frame[expected[1:]].to_numpy(dtype=np.float64)
+    checks = (("not finite", ~np.isfinite(values)), ("negative", values < 0),
+              ("a zero sigma", np.concatenate([np.zeros_like(values[:, :N_BINS], dtype=bool),
+                                               values[:, N_BINS:] == 0], axis=1)))
+    for name, bad in checks:
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise SubmissionError(f"{int(bad.sum())} values of the submission are {name}",
+                                  where=f"planet {ids[row]}, column {expected[1 + column]}",
+                                  expected="finite, depth >= 0, sigma > 0", found=repr(float(values[row, column])))
+    return frame
+
+
+def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Sequence[int]) -> Path:
+    """Validate, then write the CSV in one step: a reader sees the old file or the new one, never a half."""
+    path = Path(path)
+    validate_submission(frame, planet_ids)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    frame.to_csv(partial, index=False)
+    os.replace(partial, path)
+    return path
+
+
+def read_submission(path: str | Path) -> pd.DataFrame:
+    """Read a submission or a truth table; ``planet_id`` as int even where it was written as ``1103775.0``."""
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("file not found", where=str(path), fix="check the path")
+    frame = pd.read_csv(path)
+    if "planet_id" not in frame.columns:
+        raise DataError("no planet_id column", where=str(path), expected="planet_id first",
+                        found=", ".join(map(str, frame.columns[:3])))
+    frame["planet_id"] = frame["planet_id"].astype(float).astype(np.int64)
+    return frame

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spectramind_kit.metric import SubmissionError, gll_score
+from spectramind_kit.submission import (build_submission, fallback_submission, read_submission, submission_columns,
+                                        validate_submission, write_submission)
+
+IDS = [30, 10, 20]
+
+
+def good():
+    rng = np.random.default_rng(0)
+    return build_submission(IDS, rng.uniform(0.01, 0.02, (3, 283)), depth_sigma=np.full((3, 283), 1e-4))
+
+
+def test_columns_are_the_official_ones():
+    columns = submission_columns()
+    assert len(columns) == 567 and columns[:2] == ["planet_id", "wl_1"] and columns[283:285] == ["wl_283", "sigma_1"]
+
+
+def test_build_repairs_what_the_host_refuses():
+    """Guards against a noisy shallow planet (negative depth) costing the whole submission."""
+    frame = build_submission(IDS, np.full((3, 283), -1e-5), depth_sigma=np.zeros((3, 283)))
+    assert (frame["wl_1"] == 0).all() and (frame["sigma_283"] > 0).all()
+    validate_submission(frame, IDS)
+
+
+def test_round_trip_and_score(tmp_path):
+    path = write_submission(good(), tmp_path / "out" / "submission.csv", planet_ids=IDS)
+    frame = validate_submission(read_submission(path), IDS)
+    pd.testing.assert_frame_equal(frame, good())
+    assert not list(path.parent.glob("*.partial"))
+    truth = frame.iloc[:, :284]
+    assert gll_score(truth, frame, naive_mean=0.0147, naive_sigma=0.0107) > 0.5
+
+
+def test_float_planet_ids_are_read_as_integers(tmp_path):
+    path = tmp_path / "truth.csv"
+    good().assign(planet_id=[30.0, 10.0, 20.0]).to_csv(path, index=False)
+    assert read_submission(path)["planet_id"].tolist() == IDS
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda f: f.iloc[:, :-1], "columns"),
+    (lambda f: f[[*f.columns[:-2], f.columns[-1], f.columns[-2]]], "columns"),
+    (lambda f: f.iloc[::-1].reset_index(drop=True), "another order"),
+    (lambda f: f.iloc[:2], "missing"),
+    (lambda f: f.assign(wl_5=np.nan), "finite.*wl_5"),
+    (lambda f: f.assign(wl_5=-1.0), "negative.*wl_5"),
+    (lambda f: f.assign(sigma_9=0.0), "zero sigma.*sigma_9"),
+    (lambda f: f.assign(sigma_9="x"), "numeric.*sigma_9"),
+])
+def test_validation_names_what_is_wrong(change, words, tmp_path):
+    with pytest.raises(SubmissionError, match=words):
+        write_submission(change(good()), tmp_path / "submission.csv", planet_ids=IDS)
+    assert not (tmp_path / "submission.csv").exists()
+
+
+def test_fallback_is_valid_for_any_planets():
+    validate_submission(fallback_submission([7]), [7])
+    assert fallback_submission([], naive_mean=0.02).empty
