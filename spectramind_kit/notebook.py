@@ -1,0 +1,204 @@
+"""Execute a notebook with papermill, after checking its parameters.
+
+papermill only warns about a parameter that the notebook does not have, and runs for hours with the default instead.
+Here an unknown or ill-typed parameter, and an unknown Hydra override, is an error that names the nearest valid one,
+before anything runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.runtime import format_seconds, say
+
+_TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list,
+                                               "dict": dict}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook. ``kind`` is the annotation's outer name (``list`` for ``list[str]``) or that of the
+    default's type; ``default`` the default as text; ``help`` the comment beside it."""
+
+    name: str
+    kind: str
+    default: str
+    help: str
+
+
+def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
+    """The parameters that a notebook declares in its cell tagged ``parameters``.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is no notebook or has no such cell.
+    """
+    import papermill
+
+    path = Path(path)
+    if not path.is_file():
+        neighbours = [str(p) for p in sorted(path.parent.glob("*.ipynb"))] if path.parent.is_dir() else []
+        raise DataError("the notebook does not exist", where=str(path), fix=nearest(str(path), neighbours))
+    try:
+        found = papermill.inspect_notebook(str(path))
+    except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
+        raise DataError("the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}") from error
+    if not found:
+        raise DataError("the notebook declares no parameters", where=str(path), expected="a cell tagged 'parameters' with literals")
+    return {name: Parameter(name, _kind(entry["inferred_type_name"], entry["default"]), entry["default"], entry["help"] or "")
+            for name, entry in found.items()}
+
+
+def _kind(annotation: str | None, default: str) -> str:
+    if annotation and annotation != "None":
+        return annotation.split("[")[0].split("|")[0].strip().lower()
+    try:
+        return type(ast.literal_eval(default)).__name__
+    except (ValueError, SyntaxError):
+        return "str"
+
+
+def read_value(text: str, parameter: Parameter) -> Any:
+    """Turn a command-line text into the parameter's type: ``3`` -> 3 for an ``int``, ``a,b`` or ``[a, b]`` -> a list.
+
+    Raises ConfigError when the text is not of that type.
+    """
+    if parameter.kind == "str":
+        return text
+    if parameter.kind == "bool" and text.lower() in ("true", "false", "1", "0", "yes", "no"):
+        return text.lower() in ("true", "1", "yes")
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if parameter.kind == "list" and not isinstance(value, list):
+        value = list(value) if isinstance(value, tuple) else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+    return check_value(value, parameter)
+
+
+def check_value(value: Any, parameter: Parameter) -> Any:
+    """``value`` if it is of the parameter's type (an int passes for a float), else ConfigError."""
+    wanted = _TYPES.get(parameter.kind)
+    wrong_bool = isinstance(value, bool) and parameter.kind in ("int", "float")
+    if wanted is not None and (wrong_bool or not isinstance(value, wanted)):
+        raise ConfigError("a parameter of the wrong type", where=parameter.name, expected=parameter.kind, found=repr(value),
+                          fix=f"e.g. {parameter.name}={parameter.default}")
+    return float(value) if parameter.kind == "float" else value
+
+
+def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check names and types of ``values`` against the notebook at ``path``; texts are converted.
+
+    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a misspelt key
+    fails here and not after an hour. Raises ConfigError with the nearest valid name.
+    """
+    declared = notebook_parameters(path)
+    checked = {}
+    for name, value in values.items():
+        if name not in declared:
+            raise ConfigError("unknown parameter", where=str(path), found=name, fix=nearest(name, declared))
+        checked[name] = read_value(value, declared[name]) if isinstance(value, str) else check_value(value, declared[name])
+    if checked.get("overrides"):
+        _check_overrides(checked["overrides"], profile=checked.get("profile"))
+    return checked
+
+
+def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
+    from spectramind_kit.configs import load_config
+
+    load_config(overrides=list(overrides), **({"profile": profile} if profile else {}))
+
+
+def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[str, Any] | None = None,
+                 working_dir: str | Path | None = None, log: bool = True) -> Path:
+    """Execute the notebook at ``path`` and save the executed copy at ``output``, also when a cell fails.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Values for the cell tagged ``parameters``; checked by `check_parameters`.
+    working_dir : path
+        Folder that the notebook runs in (default: the current one).
+    log : bool
+        Show what the cells print while they run.
+
+    Raises
+    ------
+    ConfigError
+        An unknown parameter or override, or one of the wrong type.
+    DataError
+        A cell failed: says which, with the error's last lines.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # the kernel of this environment, not a user's own of the same name
+
+    output = Path(output)
+    values = check_parameters(path, parameters or {})
+    output.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    try:
+        papermill.execute_notebook(str(path), str(output), parameters=values, cwd=str(working_dir) if working_dir else None,
+                                   kernel_name="python3", progress_bar=False, log_output=False,
+                                   stdout_file=sys.stdout if log else None, stderr_file=sys.stderr if log else None)
+    except PapermillExecutionError as error:
+        raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
+                        found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error
+    say(f"{Path(path).name}: {format_seconds(time.monotonic() - started)}, executed notebook in {output}")
+    return output
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/run_notebook",
+        description="Execute a notebook with papermill. Unknown parameters are errors; types come from the notebook.",
+        epilog="example: scripts/run_notebook notebooks/02_train.ipynb --out runs/mine -p profile=quick -p seed=3 -o train.epochs=20")
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebook; may be repeated")
+    parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="a Hydra override, added to the parameter `overrides`")
+    parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder for the executed notebook (default: here)")
+    parser.add_argument("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
+    parser.add_argument("--list", action="store_true", help="show the notebook's parameters and exit")
+    options = parser.parse_args(arguments)
+    try:
+        if options.list:
+            for parameter in notebook_parameters(options.notebook).values():
+                say(f"{parameter.name}: {parameter.kind} = {parameter.default}   {parameter.help}")
+            return 0
+        parameters = _read_assignments(options.parameter)
+        if options.override:
+            declared = notebook_parameters(options.notebook)
+            if "overrides" not in declared:
+                raise ConfigError("the notebook takes no overrides", where=str(options.notebook), fix=nearest("overrides", declared))
+            given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
+            parameters["overrides"] = [*given, *options.override]
+        run_notebook(options.notebook, options.out / options.notebook.name, parameters=parameters, working_dir=options.cwd)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
+
+
+def _read_assignments(texts: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError("a parameter is written NAME=VALUE", found=text)
+        values[name.strip()] = value
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main())
