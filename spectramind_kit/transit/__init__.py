@@ -1,0 +1,22 @@
+"""Transit physics and the anchor: a spectrum with honest error bars from light curves, without a network.
+
+Names are loaded when they are first used, so that ``import spectramind_kit.transit`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_WHERE = {
+    "transit_flux": "limb_darkening", "overlap_integrals": "limb_darkening",
+    "projected_separation": "orbit", "contact_times": "orbit", "transit_duration": "orbit", "impact_parameter": "orbit",
+    "light_curve_model": "transit_model", "spectral_transit": "transit_model",
+}
+
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str):
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"spectramind_kit.transit.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'spectramind_kit.transit' has no attribute {name!r}")

@@ -1,0 +1,90 @@
+"""Circular orbits: projected separation, contact times, durations.
+
+Units: times in hours from the start of the visit, period in days, semi-major axis in stellar radii (a/Rs).
+The competition's planets all have e = 0; near transit an eccentric orbit is a circular one with another a/Rs,
+which is fitted anyway.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.transit.limb_darkening import as_double
+
+HOURS_PER_DAY = 24.0
+_FAR = 10.0  # stellar radii added behind the star: larger than 1 + r for any planet, so no transit there
+
+
+class ContactTimes(NamedTuple):
+    """Hours. ``second`` and ``third`` are NaN for a grazing transit, all are NaN for none."""
+
+    first: Tensor
+    second: Tensor
+    third: Tensor
+    fourth: Tensor
+
+
+def impact_parameter(semi_major_axis: Tensor | float, inclination_deg: Tensor | float) -> Tensor:
+    """b = (a/Rs) cos i, stellar radii."""
+    return as_double(semi_major_axis) * torch.cos(torch.deg2rad(as_double(inclination_deg)))
+
+
+def _cos2_inclination(a: Tensor, inclination_deg, impact) -> Tensor:
+    if (inclination_deg is None) == (impact is None):
+        raise DataError("an orbit needs its inclination or its impact parameter, and not both",
+                        where="transit.orbit", fix="pass exactly one of inclination_deg, impact_parameter")
+    cos_i = (torch.cos(torch.deg2rad(as_double(inclination_deg, a))) if impact is None
+             else as_double(impact, a) / a)
+    return cos_i.square()
+
+
+def projected_separation(time_h: Tensor, *, mid_transit_time: Tensor | float, period_d: Tensor | float,
+                         semi_major_axis: Tensor | float, inclination_deg: Tensor | float | None = None,
+                         impact_parameter: Tensor | float | None = None) -> Tensor:
+    """Sky-projected distance of the planet from the star's centre, in stellar radii.
+
+    z = a sqrt(sin^2 p + cos^2 i cos^2 p), p = 2 pi (t - t0)/P. Behind the star (cos p < 0) the planet hides nothing:
+    10 radii are added there, so that `transit_flux` gives 1 without another mask. All inputs broadcast.
+    The gradient is finite everywhere (zero where z = 0, where z has a kink).
+    """
+    time_h = as_double(time_h)
+    t0, period, a = (as_double(value, time_h) for value in (mid_transit_time, period_d, semi_major_axis))
+    cos2_i = _cos2_inclination(a, inclination_deg, impact_parameter)
+    phase = (2.0 * math.pi / HOURS_PER_DAY) * (time_h - t0) / period
+    sin2 = torch.sin(phase).square()
+    z = a * (sin2 + cos2_i * (1.0 - sin2)).clamp_min(1e-24).sqrt()
+    return torch.where(torch.cos(phase) < 0.0, z + _FAR, z)
+
+
+def _half_duration(period: Tensor, a: Tensor, cos2_i: Tensor, reach: Tensor) -> Tensor:
+    """Half of the time during which z < reach, h; NaN where that never happens."""
+    sin2 = ((reach / a).square() - cos2_i) / (1.0 - cos2_i).clamp_min(1e-12)
+    half = period * HOURS_PER_DAY / (2.0 * math.pi) * torch.asin(sin2.clamp(0.0, 1.0).sqrt())
+    return torch.where((sin2 >= 0.0) & (reach > 0.0), half, torch.full_like(half, math.nan))
+
+
+def contact_times(*, mid_transit_time: Tensor | float, period_d: Tensor | float, semi_major_axis: Tensor | float,
+                  radius_ratio: Tensor | float, inclination_deg: Tensor | float | None = None,
+                  impact_parameter: Tensor | float | None = None) -> ContactTimes:
+    """First to fourth contact, hours; inputs broadcast (Seager & Mallen-Ornelas 2003, circular orbit)."""
+    t0 = as_double(mid_transit_time)
+    period, a, r = (as_double(value, t0) for value in (period_d, semi_major_axis, radius_ratio))
+    cos2_i = _cos2_inclination(a, inclination_deg, impact_parameter)
+    outer = _half_duration(period, a, cos2_i, 1.0 + r)
+    inner = _half_duration(period, a, cos2_i, 1.0 - r)
+    return ContactTimes(t0 - outer, t0 - inner, t0 + inner, t0 + outer)
+
+
+def transit_duration(*, period_d: Tensor | float, semi_major_axis: Tensor | float, radius_ratio: Tensor | float,
+                     inclination_deg: Tensor | float | None = None,
+                     impact_parameter: Tensor | float | None = None) -> Tensor:
+    """T14, first to fourth contact, hours; NaN where there is no transit."""
+    contacts = contact_times(mid_transit_time=0.0, period_d=period_d, semi_major_axis=semi_major_axis,
+                             radius_ratio=radius_ratio, inclination_deg=inclination_deg,
+                             impact_parameter=impact_parameter)
+    return contacts.fourth - contacts.first
