@@ -1,0 +1,34 @@
+"""What every test shares: one thread, no display, and the real competition files where they are to be had."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """Folder with real files of the competition, named by ARIEL_REFERENCE_DATA; skips where it is unset."""
+    folder = os.environ.get("ARIEL_REFERENCE_DATA", "")
+    if not folder:
+        pytest.skip("ARIEL_REFERENCE_DATA is unset: it names a folder with real competition files, which the project may not ship")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.fail(f"ARIEL_REFERENCE_DATA names {folder}, which is not a folder")
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread() -> None:
+    """Small-op scans are up to five times slower with two threads."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)

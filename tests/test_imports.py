@@ -1,0 +1,157 @@
+"""The house rules about imports, read from the source: one way, light, and without the optional packages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "spectramind_kit"
+
+OPTIONAL = {"polars", "hydra", "umap", "shap", "matplotlib", "mamba_ssm", "causal_conv1d", "torch_scatter", "batman",
+            "dask", "distributed", "papermill", "nbformat", "nbconvert", "IPython", "psutil", "sklearn", "numba", "kaggle"}
+
+# A room may import those of lower floors, itself, and what is named for it below.
+FLOOR = {"errors": 0, "runtime": 0, "metric": 0, "configs": 0, "submission": 1, "detector": 1, "simulator": 2, "transit": 2,
+         "models": 3, "losses": 3, "training": 4, "inference": 4, "diagnostics": 5, "notebook": 6, "check_environment": 6}
+# The floors allow more than the design does: a model never knows a path, a planet or a notebook.
+ONLY = {"models": {"errors", "runtime", "detector.instrument", "models"},
+        "losses": {"errors", "runtime", "metric", "detector.instrument", "losses", "models"},
+        "detector": {"errors", "runtime", "configs", "detector"},
+        "transit": {"errors", "runtime", "metric", "configs", "detector", "transit"},
+        "simulator": {"errors", "runtime", "configs", "detector", "simulator", "transit"}}
+
+
+def source_files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(path: Path) -> list[tuple[str, bool]]:
+    """(module, at top level) for every import of a file; names in ``if TYPE_CHECKING`` blocks are not imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[tuple[str, bool]] = []
+
+    def visit(node: ast.AST, top: bool) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for child in node.orelse:
+                visit(child, top)
+            return
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append((node.module, top))
+            found.extend((f"{node.module}.{alias.name}", top) for alias in node.names
+                         if (ROOT / Path(*node.module.split("."), alias.name)).with_suffix(".py").is_file())
+        for child in ast.iter_child_nodes(node):
+            visit(child, top and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+
+    visit(tree, True)
+    return found
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def run_python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def test_imports_run_one_way():
+    """Guards against a cycle, and against a model that knows files or a detector that knows models."""
+    wrong = []
+    for path in source_files():
+        own = room(module_name(path))
+        for module, _ in imported_modules(path):
+            if not module.startswith("spectramind_kit.") or not own:
+                continue
+            other, inside = room(module), module.removeprefix("spectramind_kit.")
+            if own not in FLOOR or other not in FLOOR:
+                wrong.append(f"{path.relative_to(ROOT)}: {module}: no floor is set for {own if own not in FLOOR else other}")
+            elif other != own and FLOOR[other] > FLOOR[own]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}, which is above it")
+            elif own in ONLY and not any(inside == allowed or inside.startswith(f"{allowed}.") for allowed in ONLY[own]):
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}: {own} may import only {', '.join(sorted(ONLY[own]))}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_optional_packages_are_imported_inside_functions():
+    """Guards against a module that cannot be imported where an optional package is missing (Kaggle has no hydra)."""
+    wrong = [f"{path.relative_to(ROOT)}: {module}" for path in source_files() for module, top in imported_modules(path)
+             if top and module.split(".")[0] in OPTIONAL]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_third_party_imports_are_declared():
+    """Guards against a package that is there only because another one happens to bring it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[A-Za-z0-9_-]+", line)[0].lower().replace("-", "_") for line in project["dependencies"]}
+    needed = {module.split(".")[0] for path in source_files() for module, _ in imported_modules(path)}
+    needed -= set(sys.stdlib_module_names) | OPTIONAL | {"spectramind_kit"}
+    assert needed <= declared | {"yaml"}, f"not in pyproject's dependencies: {sorted(needed - declared)}"
+
+
+def test_the_front_door_is_light():
+    """Guards against `import spectramind_kit` costing seconds: neither torch nor pandas, and dir() lists the names."""
+    done = run_python("import sys, spectramind_kit as kit; dir(kit); kit.__version__; import spectramind_kit.runtime, spectramind_kit.errors; "
+                      "print(sorted({'torch', 'pandas', 'scipy', 'pyarrow'} & set(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+IMPORT_ALL = """
+import importlib, sys
+class Missing:
+    names = {optional!r}
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {{name!r}} (blocked by the test)", name=name)
+sys.meta_path.insert(0, Missing())
+before = set(sys.modules)
+failed = []
+for module in {modules!r}:
+    for name in [name for name in sys.modules if name.startswith("spectramind_kit")]:
+        del sys.modules[name]                       # each module alone, not in the shade of an earlier one
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        failed.append(f"{{module}}: {{type(error).__name__}}: {{error}}")
+print("\\n".join(failed))
+"""
+
+
+def test_every_module_imports_alone_without_optional_packages():
+    """Guards against hidden import-order needs and against an optional package that has become required."""
+    modules = [module_name(path) for path in source_files() if path.name != "__main__.py"]
+    done = run_python(IMPORT_ALL.format(optional=OPTIONAL, modules=modules))
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.strip(), done.stdout
+
+
+def test_the_public_names_exist():
+    """Guards against a front door that promises a name which its module does not have."""
+    done = run_python("import spectramind_kit as kit\n"
+                      "for name in kit.__all__:\n    assert getattr(kit, name) is not None, name")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", source_files() + sorted((ROOT / "scripts").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_hold_one_idea(path: Path):
+    """Guards against files that no longer fit in a head, and names that say nothing."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350, "longer than 350 lines"
+    assert not re.match(r"(utils?|helpers?|misc|common|.*_v\d+|.*_final)$", path.stem), "a name that says nothing"
+    if text.strip():
+        assert "from __future__ import annotations" in text
