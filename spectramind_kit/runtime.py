@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,12 +47,18 @@ def where_am_i() -> Place:
     return Place("kaggle" if os.environ.get("KAGGLE_KERNEL_RUN_TYPE") else "local")
 
 
-def find_data_dir(data_dir: str | Path = "", *, input_root: Path = KAGGLE_INPUT) -> Path:
+def kaggle_input() -> Path:
+    """Where Kaggle attaches inputs; ``SPECTRAMIND_INPUT`` names another folder, for a rehearsal of the rerun."""
+    return Path(os.environ.get("SPECTRAMIND_INPUT") or KAGGLE_INPUT)
+
+
+def find_data_dir(data_dir: str | Path = "", *, input_root: Path | None = None) -> Path:
     """The competition's folder: ``data_dir`` if given, else wherever Kaggle mounts it.
 
     Kaggle has mounted competitions at ``<input>/<slug>`` and ``<input>/competitions/<slug>``; the folder
     is recognised by ``wavelengths.csv`` and a ``train`` or ``test`` folder, not by its name.
     """
+    input_root = input_root or kaggle_input()
     tried = [Path(data_dir).expanduser()] if str(data_dir) else [
         input_root / COMPETITION, input_root / "competitions" / COMPETITION,
         *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for p in input_root.glob(f"{depth}/{_MARKER}")),
@@ -62,6 +69,26 @@ def find_data_dir(data_dir: str | Path = "", *, input_root: Path = KAGGLE_INPUT)
     raise DataError("the competition's data were not found", where=", ".join(map(str, tried)),
                     expected=f"a folder that holds {_MARKER} and train/ or test/", found="none of these does",
                     fix="pass data_dir, or attach the competition to the kernel")
+
+
+def find_inputs(name: str, *, input_root: Path | None = None, max_depth: int = 6) -> list[Path]:
+    """Files and folders called ``name`` (a glob pattern) in the attached datasets and outputs of earlier kernels.
+
+    Kaggle mounts them at ``<input>/<slug>``, ``<input>/datasets/<owner>/<slug>`` or ``<input>/notebooks/<owner>/<slug>``,
+    so they are found by name. The competition's own planets are not searched, nor what lies inside a match.
+    Returns sorted paths, all read-only; none found is an empty list.
+    """
+    root = input_root or kaggle_input()
+    found: list[Path] = []
+    for folder, below, files in os.walk(root):
+        if _MARKER in files:  # the competition: a thousand folders that hold nothing of ours
+            below.clear()
+            continue
+        here = Path(folder)
+        found += [here / entry for entry in (*below, *files) if fnmatch(entry, name)]
+        deep = len(here.relative_to(root).parts) + 1 >= max_depth
+        below[:] = [] if deep else [entry for entry in below if not fnmatch(entry, name)]
+    return sorted(found)
 
 
 # ---------------------------------------------------------------- on what
