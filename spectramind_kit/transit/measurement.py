@@ -1,0 +1,160 @@
+"""What the light curves of one planet say about its spectrum, before any label or prior on spectra is used.
+
+A `DepthMeasurement` is the log likelihood of the light curves, expanded to second order around the best fit:
+
+    log L(d, n) = const + g'x - x'M x / 2,    x = (d - d0, n - n0),
+    M = [[diag(s), C], [C', G]] - L L'
+
+with d the 283 transit depths and n the nuisances (orbit, limb darkening, mid-transit times, drift); the star's level
+in every wavelength is eliminated already. ``L`` holds noise that all wavelengths share at one time. So the priors on
+spectra and nuisances can be learned, exchanged and cross-fitted afterwards at the cost of small linear algebra.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from spectramind_kit.errors import DataError
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class VisitFit:
+    """The fitted light curve of one visit; arrays are float64, W = 283 with FGS1 first."""
+
+    visit: int
+    time: np.ndarray                 # (T,) h, bin centres of the light curve as it was given
+    exposure_h: float
+    level: np.ndarray                # (W,) flux of the star without drift and transit, e- per exposure
+    airs_drift: np.ndarray           # (degree t, degree lambda + 1) coefficients of P_a(t) P_b(lambda)
+    fgs1_drift: np.ndarray           # (degree t,)
+    depth: np.ndarray                # (W,) reference spectrum
+    u1: np.ndarray                   # (W,)
+    u2: np.ndarray                   # (W,)
+    mid_transit_time: float          # h, AIRS-CH0
+    fgs1_mid_transit_time: float     # h
+    duration_h: float                # T14
+    period_d: float
+    semi_major_axis: float           # a/Rs
+    impact_parameter: float
+    noise_scale: np.ndarray          # (W,) measured scatter in units of flux_err
+    airs_chi2: float                 # per degree of freedom
+    fgs1_chi2: float
+    common_noise: float              # rms of the noise that all AIRS wavelengths share, relative flux per bin
+    n_out_of_transit: int
+    n_in_transit: int
+    coverage: float                  # share of T14 that was observed
+    outlier_share: float             # share of points that count less than half
+    flags: tuple[str, ...] = ()
+
+    def transit(self, depth: np.ndarray | None = None) -> np.ndarray:
+        """Relative flux (T, 283) of the transit alone, for the reference spectrum or another one."""
+        from spectramind_kit.transit.linear_model import visit_transit
+
+        return visit_transit(self, self.depth if depth is None else depth)
+
+    @property
+    def baseline_flux(self) -> np.ndarray:
+        """star * drift without the transit, (T, 283), e- per exposure."""
+        from spectramind_kit.transit.linear_model import visit_drift
+
+        return self.level * visit_drift(self)
+
+    @property
+    def model_flux(self) -> np.ndarray:
+        """star * drift * transit, (T, 283), e- per exposure."""
+        return self.baseline_flux * self.transit()
+
+    @property
+    def transit_shape(self) -> np.ndarray:
+        """(relative flux - 1) / depth of the white transit in AIRS-CH0 and FGS1, (T, 2), mostly in [-1, 0]."""
+        relative, depth = self.transit(), np.maximum(np.abs(self.depth), 1e-6)
+        shape = (relative - 1.0) / depth
+        return np.stack([shape[:, 1:].mean(-1), shape[:, 0]], axis=-1)
+
+
+@dataclass(frozen=True)
+class DepthMeasurement:
+    """Second-order log likelihood of one planet's light curves; see the module for the formula. K nuisances."""
+
+    planet_id: int
+    wavelength_um: np.ndarray        # (W,)
+    reference_depth: np.ndarray      # (W,) d0
+    nuisance_reference: np.ndarray   # (K,) n0
+    depth_information: np.ndarray    # (W,) s
+    coupling: np.ndarray             # (W, K) C
+    nuisance_information: np.ndarray  # (K, K) G
+    common: np.ndarray               # (W + K, m) L
+    depth_score: np.ndarray          # (W,) gradient of log L in d at the reference
+    nuisance_score: np.ndarray       # (K,)
+    nuisance_names: tuple[str, ...]
+    nuisance_mean: np.ndarray        # (K,) default prior
+    nuisance_sd: np.ndarray          # (K,)
+    visits: tuple[VisitFit, ...]
+    star: Mapping[str, float] = field(default_factory=dict)
+    quality: Mapping[str, float] = field(default_factory=dict)   # what predicts the error; see `anchor.features`
+    flags: tuple[str, ...] = ()
+
+    @property
+    def n_nuisances(self) -> int:
+        return len(self.nuisance_names)
+
+    def index(self, name: str) -> int:
+        """Position of a nuisance by its name."""
+        return self.nuisance_names.index(name)
+
+    def save(self, path: str | Path) -> None:
+        """Write to one ``.npz``, atomically."""
+        path = Path(path)
+        arrays = {f"m_{f.name}": getattr(self, f.name) for f in fields(self)
+                  if isinstance(getattr(self, f.name), np.ndarray)}
+        text: dict[str, object] = {"format": _FORMAT, "planet_id": int(self.planet_id), "flags": list(self.flags),
+                                   "nuisance_names": list(self.nuisance_names), "star": dict(self.star),
+                                   "quality": dict(self.quality), "visits": []}
+        for number, visit in enumerate(self.visits):
+            plain: dict[str, object] = {}
+            for f in fields(visit):
+                value = getattr(visit, f.name)
+                if isinstance(value, np.ndarray):
+                    arrays[f"v{number}_{f.name}"] = value
+                else:
+                    plain[f.name] = list(value) if isinstance(value, tuple) else value
+            text["visits"].append(plain)  # type: ignore[union-attr]
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        with open(partial, "wb") as handle:
+            np.savez(handle, text=np.array(json.dumps(text)), **arrays)
+        os.replace(partial, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DepthMeasurement:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            The file is not a measurement, or was written by another version of the kit.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                text = json.loads(str(archive["text"]))
+                arrays = {name: archive[name] for name in archive.files if name != "text"}
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError("a depth measurement cannot be read", where=str(path), found=str(error),
+                            fix="delete the file; it is made again from the light curves") from error
+        if text.get("format") != _FORMAT:
+            raise DataError("a depth measurement of another version", where=str(path), expected=str(_FORMAT),
+                            found=str(text.get("format")), fix="delete the file; it is made again")
+        visits = []
+        for number, plain in enumerate(text["visits"]):
+            own = {name.split("_", 1)[1]: value for name, value in arrays.items() if name.startswith(f"v{number}_")}
+            visits.append(VisitFit(**{**plain, **own, "flags": tuple(plain["flags"])}))
+        own = {name[2:]: value for name, value in arrays.items() if name.startswith("m_")}
+        return cls(planet_id=text["planet_id"], flags=tuple(text["flags"]), star=text["star"], quality=text["quality"],
+                   nuisance_names=tuple(text["nuisance_names"]), visits=tuple(visits), **own)

@@ -1,0 +1,57 @@
+"""Settings of the anchor. ``configs/anchor/default.yaml`` mirrors `AnchorSettings` one to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from spectramind_kit.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class AnchorSettings:
+    """What the light-curve fit assumes before it sees data. Widths are generous; the learned priors narrow them.
+
+    Units: hours, dimensionless depths, relative flux, a/Rs in natural logarithm.
+    """
+
+    time_bins: int = 187                  # finer light curves are averaged to about this many points
+    supersample: int = 3                  # parts of a bin over which the model is averaged
+    radius_nodes: int = 4                 # Chebyshev nodes of the interpolation in Rp/Rs
+    iterations: int = 8                   # at most so many linearised steps over all wavelengths
+    starts: int = 3                       # white-light starts that are polished
+    tolerance: float = 0.02               # stop when no nuisance moves by more than this many sigma
+
+    axis_scatter: float = 0.06            # ln(a/Rs) around the star table; WHAT_WINS: about 5 %
+    axis_tail: float = 0.5                # the same for the few planets whose table is far off
+    impact_scatter: float = 0.12          # impact parameter around the star table
+    impact_tail: float = 0.35
+    time_offset_scatter: float = 0.01     # h, FGS1 mid-transit minus AIRS mid-transit
+
+    fgs1_limb_darkening: tuple[float, float] = (0.48, 0.12)
+    airs_limb_darkening: tuple[float, float] = (0.12, 0.13)
+    limb_darkening_scatter: float = 0.1   # of each coefficient
+    limb_darkening_slope_scatter: float = 0.05   # from the middle to the end of the AIRS range
+
+    drift_time_degree: int = 3            # raised in steps 1, 2, 3 while fitting
+    drift_wavelength_degree: int = 3
+    fgs1_drift_degree: int = 3
+    drift_scatter: float = 5e-4           # prior of each coefficient, relative flux; re-estimated on every visit
+    drift_scatter_floor: float = 3e-5
+
+    outlier_threshold: float = 4.0        # sigma; beyond it a point counts less
+    spectrum_scatter: float = 0.03        # shape of the reference spectrum, relative to the depth
+    fgs1_offset_scatter: float = 0.05     # FGS1 minus AIRS in the reference spectrum, relative to the depth
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object] | None) -> AnchorSettings:
+        """From a config node; an unknown key is an error that names the nearest valid one."""
+        known = {f.name for f in fields(cls)}
+        given = dict(values or {})
+        for key in given:
+            if key not in known:
+                raise ConfigError("unknown setting of the anchor", found=str(key), fix=nearest(str(key), known))
+        return cls(**{key: tuple(value) if key.endswith("limb_darkening") else value for key, value in given.items()})
+
+    def to_mapping(self) -> dict[str, object]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
