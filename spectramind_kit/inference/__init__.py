@@ -1,0 +1,1 @@
+"""From trained weights and light curves to a prediction per planet."""

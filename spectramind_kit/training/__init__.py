@@ -1,0 +1,1 @@
+"""Learning from the train planets: the batch contract, folds, the loop and its log. Import the modules directly."""

@@ -1,0 +1,56 @@
+"""Checkpoints: written in one step, read with a check that they belong to this configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.runtime import say
+
+FORMAT = 1
+
+
+def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -> Path:
+    """Write atomically, so that a kill leaves the previous epoch's file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    torch.save({"format": FORMAT, "digest": digest, **content}, partial)
+    os.replace(partial, path)
+    return path
+
+
+def load_checkpoint(path: str | Path, *, digest: str | None = None, device: str = "cpu") -> dict[str, Any]:
+    """Read a checkpoint; tensors and plain values only, no pickled code.
+
+    Raises `DataError` when the file is damaged, or when ``digest`` is given and does not match.
+    """
+    path = Path(path)
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}")
+    except FileNotFoundError:
+        raise DataError("checkpoint not found", where=str(path), fix="run 02_train first") from None
+    except Exception as error:  # torch raises whatever the unpickler met
+        raise DataError("a checkpoint cannot be read", where=str(path), found=f"{type(error).__name__}: {error}",
+                        fix="delete the file; the fold is then trained again") from error
+    if digest is not None and content["digest"] != digest:
+        raise DataError("a checkpoint belongs to another configuration", where=str(path), expected=digest,
+                        found=content["digest"], fix="delete the file, or use another work_dir")
+    return content
+
+
+def try_resume(path: str | Path, *, digest: str) -> dict[str, Any] | None:
+    """The checkpoint to go on from, or None; a damaged one is said and left behind."""
+    if not Path(path).exists():
+        return None
+    try:
+        return load_checkpoint(path, digest=digest)
+    except DataError as error:
+        say(f"starting this fold afresh: {error}")
+        return None

@@ -1,0 +1,155 @@
+"""A run: its folder, its configuration, its clock, and what it says about itself (``run.json``, ``metrics.jsonl``)."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectramind_kit.configs import config_digest, load_config
+from spectramind_kit.errors import DataError
+from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, format_seconds, peak_memory_mb,
+                                     probe_device, say, seed_everything)
+from spectramind_kit.training.logbook import Logbook, plain
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from spectramind_kit.runtime import Device
+
+
+@dataclass
+class RunFolder:
+    """One stage of a run. Open it with `RunFolder.open`; the stages of one run share ``root``.
+
+    Files of earlier stages are looked for in ``root`` first, then in ``earlier``: on Kaggle the outputs of the
+    kernels before this one are mounted read-only.
+    """
+
+    root: Path
+    stage: str
+    config: DictConfig
+    data_dir: Path
+    seed: int
+    budget: TimeBudget
+    logbook: Logbook
+    earlier: tuple[Path, ...] = ()
+    _started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def open(cls, work_dir: str | Path, *, stage: str, data_dir: str | Path = "", profile: str = "quick", seed: int = 0,
+             budget_hours: float = 9.0, overrides: Sequence[str] = (), earlier: Sequence[str | Path] = ()) -> RunFolder:
+        """Read the configuration, find the data, seed, and write what is known into ``run.json``."""
+        root = Path(work_dir).expanduser().resolve()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            (root / "figures").mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
+                            fix="choose another work_dir") from error
+        run = cls(root=root, stage=stage, config=load_config(profile=profile, overrides=overrides),
+                  data_dir=find_data_dir(data_dir), seed=int(seed), budget=TimeBudget(budget_hours),
+                  logbook=Logbook(root / "metrics.jsonl", stage=stage),
+                  earlier=tuple(Path(folder) for folder in earlier))
+        seed_everything(run.seed)
+        run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
+        run.record_stage(overrides=list(overrides), budget_hours=budget_hours, status="running",
+                         config_digest=config_digest(run.config))
+        say(f"{stage}: profile {profile}, data {run.data_dir}, run folder {root}")
+        return run
+
+    # ------------------------------------------------------------ files
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+    def find(self, relative: str) -> Path | None:
+        """The path of an existing file or folder of this run or of an earlier kernel's, or None."""
+        return next((p for p in (folder / relative for folder in (self.root, *self.earlier)) if p.exists()), None)
+
+    # ------------------------------------------------------------ what the run says about itself
+
+    def record(self, **fields: Any) -> None:
+        """Merge top-level fields into ``run.json``, atomically."""
+        path = self.root / "run.json"
+        write_json(path, {**read_json(path), **plain(fields)})
+
+    def record_stage(self, **fields: Any) -> None:
+        """Merge fields into this stage's part of ``run.json``."""
+        stages = read_json(self.root / "run.json").get("stages", {})
+        stages[self.stage] = {**stages.get(self.stage, {}), **plain(fields)}
+        self.record(stages=stages)
+
+    def log(self, event: str, **fields: Any) -> None:
+        """One line of ``metrics.jsonl``."""
+        self.logbook.write(event, **fields)
+
+    def backend(self, name: str, choice: str) -> None:
+        """Say once, in words, which path of a replaceable part runs, and keep it in ``run.json``."""
+        known = read_json(self.root / "run.json").get("backends", {})
+        if known.get(name) != choice:
+            say(f"{name}: {choice}")
+            self.record(backends={**known, name: choice})
+        self.log("backend", name=name, choice=choice)
+
+    def device(self) -> Device:
+        """The device that a probe operation ran on."""
+        device = probe_device(self.config.train.device)
+        self.backend("device", device.note)
+        return device
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step; it ends up in ``metrics.jsonl`` and on the screen, also when it fails."""
+        start = time.monotonic()
+        status = "failed"
+        try:
+            yield
+            status = "done"
+        finally:
+            seconds = time.monotonic() - start
+            self.log("stage", name=name, status=status, seconds=round(seconds, 3), peak_memory_mb=round(peak_memory_mb()))
+            say(f"{name}: {status} in {format_seconds(seconds)}")
+
+    def failures(self, what: str, failed: Sequence[Any]) -> None:
+        """Keep and show what was given up, with its reason; the rest goes on."""
+        entries = [{"planet_id": f.planet_id, "visit": getattr(f, "visit", None), "error": str(f.error)} for f in failed]
+        self.record_stage(**{f"failed_{what}": entries})
+        for entry in entries[:10]:
+            say(f"left out: planet {entry['planet_id']} visit {entry['visit']}: {entry['error']}")
+        if len(entries) > 10:
+            say(f"… and {len(entries) - 10} more, see run.json")
+
+    def close(self, *written: Path) -> None:
+        """End of a stage: what was written and how long it took."""
+        seconds = time.monotonic() - self._started
+        self.record_stage(status="done", seconds=round(seconds, 1), peak_memory_mb=round(peak_memory_mb()))
+        self.log("stage", name=self.stage, status="done", seconds=round(seconds, 3), total=True,
+                 peak_memory_mb=round(peak_memory_mb()))
+        say(f"{self.stage}: done in {format_seconds(seconds)}, peak memory {peak_memory_mb():.0f} MB")
+        for path in written:
+            say(f"wrote {path}")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON file as a dict; empty when there is none or it was cut short."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return {}
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> Path:
+    """Write atomically: a reader sees the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(partial, path)
+    return path
