@@ -1,0 +1,103 @@
+"""What a simulation is made of: the effects that are on, the cadence, and the shares of odd planets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+
+from spectramind_kit.errors import ConfigError, nearest
+
+VERSION = 1  # raise when the same seed draws other data: a folder made by an older version is then not continued
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Switches, one per effect, in the order in which the hosts' simulator applies them.
+
+    ``adc=False`` stores rounded instead of floored values (the format is uint16 in any case).
+    """
+
+    jitter: bool = True
+    foreground: bool = True
+    gain_drift: bool = True
+    dead_pixels: bool = True
+    flat_field: bool = True
+    nonlinearity: bool = True
+    dark: bool = True
+    shot_noise: bool = True
+    cosmic_rays: bool = True
+    ktc_noise: bool = True
+    saturation: bool = True
+    read_noise: bool = True
+    adc: bool = True
+
+    def only(self, *names: str) -> Effects:
+        """All off except those named."""
+        known = [f.name for f in fields(self)]
+        for name in names:
+            if name not in known:
+                raise ConfigError("unknown detector effect", found=name, fix=nearest(name, known))
+        return Effects(**{name: name in names for name in known})
+
+    def without(self, *names: str) -> Effects:
+        """These effects, less those named."""
+        self.only(*names)  # the check of the names
+        return replace(self, **{name: False for name in names})
+
+
+NOISE = ("shot_noise", "cosmic_rays", "ktc_noise", "read_noise", "adc")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything but the seed that changes what is drawn.
+
+    Parameters
+    ----------
+    cadence : {"full", "reduced"}
+        ``full``: 11,250 AIRS and 135,000 FGS1 frames; ``reduced``: 376 and 4,512 frames over the same 7.5 h, each the
+        mean of the ~30 consecutive frames that it replaces, so that the noise per hour is that of the real instrument.
+    effects : Effects
+        Switches of the detector effects.
+    two_visit_fraction : float
+        Share of planets observed twice.
+    spot_fraction, dilution_fraction : float
+        Shares of *visits* whose depth differs from the label by unocculted spots, and by light of a neighbour.
+    catalogue_scatter : float
+        Relative 1σ error of the catalogue's a/Rs.
+    catalogue_outlier_fraction : float
+        Share of planets whose catalogue orbit is off by several times as much.
+    adc_gain, adc_offset : float
+        ``e = ADU / gain + offset``.
+    """
+
+    cadence: str = "reduced"
+    effects: Effects = field(default_factory=Effects)
+    two_visit_fraction: float = 0.1
+    spot_fraction: float = 0.2
+    dilution_fraction: float = 0.1
+    catalogue_scatter: float = 0.05
+    catalogue_outlier_fraction: float = 0.03
+    adc_gain: float = 0.4369
+    adc_offset: float = -1000.0
+
+    def __post_init__(self):
+        if self.cadence not in ("full", "reduced"):
+            raise ConfigError("unknown cadence", found=repr(self.cadence), fix=nearest(str(self.cadence), ("full", "reduced")))
+        for name in ("two_visit_fraction", "spot_fraction", "dilution_fraction", "catalogue_outlier_fraction"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} is a share", found=repr(getattr(self, name)), expected="0 … 1")
+
+    def digest(self) -> str:
+        """Short hash of all that changes a planet's data (not of how many planets are made)."""
+        text = json.dumps({"version": VERSION, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def noise_free(settings: Settings = Settings()) -> Settings:
+    """The same visits without random noise, and with a finer ADC, for inverse tests.
+
+    Systematic effects stay (dead pixels, non-linearity, dark, flat, drift, jitter); a gain of 0.9 ADU/e⁻ uses the uint16 range.
+    """
+    return replace(settings, effects=settings.effects.without(*NOISE), adc_gain=0.9)

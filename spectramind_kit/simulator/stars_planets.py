@@ -1,0 +1,124 @@
+"""Stars, planets and orbits, drawn from the distributions of the competition's tables.
+
+Every planet has its own generator, seeded by (seed, split, index): what is drawn for planet 17 depends neither on how many
+planets are asked for nor on which process draws it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectramind_kit.simulator.constants import M_JUP_KG, R_JUP_M, R_SUN_M, G
+from spectramind_kit.simulator.settings import Settings
+
+SPLITS = ("train", "test")
+R_SUN_R_JUP = R_SUN_M / R_JUP_M
+_KEPLER = 4.2083  # (a/Rs)·Rs = 4.2083 · P^(2/3) · Ms^(1/3), with R☉, days, M☉
+
+# log Ms; log Rs and log Ts given log Ms (slope, intercept, scatter): fitted to the statistics of the star table.
+_LOG_MASS = (0.066, 0.199)
+_LOG_RADIUS = (1.161, 0.113, 0.141)
+_LOG_TEMPERATURE = (0.378, 8.643, 0.051)
+_LOG_PLANET_MASS = (-0.05, 0.97)
+
+
+@dataclass(frozen=True)
+class Star:
+    """R☉, M☉, K."""
+
+    radius: float
+    mass: float
+    temperature_k: float
+
+
+@dataclass(frozen=True)
+class Planet:
+    """One planet: true orbit, and the orbit that the catalogue gives.
+
+    ``depth`` is the level of (Rp/Rs)²; ``semi_major_axis`` is a/Rs; periods in days, masses in M_Jup.
+    """
+
+    planet_id: int
+    star: Star
+    mass: float
+    period_d: float
+    semi_major_axis: float
+    inclination_deg: float
+    depth: float
+    catalogue_semi_major_axis: float
+    catalogue_inclination_deg: float
+
+    @property
+    def impact_parameter(self) -> float:
+        return self.semi_major_axis * float(np.cos(np.radians(self.inclination_deg)))
+
+    @property
+    def radius_jup(self) -> float:
+        return float(np.sqrt(self.depth)) * self.star.radius * R_SUN_R_JUP
+
+    @property
+    def gravity(self) -> float:
+        """Surface gravity, m/s²."""
+        return G * self.mass * M_JUP_KG / (self.radius_jup * R_JUP_M) ** 2
+
+    @property
+    def equilibrium_temperature_k(self) -> float:
+        """Zero albedo, full redistribution: T★ / √(2 a/Rs)."""
+        return self.star.temperature_k / float(np.sqrt(2.0 * self.semi_major_axis))
+
+    def catalogue_row(self) -> dict[str, float]:
+        """The planet's row of ``*_star_info.csv``."""
+        return {"planet_id": self.planet_id, "Rs": self.star.radius, "Ms": self.star.mass, "Ts": self.star.temperature_k,
+                "Mp": self.mass, "e": 0.0, "P": self.period_d, "sma": self.catalogue_semi_major_axis,
+                "i": self.catalogue_inclination_deg}
+
+
+def planet_generator(seed: int, split: str, index: int, *, purpose: int = 0) -> np.random.Generator:
+    """An independent stream for one planet and one purpose (0 physics, 1 … detector)."""
+    return np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index, purpose]))
+
+
+def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Settings()) -> Planet:
+    """Star, planet and orbit number ``index`` of a split."""
+    rng = planet_generator(seed, split, index)
+    planet_id = int(rng.integers(30_000, 2**32 - 1))
+    star = _draw_star(rng)
+    period = float(rng.uniform(2.78, 7.62))
+    mass = float(np.exp(_trimmed_normal(rng, *_LOG_PLANET_MASS, low=np.log(0.049), high=np.log(25.0))))
+    catalogue_sma = _KEPLER * period ** (2 / 3) * star.mass ** (1 / 3) / star.radius
+    catalogue_sma *= float(np.exp(_trimmed_normal(rng, 0.0, 0.064, low=-0.25, high=0.29)))
+    depth = 0.0035 + float(np.exp(_trimmed_normal(rng, np.log(0.0078), 0.82, low=np.log(2e-4), high=np.log(0.0765))))
+
+    # The catalogue's impact parameter has an atom at 0 (i = 90° exactly) and a broad hump.
+    b_catalogue = 0.0 if rng.random() < 0.076 else abs(float(rng.normal(0.26, 0.235)))
+    scatter = settings.catalogue_scatter
+    if rng.random() < settings.catalogue_outlier_fraction:
+        scatter *= 5.0
+    sma = float(np.clip(catalogue_sma * np.exp(scatter * rng.standard_normal()), 3.5, 24.0))
+    limit = 1.0 + np.sqrt(depth)
+    b_catalogue = min(b_catalogue, 0.97 * limit)
+    # The true impact parameter must let the planet transit; grazing ones (b > 1 − r) stay in.
+    b = min(abs(b_catalogue + 0.03 * float(rng.standard_normal())), 0.96 * limit)
+    return Planet(planet_id=planet_id, star=star, mass=mass, period_d=period, semi_major_axis=sma,
+                  inclination_deg=float(np.degrees(np.arccos(b / sma))), depth=depth, catalogue_semi_major_axis=catalogue_sma,
+                  catalogue_inclination_deg=float(np.degrees(np.arccos(b_catalogue / catalogue_sma))))
+
+
+def _draw_star(rng: np.random.Generator) -> Star:
+    log_mass = _trimmed_normal(rng, *_LOG_MASS, low=np.log(0.60), high=np.log(1.82))
+    slope, level, scatter = _LOG_RADIUS
+    log_radius = slope * log_mass + level + _trimmed_normal(rng, 0.0, scatter, low=-0.28, high=0.55)
+    slope, level, scatter = _LOG_TEMPERATURE
+    log_temperature = slope * log_mass + level + scatter * rng.standard_normal()
+    return Star(radius=float(np.clip(np.exp(log_radius), 0.65, 2.9)), mass=float(np.exp(log_mass)),
+                temperature_k=float(np.clip(np.exp(log_temperature), 4236.0, 6979.0)))
+
+
+def _trimmed_normal(rng: np.random.Generator, mean: float, sigma: float, *, low: float, high: float) -> float:
+    """A normal draw, repeated until it lies inside the limits."""
+    while True:
+        value = rng.normal(mean, sigma)
+        if low <= value <= high:
+            return float(value)
