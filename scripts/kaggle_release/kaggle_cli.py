@@ -1,0 +1,111 @@
+"""The stock Kaggle CLI, called as a program: what it prints is read as well as its exit code.
+
+It exits 0 for several failures (a dataset that exists already, sources that Kaggle does not know).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from spectramind_kit.errors import DataError
+
+# What the CLI prints and then exits 0: the pattern, what it means, what to do.
+FAILURES = (
+    (r"already in use by a dataset", "the dataset exists already", 'push a new version: scripts/push_kaggle dataset --version "what changed"'),
+    (r"not valid competition sources.*", "Kaggle does not know the competition",
+     "check the slug, and accept the competition's rules on its page with this account"),
+    (r"not valid dataset sources.*", "Kaggle does not know a dataset", "push it first: scripts/push_kaggle dataset"),
+    (r"not valid kernel sources.*", "Kaggle does not know a kernel whose output is needed", "push and run that kernel first"),
+    (r"does not resolve to the specified id.*", "the kernel's title does not turn into its slug", "make them agree"),
+    (r"Kernel push error:.*", "Kaggle refused the kernel", "see what it said"),
+    (r"Dataset (version )?creation error:.*", "Kaggle refused the dataset", "see what it said"),
+    (r"Skipping folder:.*", "a folder was left out of the upload", "pass --dir-mode zip"),
+)
+EXIT_FAILURES = (
+    (r"401|Unauthorized|[Ii]nvalid credentials", "Kaggle does not accept the credentials", "make a new API token on the account's settings page"),
+    (r"403|Forbidden", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
+    (r"404|Not Found", "Kaggle does not know the address", "check owner and slug; a dataset must be created before it gets a version"),
+    (r"ConnectionError|Max retries|ProxyError|timed out", "Kaggle cannot be reached", "check the network"),
+)
+SUCCESS = r"successfully pushed|Dataset is being created|Dataset version is being created"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one call of the CLI gave back."""
+
+    command: tuple[str, ...]
+    exit_code: int
+    text: str
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"progress at (\S+)", self.text)
+        return found[1] if found else ""
+
+
+def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
+    """Run ``kaggle ARGUMENTS`` from this environment; raise DataError when it is not installed or hangs."""
+    program = Path(sys.executable).with_name("kaggle")
+    if not program.is_file():
+        raise DataError("the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six")
+    try:
+        # no terminal to ask on: without credentials the CLI must fail, not wait for an answer
+        done = subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise DataError("the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s") from error
+    return Answer(("kaggle", *arguments), done.returncode, done.stdout)
+
+
+def check_answer(answer: Answer) -> None:
+    """Raise DataError unless the CLI reports success in words and by its exit code."""
+    where = " ".join(answer.command)
+    for pattern, what, fix in FAILURES:
+        found = re.search(pattern, answer.text)
+        if found:
+            raise DataError(what, where=where, found=found[0].strip(), fix=fix)
+    if answer.exit_code == 0 and re.search(SUCCESS, answer.text):
+        return
+    lines = [line.strip() for line in answer.text.splitlines() if line.strip()]
+    what, fix = "the Kaggle CLI failed" if answer.exit_code else "the Kaggle CLI did not report success", ""
+    for pattern, meaning, advice in EXIT_FAILURES:
+        if re.search(pattern, answer.text):
+            what, fix = meaning, advice
+            break
+    raise DataError(what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix)
+
+
+def configured_owner() -> str:
+    """The account's name: ``KAGGLE_USERNAME``, the CLI's kaggle.json, or what the CLI itself says (tokens, OAuth).
+
+    Raises DataError when none is configured.
+    """
+    owner = os.environ.get("KAGGLE_USERNAME", "").strip() or _owner_in_file() or _owner_from_cli()
+    if not owner:
+        raise DataError("no Kaggle account is configured", expected="KAGGLE_USERNAME and KAGGLE_KEY, or the file kaggle.json",
+                        fix="on kaggle.com: Settings, API, Create New Token; put the file in ~/.kaggle/, or pass --owner for a dry run")
+    return owner
+
+
+def _owner_in_file() -> str:
+    folders = [os.environ["KAGGLE_CONFIG_DIR"]] if os.environ.get("KAGGLE_CONFIG_DIR") else ["~/.kaggle", "~/.config/kaggle"]
+    for folder in folders:
+        path = Path(folder).expanduser() / "kaggle.json"
+        try:
+            return str(json.loads(path.read_text(encoding="utf-8"))["username"]).strip()
+        except (OSError, ValueError, KeyError):
+            continue
+    return ""
+
+
+def _owner_from_cli() -> str:
+    answer = run_cli("config", "view", timeout_s=60)
+    found = re.search(r"username:\s*(\S+)", answer.text)
+    return "" if not found or found[1] == "None" else found[1]
