@@ -1,0 +1,38 @@
+"""Look at a run: one verb per figure, and one HTML file with all of them.
+
+Every verb takes a run (`open_run`, or the path of its folder), saves a numbered PNG in ``figures/`` and returns the figure.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_PUBLIC = {
+    "open_run": "run_folder",
+    "attribute_inputs": "attribution",
+    "embed": "embedding",
+    "periodogram": "fft",
+    "plot_white_light_curves": "figures.light_curves",
+    "plot_spectra": "figures.spectra",
+    "plot_pulls": "figures.calibration",
+    "plot_reliability": "figures.calibration",
+    "plot_score_ladder": "figures.scores",
+    "plot_score_breakdown": "figures.scores",
+    "plot_learning_curve": "figures.learning",
+    "plot_contributions": "figures.learning",
+    "plot_residual_fft": "figures.frequency",
+    "plot_embedding": "figures.embedding",
+    "plot_attributions": "figures.attribution",
+    "write_report": "report",
+}
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

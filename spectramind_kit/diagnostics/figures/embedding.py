@@ -1,0 +1,101 @@
+"""Figure 10: where the network places the planets, coloured by what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectramind_kit.diagnostics.embedding import embed
+from spectramind_kit.diagnostics.figures.style import (
+    COLOURS, PPM, SERIES, NothingToPlot, captioned, label_panels, new_figure, numbered,
+)
+from spectramind_kit.diagnostics.run_folder import RunResults
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_WHICH = {"fused": "fused", "fgs1": "fgs1_embedding", "airs": "airs_embedding"}
+
+
+@numbered(10, "embedding", title="Map of the fused embeddings")
+def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap", seed: int = 0) -> Figure:
+    """UMAP of the embeddings of all planets, coloured by depth, amplitude of the spectrum and star temperature.
+
+    ``which`` is ``fused``, ``fgs1`` or ``airs``.
+    """
+    sets = [p for p in (run.oof, run.test) if p is not None and getattr(p, _WHICH[which]) is not None]
+    if not sets:
+        raise NothingToPlot("the predictions hold no embeddings: no network was used in this run")
+    features = np.concatenate([getattr(p, _WHICH[which]) for p in sets])
+    if len(features) < 3:
+        raise NothingToPlot(f"a map needs at least 3 planets, the run has {len(features)}")
+    planet = np.concatenate([p.planet_id for p in sets])
+    is_test = np.concatenate([np.full(len(p), p is run.test) for p in sets])
+    spectrum = np.concatenate([p.depth_mean for p in sets])
+    embedding = embed(features.reshape(len(features), -1), method=method, seed=seed)
+    panels = [("mean depth (%)", 100 * spectrum.mean(axis=1), True),
+              ("AIRS spectrum's spread (ppm)", PPM * spectrum[:, 1:].std(axis=1), True)]
+    if run.star is not None and "Ts" in run.star:
+        panels.append(("star temperature (K)", run.star["Ts"].reindex(planet).to_numpy(dtype=float), False))
+    fold = _folds(sets)
+    if fold is not None:
+        panels.append(("fold", fold, False))
+    figure = new_figure(7.2, 2.9 if len(panels) <= 3 else 5.4)
+    columns = len(panels) if len(panels) <= 3 else 2
+    axes = figure.subplots(-(-len(panels) // columns), columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis, (label, value, logarithmic) in zip(axes, panels):
+        if label == "fold":
+            _by_fold(axis, embedding.points, value)
+        else:
+            _by_value(figure, axis, embedding.points, value, is_test, label, logarithmic)
+        axis.set_xlabel(embedding.axis_names[0], fontsize=9)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.grid(False)
+    axes[0].set_ylabel(embedding.axis_names[1], fontsize=9)
+    label_panels(axes[:len(panels)])
+    method_text = "UMAP" if embedding.method == "umap" else "principal components"
+    note = f" {embedding.note}." if embedding.note else ""
+    return captioned(
+        figure, f"Each mark is one planet ({len(features)}; circles train, triangles test): its {which} embedding, {features.shape[1]} numbers, "
+        f"brought to the plane by {method_text}.{note} Neighbours look alike to the network. A smooth run of colour means that it has "
+        "learned that quantity; test planets apart from the train planets would warn of a shift between the two. Axes have no unit.")
+
+
+def _folds(sets) -> np.ndarray | None:
+    if not any(p.fold is not None for p in sets):
+        return None
+    return np.concatenate([np.full(len(p), -1) if p.fold is None else p.fold for p in sets])
+
+
+def _by_value(figure, axis, points, value, is_test, label, logarithmic) -> None:
+    from matplotlib.colors import LogNorm, Normalize
+
+    finite = np.isfinite(value)
+    low, high = np.quantile(value[finite], (0.02, 0.98)) if finite.any() else (0.0, 1.0)
+    logarithmic = logarithmic and low > 0 and high > low
+    norm = LogNorm(low, high) if logarithmic else Normalize(low, high)
+    drawn = None
+    for rows, marker in ((~is_test & finite, "o"), (is_test & finite, "^")):
+        if rows.any():
+            drawn = axis.scatter(*points[rows].T, c=value[rows], norm=norm, cmap="viridis", s=20, marker=marker,
+                                 edgecolors="white", linewidths=0.4)
+    axis.scatter(*points[~finite].T, color=COLOURS["soft"], s=12, marker="x")
+    axis.set_title(label, fontsize=9)
+    if drawn is not None:
+        bar = figure.colorbar(drawn, ax=axis, location="bottom", pad=0.02, aspect=25)
+        if logarithmic:
+            ticks = np.geomspace(low, high, 3)
+            bar.set_ticks(ticks, labels=[f"{t:.0f}" if t >= 10 else f"{t:.2g}" for t in ticks])
+            bar.ax.minorticks_off()
+        bar.ax.tick_params(labelsize=8)
+
+
+def _by_fold(axis, points, fold) -> None:
+    for index, number in enumerate(sorted(set(fold.tolist()))):
+        rows = fold == number
+        axis.scatter(*points[rows].T, s=18, color=COLOURS["soft"] if number < 0 else SERIES[index % len(SERIES)],
+                     label="test" if number < 0 else f"fold {number}", edgecolors="white", linewidths=0.4)
+    axis.set_title("fold", fontsize=9)
+    axis.legend(loc="best", fontsize=7.5)

@@ -1,0 +1,115 @@
+"""Light curves of a run with the anchor's model beside them, and the residuals in the forms that figures show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spectramind_kit.diagnostics.bands import wavelength_bands
+from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.errors import DataError
+
+
+@dataclass(frozen=True)
+class VisitView:
+    """One visit: ``time`` (T,) h, ``flux``, ``flux_err``, ``model``, ``baseline`` (T, 283) e⁻ per exposure.
+
+    ``model`` is star · drift · transit as fitted by the anchor, ``baseline`` the same without the transit.
+    """
+
+    planet_id: int
+    visit: int
+    time: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    model: np.ndarray
+    baseline: np.ndarray
+    wavelength_um: np.ndarray
+    mid_transit_time: float = float("nan")
+    duration_h: float = float("nan")
+
+    def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
+        """Sum over some bins, relative to the out-of-transit baseline."""
+        level = self.baseline[:, bins].sum(axis=1)
+        return WhiteLightCurve(
+            time=self.time, flux=self.flux[:, bins].sum(axis=1) / level, model=self.model[:, bins].sum(axis=1) / level,
+            error=np.sqrt((self.flux_err[:, bins].astype(np.float64) ** 2).sum(axis=1)) / level)
+
+
+@dataclass(frozen=True)
+class WhiteLightCurve:
+    """Relative flux (T,), 1 outside transit; ``residual`` = flux − model."""
+
+    time: np.ndarray
+    flux: np.ndarray
+    model: np.ndarray
+    error: np.ndarray
+
+    @property
+    def residual(self) -> np.ndarray:
+        return self.flux - self.model
+
+
+def band_light_curves(view: VisitView) -> dict[str, WhiteLightCurve]:
+    """The light curve of FGS1 and of each band of AIRS-CH0, and of the whole AIRS-CH0 as ``AIRS``."""
+    curves = {band.name: view.white(band.bins) for band in wavelength_bands(view.wavelength_um)}
+    return curves | {"AIRS": view.white(slice(1, None))}
+
+
+def planets_with_light_curves(run: RunResults) -> list[int]:
+    """Planets that have both light curves in the store and an anchor's fit, test planets first."""
+    fitted = {int(path.stem) for path in run.work_dir.glob("anchor/*/*.npz") if path.stem.isdigit()}
+    stored = set()
+    for path in run.work_dir.glob("store/*/*.npz"):
+        planet, _, visit = path.stem.rpartition("_")
+        if planet.isdigit() and visit.isdigit():
+            stored.add(int(planet))
+    first = set(run.test.planet_id.tolist()) if run.test is not None else set()
+    return sorted(fitted & stored, key=lambda planet: (planet not in first, planet))
+
+
+def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
+    """The visits of one planet with the anchor's model.
+
+    Raises
+    ------
+    DataError
+        The store or the anchor's folder lacks the planet.
+    """
+    from spectramind_kit.detector.light_curve import LightCurve
+
+    measurement = _load_measurement(run, planet_id)
+    views = []
+    for path in _newest(run.work_dir.glob(f"store/*/{planet_id}_*.npz")):
+        curve = LightCurve.load(path)
+        fit = next((one for one in measurement.visits if one.visit == curve.visit), None)
+        if fit is None:
+            continue  # the anchor gave this visit up
+        views.append(VisitView(
+            planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
+            model=fit.model_flux, baseline=fit.baseline_flux, wavelength_um=curve.wavelength_um,
+            mid_transit_time=fit.mid_transit_time, duration_h=fit.duration_h))
+    if not views:
+        raise DataError("no visit has both a light curve and an anchor's fit", where=f"planet {planet_id}",
+                        fix="run notebooks 01 and 02")
+    return views
+
+
+def _load_measurement(run: RunResults, planet_id: int):
+    from spectramind_kit.transit.measurement import DepthMeasurement
+
+    paths = _newest(run.work_dir.glob(f"anchor/*/{planet_id}.npz"))
+    if not paths:
+        raise DataError("no anchor's fit of this planet", where=f"planet {planet_id}", fix="run notebook 02")
+    return DepthMeasurement.load(paths[0])
+
+
+def _newest(paths) -> list[Path]:
+    """Files of the folder written last (settings may have changed between runs), by name."""
+    paths = list(paths)
+    if not paths:
+        return []
+    folder = max(paths, key=lambda path: path.stat().st_mtime).parent
+    return sorted(path for path in paths if path.parent == folder)
