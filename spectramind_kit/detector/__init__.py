@@ -1,0 +1,30 @@
+"""Stage 1: raw frames → light curves. Names load on first use; importing this package imports nothing heavy."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_PUBLIC = {
+    "AIRS": "instrument", "FGS1": "instrument", "Instrument": "instrument", "N_AIRS_BINS": "instrument",
+    "N_BINS": "instrument",
+    "VisitFiles": "layout", "AxisInfo": "layout", "AdcInfo": "layout", "find_visits": "layout",
+    "read_star_info": "layout", "read_labels": "layout", "read_wavelengths": "layout", "read_axis_info": "layout",
+    "read_adc_info": "layout",
+    "DetectorSettings": "settings",
+    "CalibrationSet": "calibration_set", "read_calibration": "calibration_set",
+    "calibrate_frames": "calibrate",
+    "CalibratedFrames": "visit_frames", "calibrate_visit": "visit_frames",
+    "LightCurve": "light_curve", "extract_light_curve": "light_curve",
+    "LightCurveStore": "store", "build_light_curves": "store", "BuildReport": "store", "Failure": "store",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

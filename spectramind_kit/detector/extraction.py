@@ -1,0 +1,84 @@
+"""The order of stage 1 for one visit: FGS1 exposures, AIRS-CH0 bins, one time grid, measured noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectramind_kit.detector.instrument import AIRS, FGS1
+from spectramind_kit.detector.jitter import WindowFlux, extract_window, remove_jitter
+from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
+from spectramind_kit.detector.light_curve import LightCurve
+from spectramind_kit.detector.noise import measure_flux_err, measure_scatter
+from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.timing import TimeBins, bin_mean, make_time_bins
+from spectramind_kit.detector.trace import Trace, extract_trace
+from spectramind_kit.detector.visit_frames import calibrate_raw, read_raw_visit
+from spectramind_kit.errors import DataError
+
+
+def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,
+            adc: AdcInfo | None = None, wavelength_um: np.ndarray | None = None) -> LightCurve:
+    """See `spectramind_kit.detector.light_curve.extract_light_curve`. One sensor's frames are held at a time."""
+    settings = settings or DetectorSettings()
+    data_dir = files.folder.parent.parent
+    files.check()
+    axis = axis if axis is not None else read_axis_info(data_dir)
+    adc = adc if adc is not None else read_adc_info(data_dir)
+    wavelength_um = wavelength_um if wavelength_um is not None else read_wavelengths(data_dir)
+
+    raw = read_raw_visit(files, FGS1, settings=settings, axis=axis, adc=adc)
+    frames = calibrate_raw(raw, settings=settings)
+    fgs1_exposures, flags, info = raw.exposures, list(frames.flags), dict(frames.info)
+    del raw
+    window = extract_window(frames, settings=settings)
+    del frames
+
+    raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
+    bins = make_time_bins(raw.exposures, fgs1_exposures, settings=settings, where=files.label)
+    frames = calibrate_raw(raw, settings=settings, bin_edges=bins.airs)
+    del raw
+    flags += frames.flags
+    info |= frames.info
+    trace = extract_trace(frames, settings=settings)
+    return _assemble(files, settings=settings, bins=bins, window=window, trace=trace, wavelength_um=wavelength_um,
+                     flags=flags, info=info)
+
+
+def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, window: WindowFlux, trace: Trace,
+              wavelength_um: np.ndarray, flags: list[str], info: dict[str, float]) -> LightCurve:
+    fgs1, explained = window.flux, 0.0
+    if settings.fgs1_jitter:
+        fgs1, explained = remove_jitter(window.flux, window.features, edges=bins.fgs1)
+    fgs1 = bin_mean(fgs1, bins.fgs1)
+    per_bin_fgs1, per_bin_airs = np.diff(bins.fgs1), int(np.diff(bins.airs)[0])
+    airs = trace.flux[:, ::-1].astype(np.float64) if AIRS.flipped else trace.flux.astype(np.float64)
+    predicted_airs = (trace.predicted_noise[::-1] if AIRS.flipped else trace.predicted_noise) / np.sqrt(per_bin_airs)
+    predicted_fgs1 = window.predicted_noise / np.sqrt(per_bin_fgs1.mean())
+    flux = np.concatenate([fgs1[:, None], airs], axis=1)
+    if not np.isfinite(flux).all():
+        raise DataError("the light curve is not finite", where=files.label, expected="finite flux in every bin",
+                        found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
+                        fix="look at this visit's calibration files, or leave the planet out")
+    if fgs1.mean() <= 0 or airs.sum(axis=1).mean() <= 0:
+        raise DataError("there is no star in the frames", where=files.label, expected="a positive flux on both sensors",
+                        found=f"FGS1 {fgs1.mean():.3g}, AIRS-CH0 {airs.sum(axis=1).mean():.3g} e⁻ per exposure",
+                        fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
+    flux_err = np.concatenate([measure_flux_err(fgs1[:, None], np.array([predicted_fgs1]))
+                               * np.sqrt(per_bin_fgs1.mean() / per_bin_fgs1)[:, None],
+                               measure_flux_err(airs, predicted_airs)], axis=1)
+    white = airs.sum(axis=1)
+    info |= {
+        "airs_exposures_per_bin": float(per_bin_airs), "fgs1_exposures_per_bin": float(per_bin_fgs1.mean()),
+        "airs_foreground_e": float(trace.foreground.mean()), "airs_edge_star_share": trace.edge_star_share,
+        "fgs1_foreground_e": window.foreground, "fgs1_corner_star_light_e": window.corner_star_light,
+        "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)),
+        "fgs1_jitter_explained": explained,
+        "airs_trace_row": float(trace.centroid.mean()), "airs_trace_row_rms": float(trace.centroid.std()),
+        "airs_white_ppm": float(1e6 * measure_scatter(white) / white.mean()),
+        "airs_white_predicted_ppm": float(1e6 * np.sqrt((predicted_airs ** 2).sum()) / white.mean()),
+        "fgs1_ppm": float(1e6 * measure_scatter(fgs1) / fgs1.mean()),
+        "fgs1_predicted_ppm": float(1e6 * predicted_fgs1 / fgs1.mean()),
+    }
+    return LightCurve(planet_id=files.planet_id, visit=files.visit, time=bins.centre_h, flux=flux.astype(np.float32),
+                      flux_err=flux_err.astype(np.float32), wavelength_um=np.asarray(wavelength_um, np.float64),
+                      exposure_h=float(bins.width_h), flags=tuple(flags), info=info)

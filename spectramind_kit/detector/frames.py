@@ -1,0 +1,188 @@
+"""Read raw frames: only the pixels that are used, as integers, by the fastest Parquet reader present."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spectramind_kit.detector.instrument import FGS1, Instrument
+from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.errors import DataError
+
+_COLUMNS_AT_A_TIME = 64  # transposing in strips of this width keeps a strip in the cache
+
+
+@dataclass(frozen=True)
+class PixelSelection:
+    """Pixels of a detector in the order in which they are read; the first ``grid`` of them form a rectangle."""
+
+    instrument: Instrument
+    row: np.ndarray
+    column: np.ndarray
+    grid: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def flat_index(self) -> np.ndarray:
+        """Position of each pixel in a frame stored in C order."""
+        return self.row * self.instrument.columns + self.column
+
+    def take(self, image: np.ndarray) -> np.ndarray:
+        """Values of the pixels, shape (…, P), from images of shape (…, rows, columns)."""
+        return image[..., self.row, self.column]
+
+
+def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSelection:
+    """The pixels that the light curve needs.
+
+    AIRS-CH0: edge rows, trace rows, edge rows, times the columns of the cut: a grid (edge + trace + edge, 282).
+    FGS1: the PSF window as a grid, then the four corner squares.
+    """
+    if instrument.name == FGS1.name:
+        window = np.arange(*settings.fgs1_window)
+        corner = np.r_[0:settings.fgs1_corner, instrument.rows - settings.fgs1_corner:instrument.rows]
+        rows = np.r_[np.repeat(window, len(window)), np.repeat(corner, len(corner))]
+        columns = np.r_[np.tile(window, len(window)), np.tile(corner, len(corner))]
+        return PixelSelection(instrument, rows, columns, (len(window), len(window)))
+    edge = settings.airs_edge_rows
+    rows = np.r_[0:edge, slice(*settings.airs_rows), instrument.rows - edge:instrument.rows]
+    columns = np.arange(instrument.cut.start, instrument.cut.stop)
+    return PixelSelection(instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)),
+                          (len(rows), len(columns)))
+
+
+def all_pixels(instrument: Instrument) -> PixelSelection:
+    """The whole detector, in C order."""
+    rows, columns = np.divmod(np.arange(instrument.n_pixels), instrument.columns)
+    return PixelSelection(instrument, rows, columns, instrument.shape)
+
+
+def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto") -> np.ndarray:
+    """Raw frames of the selected pixels.
+
+    Parameters
+    ----------
+    path : file with one column per pixel (C order) and one row per frame, any number of row groups, any compression.
+    pixels : which of them, and in which order.
+    reader : ``auto``, ``polars`` or ``pyarrow``.
+
+    Returns
+    -------
+    (N, P) array of the file's integer type, C contiguous. A frame is ``[i]``.
+
+    Raises
+    ------
+    DataError
+        No such file, damaged file, wrong number of columns, no frames, columns that are not integers, missing values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError("a signal file is missing", where=str(path), expected="raw frames", found="no such file",
+                        fix="copy the planet's folder again, or leave the planet out")
+    use_polars = reader == "polars" or (reader == "auto" and _polars_is_installed())
+    try:
+        names = _pixel_columns(path, pixels.instrument)
+        wanted = [names[i] for i in pixels.flat_index]
+        return _read_polars(path, wanted) if use_polars else _read_pyarrow(path, wanted)
+    except DataError:
+        raise
+    except (MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # each reader raises several unrelated classes for a damaged file
+        raise DataError("the file cannot be decoded", where=str(path), expected="a complete Parquet file",
+                        found=f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}",
+                        fix="the file is truncated or damaged: copy it again") from error
+
+
+def reader_in_use(reader: str = "auto") -> str:
+    """``polars`` or ``pyarrow``: what ``reader`` means on this machine."""
+    return reader if reader != "auto" else "polars" if _polars_is_installed() else "pyarrow"
+
+
+def _polars_is_installed() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("polars") is not None
+
+
+def _pixel_columns(path: Path, instrument: Instrument) -> list[str]:
+    """Names of the pixel columns in C order; index columns that a writer may have added are left out."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    names = schema.names
+    by_name = [f"column_{i}" for i in range(instrument.n_pixels)]
+    present = set(names)
+    pixels = [n for n in names if n.startswith("column_")]
+    if len(pixels) == instrument.n_pixels and present.issuperset(by_name):
+        return by_name
+    if pixels or len(names) != instrument.n_pixels:
+        raise DataError("wrong number of pixel columns", where=str(path), found=str(len(pixels) or len(names)),
+                        expected=f"{instrument.n_pixels} ({instrument.rows} × {instrument.columns}, {instrument.name})",
+                        fix="the file belongs to another sensor or is incomplete: copy it again")
+    return list(names)
+
+
+def _check(dtype: object, is_integer: bool, n_frames: int, has_null: bool, path: Path) -> None:
+    if n_frames == 0:
+        raise DataError("a visit without frames", where=str(path), expected="an even number of frames", found="0 rows",
+                        fix="copy the file again, or leave the planet out")
+    if not is_integer:
+        raise DataError("raw frames are not integers", where=str(path), expected="uint16 counts", found=str(dtype),
+                        fix="use the raw signal files, not calibrated ones")
+    if has_null:
+        raise DataError("raw frames hold missing values", where=str(path), expected="a count for every pixel and frame",
+                        found="null", fix="copy the file again")
+
+
+def _read_polars(path: Path, names: list[str]) -> np.ndarray:
+    import polars as pl
+
+    frame = pl.read_parquet(path, columns=names, rechunk=False)
+    dtypes = set(frame.dtypes)
+    odd = next((d for d in dtypes if not d.is_integer()), None)
+    has_null = frame.height > 0 and any(s.null_count() for s in frame.iter_columns())
+    _check(odd, odd is None, frame.height, has_null, path)
+    series = frame.get_columns()
+    dtype = np.result_type(*(pl.Series([], dtype=d).to_numpy().dtype for d in dtypes))
+    del frame
+    out = np.empty((len(series[0]), len(names)), dtype)
+    for start in range(0, len(names), _COLUMNS_AT_A_TIME):
+        stop = min(start + _COLUMNS_AT_A_TIME, len(names))
+        out[:, start:stop] = np.stack([series[i].to_numpy() for i in _by_name(series, names, start, stop)], axis=1)
+        for i in range(start, stop):
+            series[i] = None  # free each column as soon as it is copied
+    return out
+
+
+def _by_name(series: list, names: list[str], start: int, stop: int) -> range:
+    """polars returns the columns in the order asked for; hold it to that."""
+    if series[start].name != names[start] or series[stop - 1].name != names[stop - 1]:
+        raise ValueError("columns came back in another order")
+    return range(start, stop)
+
+
+def _read_pyarrow(path: Path, names: list[str]) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        rows, schema, out = file.metadata.num_rows, file.schema_arrow, None
+        odd = next((schema.field(n).type for n in names if not pa.types.is_integer(schema.field(n).type)), None)
+        _check(odd, odd is None, rows, False, path)
+        dtype = np.result_type(*{schema.field(n).type.to_pandas_dtype() for n in names})
+        out = np.empty((rows, len(names)), dtype)
+        step = 8 * _COLUMNS_AT_A_TIME  # bounds the memory that decoded columns take beside the result
+        for start in range(0, len(names), step):
+            part = names[start:start + step]
+            table = file.read(columns=part, use_threads=False)
+            for i in range(0, len(part), _COLUMNS_AT_A_TIME):
+                columns = [table.column(n) for n in part[i:i + _COLUMNS_AT_A_TIME]]
+                if any(c.null_count for c in columns):
+                    _check(None, True, rows, True, path)
+                out[:, start + i:start + i + len(columns)] = np.stack([c.to_numpy() for c in columns], axis=1)
+    return out

@@ -1,0 +1,75 @@
+"""The two sensors: shapes, cut, orientation, and the names of their files.
+
+Numbers are those of the Ariel Data Challenge 2025. Frame counts, cadences and integration times are not here:
+they come from the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+N_AIRS_BINS = 282
+N_BINS = 283
+
+CALIBRATION_PRODUCTS = ("dark", "dead", "flat", "linear_corr", "read")
+N_LINEARITY_COEFFICIENTS = 6
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One sensor. Rows are the spatial axis of AIRS-CH0, columns its spectral axis."""
+
+    name: str
+    rows: int
+    columns: int
+    column_cut: slice | None
+    """Columns that carry the spectrum; None: all of them."""
+    flipped: bool
+    """True where the detector's columns run from long to short wavelength."""
+    time_column: str
+    """Column of axis_info.parquet with the time stamp of each frame, hours."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, self.columns
+
+    @property
+    def n_pixels(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def cut(self) -> slice:
+        """The cut as a slice with both ends set."""
+        return self.column_cut if self.column_cut is not None else slice(0, self.columns)
+
+    def signal_file(self, visit: int) -> str:
+        return f"{self.name}_signal_{visit}.parquet"
+
+    def calibration_folder(self, visit: int) -> str:
+        return f"{self.name}_calibration_{visit}"
+
+
+AIRS = Instrument(name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321), flipped=True,
+                  time_column="AIRS-CH0-axis0-h")
+FGS1 = Instrument(name="FGS1", rows=32, columns=32, column_cut=None, flipped=False, time_column="FGS1-axis0-h")
+INSTRUMENTS = (AIRS, FGS1)
+
+AIRS_WAVELENGTH_COLUMN = "AIRS-CH0-axis2-um"
+AIRS_INTEGRATION_COLUMN = "AIRS-CH0-integration_time"
+
+
+def instrument_named(name: str) -> Instrument:
+    """``AIRS-CH0`` or ``FGS1``.
+
+    Raises
+    ------
+    DataError
+        Any other name.
+    """
+    from spectramind_kit.errors import DataError, nearest
+
+    for instrument in INSTRUMENTS:
+        if instrument.name == name:
+            return instrument
+    raise DataError("unknown instrument", found=repr(name), expected="AIRS-CH0 or FGS1",
+                    fix=nearest(name, [i.name for i in INSTRUMENTS]))
