@@ -28,9 +28,9 @@ FAILURES = (
     (r"Skipping folder:.*", "a folder was left out of the upload", "pass --dir-mode zip"),
 )
 EXIT_FAILURES = (
-    (r"401|Unauthorized|[Ii]nvalid credentials", "Kaggle does not accept the credentials", "make a new API token on the account's settings page"),
-    (r"403|Forbidden", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
-    (r"404|Not Found", "Kaggle does not know the address", "check owner and slug; a dataset must be created before it gets a version"),
+    (r"401|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN", "Kaggle does not accept the credentials", "make a new API token on the account's settings page"),
+    (r"403|[Ff]orbidden|[Dd]enied", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
+    (r"404|[Nn]ot [Ff]ound", "Kaggle does not know the address", "check owner and slug; a dataset must be created before it gets a version"),
     (r"ConnectionError|Max retries|ProxyError|timed out", "Kaggle cannot be reached", "check the network"),
 )
 SUCCESS = r"successfully pushed|Dataset is being created|Dataset version is being created"
@@ -73,7 +73,7 @@ def check_answer(answer: Answer) -> None:
             raise DataError(what, where=where, found=found[0].strip(), fix=fix)
     if answer.exit_code == 0 and re.search(SUCCESS, answer.text):
         return
-    lines = [line.strip() for line in answer.text.splitlines() if line.strip()]
+    lines = [line.strip() for line in answer.text.splitlines() if line.strip() and "%|" not in line]  # no progress bars
     what, fix = "the Kaggle CLI failed" if answer.exit_code else "the Kaggle CLI did not report success", ""
     for pattern, meaning, advice in EXIT_FAILURES:
         if re.search(pattern, answer.text):
