@@ -9,6 +9,8 @@ from importlib import import_module
 
 _PUBLIC = {
     "simulate_competition": "competition",
+    "simulate_light_curves": "light_curves",
+    "SimulatedLightCurves": "light_curves",
     "open_simulation": "competition",
     "SimulatedCompetition": "competition",
     "Settings": "settings",

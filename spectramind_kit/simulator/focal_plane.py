@@ -22,7 +22,7 @@ _CORE_SIGMA_PX = np.array([0.64, 0.71, 0.82, 0.98, 1.07, 1.21, 1.29])
 _WING_SHARE = np.array([0.62, 0.60, 0.58, 0.54, 0.52, 0.48, 0.48])
 _FINE = 10  # sub-pixels per pixel and axis when a PSF is integrated over pixels
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.57, (15.35, 15.45)
-AIRS_PLATE_SCALE = 0.4  # AIRS pixels per FGS1 pixel of pointing
+AIRS_PLATE_SCALE = 0.5  # AIRS pixels per FGS1 pixel of pointing
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ REFERENCE_PA = 1.0e6  # 10 bar, where the radius is defined before the level is 
 _RAYLEIGH_CM2, _RAYLEIGH_UM = 2.5e-27, 0.5  # H2 at 0.5 µm, falls as λ⁻⁴
 OPAQUE = 0.56
 STD_RANGE = (5e-6, 168e-6)
+SOFT_STD = 110e-6
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
     abundances = tuple(float(np.clip(means[name] + metals * 0.6 + scatter[name] * rng.standard_normal(), -10.0, -1.5)) for name in NAMES)
     heavy = max(0.0, metals - 0.8)
     return Atmosphere(mean_weight=2.3 + 3.0 * heavy + 0.3 * float(rng.random()), temperature_k=temperature, log_abundances=abundances,
-                      haze=float(10.0 ** rng.normal(0.7, 0.9)), haze_slope=float(rng.uniform(-4.6, -1.5)),
+                      haze=float(10.0 ** rng.normal(1.6, 1.3)), haze_slope=float(rng.uniform(-4.6, -1.5)),
                       cloud_pa=float(10.0 ** rng.uniform(2.0, 5.5)))
 
 
@@ -71,14 +72,14 @@ def transmission_depth(planet: Planet, atmosphere: Atmosphere, wavelength_um: np
 def draw_spectrum(rng: np.random.Generator, planet: Planet, wavelength_um: np.ndarray) -> tuple[np.ndarray, Atmosphere]:
     """The label on the simulator's grid (FGS1 first) and the atmosphere that made it.
 
-    The amplitude stays inside the range of the competition's labels (within-spectrum std 5–168 ppm): planets beyond it are
-    damped, as thicker clouds would do.
+    Amplitudes follow the competition's labels (within-spectrum std 5–168 ppm): large ones are compressed towards
+    ``SOFT_STD``, as the thicker clouds of puffy planets do.
     """
     atmosphere = draw_atmosphere(rng, planet)
     depth = transmission_depth(planet, atmosphere, wavelength_um)
     inside = (wavelength_um > 1.95) & (wavelength_um < 3.9)
     level = depth[inside].mean()
     spread = depth[inside].std()
-    factor = np.clip(spread, STD_RANGE[0], None) / spread
-    factor = factor if spread * factor <= STD_RANGE[1] else STD_RANGE[1] / spread * float(rng.uniform(0.5, 1.0))
-    return planet.depth + factor * (depth - level), atmosphere
+    target = spread / np.sqrt(1.0 + (spread / SOFT_STD) ** 2) * float(np.exp(0.2 * rng.standard_normal()))
+    target = float(np.clip(target, *STD_RANGE))
+    return planet.depth + target / spread * (depth - level), atmosphere

@@ -17,11 +17,15 @@ SPLITS = ("train", "test")
 R_SUN_R_JUP = R_SUN_M / R_JUP_M
 _KEPLER = 4.2083  # (a/Rs)·Rs = 4.2083 · P^(2/3) · Ms^(1/3), with R☉, days, M☉
 
-# log Ms; log Rs and log Ts given log Ms (slope, intercept, scatter): fitted to the statistics of the star table.
-_LOG_MASS = (0.066, 0.199)
-_LOG_RADIUS = (1.161, 0.113, 0.141)
-_LOG_TEMPERATURE = (0.378, 8.643, 0.051)
+# Quantiles of stellar mass, and of log Rs about its line in log Ms; log Ts is normal about its line. From the star table.
+_LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+_MASS = (0.60, 0.666, 0.750, 0.937, 1.097, 1.247, 1.433, 1.522, 1.818)
+_LOG_RADIUS_LINE, _LOG_RADIUS_ABOUT = (1.161, 0.113), (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551)
+_LOG_TEMPERATURE_LINE, _LOG_TEMPERATURE_SIGMA = (0.378, 8.643), 0.051
 _LOG_PLANET_MASS = (-0.05, 0.97)
+# Planets of nearly one size around stars of many sizes: (Rp/Rs)² then has the mean, spread and range of the labels, and the
+# times of ingress their narrow range.
+_LOG_PLANET_RADIUS_JUP = (0.275, 0.18)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
     mass = float(np.exp(_trimmed_normal(rng, *_LOG_PLANET_MASS, low=np.log(0.049), high=np.log(25.0))))
     catalogue_sma = _KEPLER * period ** (2 / 3) * star.mass ** (1 / 3) / star.radius
     catalogue_sma *= float(np.exp(_trimmed_normal(rng, 0.0, 0.064, low=-0.25, high=0.29)))
-    depth = 0.0035 + float(np.exp(_trimmed_normal(rng, np.log(0.0078), 0.82, low=np.log(2e-4), high=np.log(0.0765))))
+    radius_jup = float(np.exp(rng.normal(*_LOG_PLANET_RADIUS_JUP)))
+    depth = float(np.clip((radius_jup / (star.radius * R_SUN_R_JUP)) ** 2, 0.0038, 0.079))
 
     # The catalogue's impact parameter has an atom at 0 (i = 90° exactly) and a broad hump.
     b_catalogue = 0.0 if rng.random() < 0.076 else abs(float(rng.normal(0.26, 0.235)))
@@ -107,11 +112,11 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
 
 
 def _draw_star(rng: np.random.Generator) -> Star:
-    log_mass = _trimmed_normal(rng, *_LOG_MASS, low=np.log(0.60), high=np.log(1.82))
-    slope, level, scatter = _LOG_RADIUS
-    log_radius = slope * log_mass + level + _trimmed_normal(rng, 0.0, scatter, low=-0.28, high=0.55)
-    slope, level, scatter = _LOG_TEMPERATURE
-    log_temperature = slope * log_mass + level + scatter * rng.standard_normal()
+    log_mass = float(np.log(np.interp(rng.random(), _LEVELS, _MASS)))
+    slope, level = _LOG_RADIUS_LINE
+    log_radius = slope * log_mass + level + float(np.interp(rng.random(), _LEVELS, _LOG_RADIUS_ABOUT))
+    slope, level = _LOG_TEMPERATURE_LINE
+    log_temperature = slope * log_mass + level + _LOG_TEMPERATURE_SIGMA * float(rng.standard_normal())
     return Star(radius=float(np.clip(np.exp(log_radius), 0.65, 2.9)), mass=float(np.exp(log_mass)),
                 temperature_k=float(np.clip(np.exp(log_temperature), 4236.0, 6979.0)))
 
