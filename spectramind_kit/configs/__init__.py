@@ -138,7 +138,7 @@ def _split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], list[tup
         key, value = key.strip(), value.strip()
         if not separator or not key:
             raise ConfigError("an override must read key=value", found=repr(text), expected="train.epochs=5 or model/fusion=concat")
-        if key in groups:
+        if key in groups and not value.startswith("{"):
             if value not in available_choices(key):
                 raise ConfigError(f"unknown choice for {key}", found=value, fix=nearest(value, available_choices(key)))
             choices[key] = value

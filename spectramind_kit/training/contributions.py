@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,9 @@ def embedding_drops(model: nn.Module, dataset: VisitDataset, rows: np.ndarray, *
             own = dataset.batch(rows[index], device=device)
             other = dataset.batch(rows[donor[index]], device=device)
             with autocast():
-                encoded = model.encode(own)
-                output = model.decode(own, encoded.replaced_by(model.encode(other), encoder))
+                given = model.encode(other)
+                swapped = {"fgs1": {"fgs1": given.fgs1, "fgs1_mask": given.fgs1_mask}, "airs": {"airs": given.airs}}
+                output = model.decode(replace(model.encode(own), **swapped[encoder]), own)
             means.append(output.depth_mean.double().cpu().numpy())
             sigmas.append(output.depth_sigma.double().cpu().numpy())
         _, mean, sigma = combine_visits(dataset.planet_id[rows], np.concatenate(means), np.concatenate(sigmas))

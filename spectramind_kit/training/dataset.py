@@ -76,11 +76,11 @@ class Normaliser:
 def visit_row(light_curve: LightCurve, measurement: DepthMeasurement, anchor: Anchor, *,
               star: Mapping[str, float]) -> dict[str, Any]:
     """Arrays of one visit, not yet standardised; see the module's docstring for shapes and units."""
-    fit = measurement.visit_fit(light_curve.visit)
-    shape = fit.shape.astype(np.float64)                                    # (T, 283) in [-1, 0]
-    model = fit.baseline_flux * (1.0 + anchor.depth * shape)                # the anchor's own depths, not the raw ones
-    residual = (light_curve.flux - model) / light_curve.flux_err
-    residual = np.clip(np.nan_to_num(residual, nan=0.0, posinf=0.0, neginf=0.0), -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
+    fit = next(visit for visit in measurement.visits if visit.visit == light_curve.visit)
+    model = fit.baseline_flux * fit.transit(anchor.depth)                   # the anchor's own depths, not the raw ones
+    noise = light_curve.flux_err * fit.noise_scale
+    residual = np.clip(np.nan_to_num((light_curve.flux - model) / noise, nan=0.0, posinf=0.0, neginf=0.0),
+                       -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
     half = max(0.5 * fit.duration_h, 0.25)
     anchor_err = np.sqrt(np.diag(anchor.covariance))
     raw_err = np.sqrt(np.diag(measurement.covariance))
@@ -95,7 +95,7 @@ def visit_row(light_curve: LightCurve, measurement: DepthMeasurement, anchor: An
     features = {name: float(star[name]) for name in STAR_COLUMNS if name in star}
     features |= {f"anchor_{name}": float(value) for name, value in anchor.features.items()}
     return {"planet_id": light_curve.planet_id, "visit": light_curve.visit,
-            "fgs1": residual[:, 0], "airs": residual[:, 1:], "fgs1_transit": shape[:, 0],
+            "fgs1": residual[:, 0], "airs": residual[:, 1:], "fgs1_transit": fit.transit_shape[:, 1],
             "time": (light_curve.time - fit.mid_transit_time) / half, "bins": np.nan_to_num(bins), "star": features,
             "anchor_depth": anchor.depth, "anchor_err": anchor_err, "wavelength_um": light_curve.wavelength_um}
 

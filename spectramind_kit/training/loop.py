@@ -79,7 +79,6 @@ def train_fold(model: nn.Module, loss: nn.Module, *, dataset: VisitDataset, trai
     rate gone to zero. ``naive`` holds ``naive_mean`` and ``naive_sigma``. Goes on from ``checkpoint`` if it is
     there and whole; ends early, with a word, when ``budget`` runs out.
     """
-    torch.manual_seed(seed + 1000 * fold)
     model.to(device.name)
     autocast, scaler = amp_context(device, settings.amp)
     optimiser = torch.optim.AdamW(parameter_groups(model, weight_decay=settings.weight_decay), lr=settings.learning_rate,
@@ -138,6 +137,7 @@ def train_fold(model: nn.Module, loss: nn.Module, *, dataset: VisitDataset, trai
         start = time.monotonic()
         frozen = warm_start.apply(epoch - 1)
         rng = np.random.default_rng((seed, fold, epoch))
+        torch.manual_seed(int(rng.integers(2**31)))  # of its own for each epoch: a resumed run draws what a whole one does
         model.train()
         sums: dict[str, float] = {}
         shares: dict[str, float] = {}
@@ -173,10 +173,9 @@ def train_fold(model: nn.Module, loss: nn.Module, *, dataset: VisitDataset, trai
         if budget is not None:
             budget.charge("train_epoch", units=1, seconds=seconds)
         late = budget is not None and not budget.fits("train_epoch", units=1)
-        save(epoch=epoch, finished=late or epoch == settings.epochs)
-        if late:
-            say(f"fold {fold}: stopped after epoch {epoch}, the time budget is used up")
-        if state["finished"]:
+        save(epoch=epoch, finished=epoch == settings.epochs)
+        if late and not state["finished"]:
+            say(f"fold {fold}: stopped after epoch {epoch}, the time budget is used up; started again, it goes on from there")
             break
     return _result(fold, state, average=average, anchor_score=anchor_score)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, format_seconds, peak_memory_mb,
-                                     probe_device, say, seed_everything)
+from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
+                                     peak_memory_mb, probe_device, say, seed_everything)
 from spectramind_kit.training.logbook import Logbook, plain
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ class RunFolder:
 
     @classmethod
     def open(cls, work_dir: str | Path, *, stage: str, data_dir: str | Path = "", profile: str = "quick", seed: int = 0,
-             budget_hours: float = 9.0, overrides: Sequence[str] = (), earlier: Sequence[str | Path] = ()) -> RunFolder:
-        """Read the configuration, find the data, seed, and write what is known into ``run.json``."""
+             budget_hours: float = 9.0, overrides: Sequence[str] = (), earlier: Sequence[str | Path] | None = None) -> RunFolder:
+        """Read the configuration, find the data, seed, and write what is known into ``run.json``.
+
+        ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of the kernel.
+        """
         root = Path(work_dir).expanduser().resolve()
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,7 @@ class RunFolder:
         run = cls(root=root, stage=stage, config=load_config(profile=profile, overrides=overrides),
                   data_dir=find_data_dir(data_dir), seed=int(seed), budget=TimeBudget(budget_hours),
                   logbook=Logbook(root / "metrics.jsonl", stage=stage),
-                  earlier=tuple(Path(folder) for folder in earlier))
+                  earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
         run.record_stage(overrides=list(overrides), budget_hours=budget_hours, status="running",
@@ -135,6 +138,13 @@ class RunFolder:
         say(f"{self.stage}: done in {format_seconds(seconds)}, peak memory {peak_memory_mb():.0f} MB")
         for path in written:
             say(f"wrote {path}")
+
+
+def find_earlier_runs() -> list[Path]:
+    """Run folders among the kernel's inputs: outputs of earlier kernels, and datasets that hold a ``bundle/``."""
+    found = [path.parent for path in find_inputs("run.json")]
+    found += [path.parent.parent for path in find_inputs("bundle.json")]
+    return sorted(set(found))
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""End of training: score every stage on planets that it has not seen, fit the sigma scale, pack the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectramind_kit.inference.bundle import save_bundle
+from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
+from spectramind_kit.inference.uncertainty import fit_sigma_scale
+from spectramind_kit.metric import N_BINS, array_score
+from spectramind_kit.models.build import to_plain
+from spectramind_kit.runtime import say
+from spectramind_kit.training.anchors import CrossFittedAnchors
+from spectramind_kit.training.folds import Network
+from spectramind_kit.training.labels import Labels
+from spectramind_kit.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from spectramind_kit.detector import LightCurve
+
+
+def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, anchors: CrossFittedAnchors,
+                    labels: Labels, network: Network | None) -> dict[str, float]:
+    """Out-of-fold scores of each stage (official, unclipped), ``predictions/oof.npz`` and ``bundle/``."""
+    depth, naive = labels.of(anchors.planet_ids), labels.naive
+    anchor_depth, anchor_err = anchors.stacked()
+    flat = flat_depths({int(p): light_curves[int(p)] for p in anchors.planet_ids})
+    flat = np.array([flat[int(p)] for p in anchors.planet_ids])
+    scores = {"naive": 0.0, "flat depth": _flat_score(depth, flat, anchors.fold, naive)}
+    common = {"anchor_err": anchor_err, "fold": anchors.fold, "naive": naive}
+    anchor_fit = fit_sigma_scale(depth, anchor_depth, **common)
+    scores["anchor"] = anchor_fit.cross_fitted_score
+    fit, predicted = anchor_fit, {}
+    if network is not None:
+        mean, sigma = network.predicted["depth_mean"], network.predicted["depth_sigma"]
+        scores["network"] = array_score(depth, mean, sigma, clip=False, **naive)
+        fit = fit_sigma_scale(depth, anchor_depth, network_mean=mean, network_sigma=sigma, **common)
+        predicted = {"network_depth_mean": mean, "network_depth_sigma": sigma,
+                     **{name: network.predicted[name] for name in ("fused", "fgs1_embedding", "airs_embedding")}}
+        run.log("network_share", shares=fit.shares, chosen=fit.scale.network_share, gain=fit.gain, gain_error=fit.gain_error)
+        say(_verdict(fit))
+    scores["final"] = fit.cross_fitted_score
+    final_mean, final_sigma = fit.scale.apply(anchor_depth, anchor_err, network_mean=predicted.get("network_depth_mean"),
+                                              network_sigma=predicted.get("network_depth_sigma"))
+    save_predictions(run.root / "predictions" / "oof.npz", planet_id=anchors.planet_ids, fold=anchors.fold, depth=depth,
+                     wavelength_um=next(iter(light_curves.values()))[0].wavelength_um, depth_mean=final_mean,
+                     depth_sigma=final_sigma, anchor_depth=anchor_depth, anchor_err=anchor_err, **predicted)
+    config = {name: to_plain(run.config[name]) for name in ("data", "anchor", "model")}
+    save_bundle(run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
+                anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
+                flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip))
+    for name, value in scores.items():
+        run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
+        say(f"out-of-fold score, {name}: {value:.4f}")
+    run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict())
+    return scores
+
+
+def save_predictions(path: Path, **arrays: np.ndarray) -> Path:
+    """``predictions/*.npz``, atomically; the names are those of `diagnostics.run_folder.Predictions`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as handle:
+        np.savez_compressed(handle, **arrays)
+    partial.replace(path)
+    return path
+
+
+def _flat_score(depth: np.ndarray, flat: np.ndarray, fold: np.ndarray, naive: Mapping[str, float]) -> float:
+    """The flat-depth baseline, its ratio and sigma fitted on the other folds; planets without one count as naive."""
+    mean, sigma = np.full(depth.shape, naive["naive_mean"]), np.full(depth.shape, naive["naive_sigma"])
+    for k in np.unique(fold):
+        ratio, constant = fit_flat_baseline(depth[fold != k], flat[fold != k], naive=naive)
+        inside = (fold == k) & np.isfinite(flat)
+        mean[inside], sigma[inside] = np.repeat(ratio * flat[inside, None], N_BINS, axis=1), constant
+    return array_score(depth, mean, sigma, clip=False, **naive)
+
+
+def _verdict(fit) -> str:
+    gain = f"{fit.gain:+.4f} ± {fit.gain_error:.4f} over the anchor, on planets that no fit has seen"
+    if fit.scale.network_share:
+        return f"the network is used with weight {fit.scale.network_share:g}: {gain}"
+    return f"the network is left out: its best weight gives {gain}, less than its error"

@@ -1,0 +1,83 @@
+"""Score a run against a truth: the submission beside the naive prediction and the flat-depth baseline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.metric import N_BINS, array_score, gll_score
+from spectramind_kit.runtime import format_seconds, say
+from spectramind_kit.submission import read_submission, validate_submission
+from spectramind_kit.training.logbook import Logbook
+from spectramind_kit.training.run_folder import read_json, write_json
+
+
+def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
+    """Official scores by name (``naive``, ``flat depth``, ``anchor``, ``submission``) on the planets of the truth.
+
+    Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does not do.
+    The scores also go into ``metrics.jsonl`` and ``run.json``.
+    """
+    work_dir = Path(work_dir)
+    submission = read_submission(work_dir / "submission.csv")
+    validate_submission(submission, submission["planet_id"].tolist())
+    table = read_submission(truth).set_index("planet_id")
+    missing = sorted(set(submission["planet_id"]) - set(table.index))
+    if missing or table.shape[1] != N_BINS:
+        raise DataError("the truth does not fit the submission", where=str(truth), expected="planet_id and 283 depths for each row",
+                        found=f"{table.shape[1]} columns; {len(missing)} planets missing {missing[:5]}", fix="check --truth")
+    solution = table.loc[submission["planet_id"]].reset_index()
+    naive = read_json(work_dir / "run.json").get("naive")
+    if not naive:
+        raise DataError("the run does not know the naive statistics", where=str(work_dir / "run.json"), fix="run 02_train first")
+    depth = solution.drop(columns="planet_id").to_numpy(dtype=np.float64)
+    scores = {"naive": array_score(depth, np.full_like(depth, naive["naive_mean"]), np.full_like(depth, naive["naive_sigma"]), **naive)}
+    with np.load(work_dir / "predictions" / "test.npz", allow_pickle=False) as arrays:
+        order = {int(p): k for k, p in enumerate(arrays["planet_id"])}
+        rows = [order[int(p)] for p in submission["planet_id"]]
+        for name, key in (("flat depth", "flat_depth_mean"), ("anchor", "anchor_depth")):
+            if key in arrays:
+                error = "flat_depth_sigma" if name == "flat depth" else "anchor_err"
+                scores[name] = array_score(depth, arrays[key][rows], arrays[error][rows], **naive)
+    scores["submission"] = gll_score(solution, submission, **naive)
+    logbook = Logbook(work_dir / "metrics.jsonl", stage="score")
+    for name, value in scores.items():
+        logbook.write("score", name=name, split="test, against truth", score=value, planets=len(depth))
+    write_json(work_dir / "run.json", {**read_json(work_dir / "run.json"), "test_scores": scores})
+    return scores
+
+
+def summarise(work_dir: Path) -> None:
+    """Print how long each stage took, the scores that are known, and where the results are."""
+    run = read_json(work_dir / "run.json")
+    for name, stage in run.get("stages", {}).items():
+        if "seconds" in stage:
+            say(f"{name:>26}: {format_seconds(stage['seconds'])}, peak memory {stage.get('peak_memory_mb', 0):.0f} MB")
+    for name, value in run.get("test_scores", {}).items():
+        say(f"official score, {name:>10}: {value:.4f}")
+    for name in ("submission.csv", "report.html"):
+        path = work_dir / name
+        say(f"{name:>26}: {path.resolve() if path.is_file() else 'missing'}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Score a run against a truth, and print what it wrote.")
+    parser.add_argument("work_dir", type=Path)
+    parser.add_argument("--truth", type=Path, help="CSV: planet_id, wl_1..wl_283; the scores go into run.json")
+    options = parser.parse_args(arguments)
+    try:
+        if options.truth:
+            score_run(options.work_dir, options.truth)
+        summarise(options.work_dir)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

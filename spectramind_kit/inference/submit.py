@@ -1,0 +1,199 @@
+"""The rerun: rows from the test folder, something valid at once, then as much as the time allows.
+
+Each planet takes the best that it got: network, anchor, flat depth, naive. Too little time leaves out the network first,
+then the anchors of the planets that are still to come, then their light curves; what broke for one planet is recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spectramind_kit.detector.instrument import N_BINS
+from spectramind_kit.detector.layout import find_visits, read_star_info, read_wavelengths
+from spectramind_kit.errors import DataError
+from spectramind_kit.inference.bundle import Bundle, load_bundle
+from spectramind_kit.inference.finish import save_predictions
+from spectramind_kit.inference.flat_depth import flat_depths
+from spectramind_kit.inference.predict import predict_anchors, predict_network
+from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
+from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
+from spectramind_kit.training.anchors import Measured, measure_planets
+from spectramind_kit.training.light_curves import Failure, extract_light_curves
+from spectramind_kit.training.run_folder import RunFolder
+
+CHUNK = 64           # planets between two looks at the clock
+WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Depths and sigmas (N, 283) of ``planet_ids``, and what each planet's come from."""
+
+    planet_ids: list[int]
+    depth_mean: np.ndarray
+    depth_sigma: np.ndarray
+    source: np.ndarray
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(self.source.tolist()))
+
+
+def planets_of_test(data_dir: Path) -> list[int]:
+    """The planets of the test folder; in the order of ``sample_submission.csv`` where that lists the same ones.
+
+    The sample may be stale (one planet, when the folder holds 1,100): the folder decides.
+    """
+    planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test")})
+    try:
+        sample = read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()
+    except (DataError, ValueError):
+        return planets
+    return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
+
+
+def write_fallback(run: RunFolder) -> list[int]:
+    """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
+    planet_ids = planets_of_test(run.data_dir)
+    bundle = _find_bundle(run)
+    naive = bundle.naive if bundle else {}
+    write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
+    say(f"fallback written: {len(planet_ids)} planets, {run.root / 'submission.csv'}")
+    return planet_ids
+
+
+def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
+    """Predict every planet as well as data and time allow; never raises for a planet."""
+    bundle = _find_bundle(run)
+    stars = _stars(run)
+    light_curves, flat, measurements = {}, {}, {}
+    todo = list(planet_ids)
+    use_anchor = bundle is not None
+    size = 2 * cpu_count()  # a small first chunk: it tells what a planet costs
+    while todo:
+        chunk, todo = todo[:size], todo[size:]
+        if not run.budget.fits("light_curves", units=len(chunk)):
+            say(f"{len(chunk) + len(todo)} planets are left as they are: no time for their light curves")
+            run.record_stage(left_naive=len(chunk) + len(todo))
+            break
+        start = time.monotonic()
+        found = _light_curves(run, chunk)
+        run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
+        flat.update(flat_depths(found))
+        cost = sum((run.budget.seconds_per_unit(part) or 0.0) for part in ("light_curves", "anchor"))
+        if use_anchor and cost * len(todo) + (run.budget.seconds_per_unit("anchor") or 0.0) * len(chunk) > run.budget.left_s:
+            say("the anchor is left out for the remaining planets: no time for it")
+            run.record_stage(anchor_left_out_for=len(chunk) + len(todo))
+            use_anchor = False
+        if use_anchor:
+            measured = measure_planets(run, found, stars=stars, split="test")
+            measurements.update(measured.measurements)
+            light_curves.update({p: found[p] for p in measured.measurements})
+        size = CHUNK
+    measured = Measured(measurements, ())
+    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured)
+
+
+def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
+    """Validate and write ``submission.csv`` over the fallback. Planets whose numbers are not finite become naive."""
+    frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
+    path = write_submission(frame, run.root / "submission.csv", planet_ids=prediction.planet_ids)
+    run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
+    run.record_stage(sources=prediction.counts)
+    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
+    return path
+
+
+# ---------------------------------------------------------------- the parts
+
+def _find_bundle(run: RunFolder) -> Bundle | None:
+    folder = run.find("bundle/bundle.json")
+    if folder is None:
+        say("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
+        return None
+    return load_bundle(folder.parent)
+
+
+def _stars(run: RunFolder) -> pd.DataFrame:
+    try:
+        return read_star_info(run.data_dir, "test")
+    except DataError as error:
+        say(f"no star table for the test planets: {error}")
+        return pd.DataFrame()
+
+
+def _light_curves(run: RunFolder, planet_ids: Sequence[int]) -> dict:
+    try:
+        return extract_light_curves(run, "test", planet_ids=planet_ids)
+    except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
+        run.failures("light_curves_test", [Failure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
+        return {}
+
+
+def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, *, stars: pd.DataFrame, flat: dict[int, float],
+              light_curves: dict, measured: Measured) -> Prediction:
+    row = {int(p): k for k, p in enumerate(planet_ids)}
+    shape = (len(row), N_BINS)
+    naive = bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
+    mean, sigma = np.full(shape, naive["naive_mean"]), np.full(shape, naive["naive_sigma"])
+    source = np.full(len(row), "naive", dtype=object)
+    ratio, constant = (bundle.flat_ratio, bundle.flat_sigma) if bundle else WITHOUT_BUNDLE
+    flat_mean, flat_sigma = mean.copy(), sigma.copy()
+    for planet, depth in flat.items():
+        if np.isfinite(depth) and 0 < depth < 0.5:
+            flat_mean[row[planet]], flat_sigma[row[planet]] = ratio * depth, constant
+            mean[row[planet]], sigma[row[planet]], source[row[planet]] = ratio * depth, constant, "flat depth"
+    arrays: dict[str, np.ndarray] = {}
+    if bundle and measured.measurements:
+        arrays = _anchors_and_network(run, bundle, light_curves, measured=measured, stars=stars, row=row, mean=mean,
+                                      sigma=sigma, source=source)
+    broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
+    mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
+    save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
+                     wavelength_um=read_wavelengths(run.data_dir), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
+                     source=source.astype(str), **arrays)
+    return Prediction(list(row), mean, sigma, source)
+
+
+def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, measured: Measured, stars: pd.DataFrame,
+                         row: dict[int, int], mean: np.ndarray, sigma: np.ndarray, source: np.ndarray) -> dict[str, np.ndarray]:
+    anchors, failed = predict_anchors(bundle, measured)
+    run.failures("anchor_prior_test", [Failure(p, text) for p, text in failed.items()])
+    anchor_depth, anchor_err = mean.copy(), sigma.copy()
+    for planet, anchor in anchors.items():
+        anchor_depth[row[planet]], anchor_err[row[planet]] = anchor.depth, np.sqrt(np.diag(anchor.covariance))
+    have = [row[planet] for planet in anchors]
+    mean[have], sigma[have] = bundle.anchor_scale.apply(anchor_depth[have], anchor_err[have])
+    source[have] = "anchor"
+    arrays = {"anchor_depth": anchor_depth, "anchor_err": anchor_err}
+    if not (bundle.weights and anchors and run.config.model.use_network):
+        return arrays
+    if run.budget.left_s <= 0:
+        say("the network is left out: no time for it")
+        run.record_stage(network_left_out=True)
+        return arrays
+    try:
+        with run.step("network"):
+            network = predict_network(bundle, light_curves, measured=measured, anchors=anchors, stars=stars, device=run.device())
+    except Exception as error:  # a GPU out of memory must not cost the anchors
+        say(f"the network is left out: {type(error).__name__}: {error}")
+        run.record_stage(network_failed=f"{type(error).__name__}: {error}")
+        return arrays
+    rows = [row[int(p)] for p in network["planet_id"]]
+    if bundle.network_scale.network_share:
+        mean[rows], sigma[rows] = bundle.network_scale.apply(anchor_depth[rows], anchor_err[rows], network_mean=network["depth_mean"],
+                                                             network_sigma=network["depth_sigma"])
+        source[rows] = "network"
+    for name in ("depth_mean", "depth_sigma", "fused", "fgs1_embedding", "airs_embedding"):
+        full = np.full((len(row), network[name].shape[1]), np.nan)
+        full[rows] = network[name]
+        arrays[f"network_{name}" if name.startswith("depth") else name] = full
+    return arrays

@@ -1,0 +1,121 @@
+"""The anchor of every planet of a run: measured once without labels, then given its prior and calibration out of fold."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spectramind_kit.configs import config_digest
+from spectramind_kit.errors import DataError
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress
+from spectramind_kit.training.light_curves import Failure
+from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.settings import AnchorSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spectramind_kit.detector import LightCurve
+
+WORKER_MEMORY_MB = 900.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements by planet, and the planets that gave none."""
+
+    measurements: dict[int, DepthMeasurement]
+    failed: tuple[Failure, ...]
+
+
+def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
+                    split: str, workers: int | None = None) -> Measured:
+    """Measure the depths of every planet, in parallel, one file per planet; finished ones are read, not made again.
+
+    The measurement sees light curves and the star table only. A planet without a row in the star table is measured
+    with the table's medians (its geometry is then less certain), and said so in ``run.json``.
+    """
+    settings = AnchorSettings.from_mapping(run.config.anchor)
+    folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
+    folder.mkdir(parents=True, exist_ok=True)
+    median = stars.median().to_dict() if len(stars) else {}
+    notes = [Failure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
+    found: dict[int, DepthMeasurement] = {}
+    jobs = []
+    for planet, visits in light_curves.items():
+        path = folder / f"{planet}.npz"
+        known = _finished(path, visits) or _finished(_earlier(run, path), visits)
+        if known is not None:
+            found[planet] = known
+        else:
+            star = stars.loc[planet].to_dict() if planet in stars.index else median
+            jobs.append((path, list(visits), {k: float(v) for k, v in star.items()}, settings))
+    failed = []
+    start = time.monotonic()
+    with run.step(f"anchor measurements of {split}"):
+        for planet, result in _run_jobs(jobs, workers=workers, desc=f"anchor measurements of {split}"):
+            if isinstance(result, str):
+                failed.append(Failure(planet, result))
+            else:
+                found[planet] = result
+    if jobs:
+        run.budget.charge("anchor", units=len(jobs), seconds=time.monotonic() - start)
+    run.failures(f"anchor_{split}", failed)
+    if notes:
+        run.failures(f"star_table_{split}", notes)
+    run.log("anchor", split=split, measured=len(jobs) - len(failed), reused=len(found) - len(jobs) + len(failed),
+            failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
+    return Measured({planet: found[planet] for planet in light_curves if planet in found}, tuple(failed))
+
+
+def _run_jobs(jobs: Sequence[tuple], *, workers: int | None, desc: str):
+    """Yield (planet, measurement or the text of its error)."""
+    count = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB), len(jobs)))
+    planets = [job[1][0].planet_id for job in jobs]
+    if count == 1 or len(jobs) < 3:
+        results = map(_measure, jobs)
+        yield from progress(zip(planets, results), desc=desc, total=len(jobs), unit="planet")
+        return
+    # spawn: a forked child of a process whose torch has started threads can hang
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+        yield from progress(zip(planets, pool.map(_measure, jobs)), desc=desc, total=len(jobs), unit="planet")
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _measure(job: tuple[Path, list[LightCurve], dict[str, float], AnchorSettings]) -> DepthMeasurement | str:
+    from spectramind_kit.transit import measure_depths
+
+    path, light_curves, star, settings = job
+    try:
+        measurement = measure_depths(light_curves, star, settings=settings)
+        measurement.save(path)
+        return measurement
+    except Exception as error:  # one planet must not cost the run: whatever it was, it is recorded with its planet
+        return f"{type(error).__name__}: {error}"
+
+
+def _earlier(run: RunFolder, path: Path) -> Path:
+    return run.find(str(path.relative_to(run.root))) or path
+
+
+def _finished(path: Path, visits: Sequence[LightCurve]) -> DepthMeasurement | None:
+    """A measurement of exactly these visits, or None where it has to be made (again)."""
+    if not path.is_file():
+        return None
+    try:
+        measurement = DepthMeasurement.load(path)
+    except DataError:
+        return None
+    same = [v.visit for v in measurement.visits] == [lc.visit for lc in visits]
+    return measurement if same else None

@@ -1,0 +1,118 @@
+"""Train the folds of a run, decide on unseen planets how far to trust them, and pack what inference needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from spectramind_kit.configs import config_digest
+from spectramind_kit.models.build import build_model, instantiate, to_plain
+from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.training.anchors import CrossFittedAnchors, Measured
+from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
+from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
+from spectramind_kit.training.labels import Labels
+from spectramind_kit.training.loop import FoldResult, TrainSettings, amp_context, train_fold
+from spectramind_kit.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spectramind_kit.detector import LightCurve
+    from spectramind_kit.transit import Anchor
+
+
+@dataclass(frozen=True)
+class Network:
+    """The trained folds and their out-of-fold predictions, one row per planet in the order of ``planet_ids``."""
+
+    folds: tuple[FoldResult, ...]
+    normaliser: Normaliser
+    planet_ids: np.ndarray
+    predicted: dict[str, np.ndarray]
+    digest: str
+
+
+def planet_rows(light_curves: Mapping[int, Sequence[LightCurve]], *, measured: Measured, anchors: Mapping[int, Anchor],
+                stars: pd.DataFrame) -> list[dict]:
+    """One row per visit of every planet that has an anchor; see `training.dataset` for what a row holds."""
+    rows = []
+    for planet, anchor in anchors.items():
+        star = stars.loc[planet].to_dict() if planet in stars.index else {}
+        fitted = {visit.visit for visit in measured.measurements[planet].visits}
+        rows += [visit_row(visit, measured.measurements[planet], anchor, star=star)
+                 for visit in light_curves[planet] if visit.visit in fitted]
+    return rows
+
+
+def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, measured: Measured,
+                anchors: CrossFittedAnchors, labels: Labels, stars: pd.DataFrame) -> Network | None:
+    """Train one network per fold on the other folds' planets; None where the configuration asks for the anchor alone.
+
+    A fold that has no time left is left out; with no fold trained the result is None and the anchor stands.
+    """
+    if not run.config.model.use_network:
+        say("model=anchor: no network is trained")
+        return None
+    settings = TrainSettings(**run.config.train)
+    device = run.device()
+    torch.set_num_threads(settings.num_threads or cpu_count())
+    rows = planet_rows(light_curves, measured=measured, anchors=anchors.out_of_fold, stars=stars)
+    normaliser = Normaliser.fit(rows)
+    dataset = VisitDataset(rows, normaliser=normaliser, depth=dict(zip(labels.planet_ids.tolist(), labels.depth)))
+    digest = config_digest(run.config.data, run.config.anchor, run.config.model, run.config.loss, run.config.train, run.seed,
+                           anchors.planet_ids.tolist())
+    results: list[FoldResult] = []
+    predicted: dict[str, np.ndarray] = {}
+    for fold in range(settings.folds):
+        inside = anchors.planet_ids[anchors.fold == fold]
+        if run.budget.left_s <= 0:
+            say(f"fold {fold} is left out: the time budget is used up")
+            continue
+        torch.manual_seed(run.seed + fold)
+        model = build_model(run.config.model, bin_features=dataset.tensors["bins"].shape[-1],
+                            star_features=dataset.tensors["star"].shape[-1])
+        if not results:
+            run.record(parameters=model.n_parameters())
+        held_out = dataset.rows_of(inside)
+        with run.step(f"train fold {fold}"):
+            result = train_fold(
+                model, instantiate({**to_plain(run.config.loss), **labels.naive}, where="loss"), dataset=dataset, fold=fold, settings=settings, device=device,
+                train_rows=dataset.rows_of(anchors.planet_ids[anchors.fold != fold]), held_out_rows=held_out, seed=run.seed,
+                naive=labels.naive, checkpoint=run.root / "train" / digest / f"fold_{fold}.pt", digest=digest, log=run.log,
+                budget=run.budget)
+        for name, choice in model.backends().items():
+            run.backend(name, choice)
+        say(f"fold {fold}: held-out score {result.held_out_score:.4f}, its anchor {result.anchor_score:.4f}")
+        model.load_state_dict(result.state)
+        autocast, _ = amp_context(device, settings.amp)
+        found = evaluate_rows(model.to(device.name), dataset, held_out, device=device.name, autocast=autocast,
+                              flip_average=settings.time_flip)
+        _scatter_planets(predicted, anchors.planet_ids, dataset.planet_id[held_out], found)
+        results.append(result)
+    if len(results) < settings.folds:
+        return None if not results else _unfinished(results, settings)
+    return Network(tuple(results), normaliser, anchors.planet_ids, predicted, digest)
+
+
+def _unfinished(results: Sequence[FoldResult], settings: TrainSettings) -> None:
+    """Without an out-of-fold prediction for every planet nothing tells how far to trust the folds that are done."""
+    say(f"{len(results)} of {settings.folds} folds are trained; the anchor stands until the others are. Start again to go on.")
+    return None
+
+
+def _scatter_planets(into: dict[str, np.ndarray], planet_ids: np.ndarray, row_planets: np.ndarray,
+                     found: Mapping[str, np.ndarray]) -> None:
+    """Put the rows of one fold's visits into arrays over all planets, visits combined."""
+    planets, mean, sigma = combine_visits(row_planets, found["depth_mean"], found["depth_sigma"])
+    position = {int(p): k for k, p in enumerate(planet_ids)}
+    target = [position[int(p)] for p in planets]
+    values = {"depth_mean": mean, "depth_sigma": sigma}
+    for name in ("fused", "fgs1_embedding", "airs_embedding"):
+        values[name] = np.stack([found[name][row_planets == p].mean(0) for p in planets])
+    for name, value in values.items():
+        into.setdefault(name, np.full((len(planet_ids), value.shape[1]), np.nan))[target] = value

@@ -1,0 +1,49 @@
+"""The train labels of a run, and the statistics of the metric that come from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectramind_kit.detector.layout import read_labels
+from spectramind_kit.errors import DataError
+from spectramind_kit.metric import naive_statistics
+from spectramind_kit.training.light_curves import Failure
+from spectramind_kit.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Labels:
+    """``depth`` (N, 283) of ``planet_ids`` (N,); ``naive`` holds ``naive_mean`` and ``naive_sigma`` of the metric,
+    taken from every label of the table, also of planets without light curves."""
+
+    planet_ids: np.ndarray
+    depth: np.ndarray
+    naive: dict[str, float]
+
+    def of(self, planet_ids: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Labels (M, 283) of the given planets, in their order."""
+        row = {int(p): k for k, p in enumerate(self.planet_ids)}
+        return self.depth[[row[int(p)] for p in planet_ids]]
+
+
+def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
+    """Labels of the planets that have light curves. A planet without a finite label is left out and recorded."""
+    table = read_labels(run.data_dir)
+    values = table.to_numpy(dtype=np.float64)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.any():
+        raise DataError("train.csv has no complete row", where=str(run.data_dir / "train.csv"), expected="283 finite depths a planet",
+                        found=f"{len(values)} rows", fix="use the competition's file")
+    mean, sigma = naive_statistics(values[finite])
+    usable = set(table.index[finite])
+    chosen = [int(p) for p in planet_ids if int(p) in usable]
+    missing = [Failure(int(p), "no complete label in train.csv") for p in planet_ids if int(p) not in usable]
+    if missing:
+        run.failures("labels", missing)
+    if not chosen:
+        raise DataError("no train planet has both light curves and a label", where=str(run.data_dir), fix="check train/ and train.csv")
+    run.record(naive={"naive_mean": mean, "naive_sigma": sigma})
+    return Labels(np.array(chosen), table.loc[chosen].to_numpy(dtype=np.float64), {"naive_mean": mean, "naive_sigma": sigma})

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectramind_kit.inference.uncertainty import SigmaScale, fit_sigma_scale
+from spectramind_kit.metric import array_score
+
+NAIVE = {"naive_mean": 0.0147, "naive_sigma": 0.0107}
+
+
+@pytest.fixture
+def planets():
+    rng = np.random.default_rng(3)
+    depth = rng.uniform(0.005, 0.03, (60, 1)) + rng.normal(0, 5e-5, (60, 283))
+    return rng, depth, np.arange(60) % 5
+
+
+def test_too_small_error_bars_are_widened(planets):
+    """Guards against sinking the score with the error bars of a fit that believes itself."""
+    rng, depth, fold = planets
+    err = np.full_like(depth, 1e-4)
+    anchor = depth + rng.normal(0, 2e-4, depth.shape)
+    fit = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE)
+    assert fit.scale.network_share == 0.0
+    assert fit.scale.airs_factor == pytest.approx(2.0, rel=0.05) and fit.scale.fgs1_factor == pytest.approx(2.0, rel=0.35)
+    mean, sigma = fit.scale.apply(anchor, err)
+    assert array_score(depth, mean, sigma, **NAIVE) > array_score(depth, anchor, err, **NAIVE)
+
+
+def test_good_error_bars_stay(planets):
+    rng, depth, fold = planets
+    err = np.full_like(depth, 1e-4)
+    fit = fit_sigma_scale(depth, depth + rng.normal(0, 1e-4, depth.shape), anchor_err=err, fold=fold, naive=NAIVE)
+    assert fit.scale.airs_factor == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_network_that_helps_is_used_and_noise_is_not(planets):
+    """Guards against a network that fits its train planets being trusted on the test planets."""
+    rng, depth, fold = planets
+    err = np.full_like(depth, 2e-4)
+    anchor = depth + rng.normal(0, 2e-4, depth.shape)
+    better = depth + rng.normal(0, 5e-5, depth.shape)
+    worse = anchor + rng.normal(0, 2e-4, depth.shape)
+    good = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=better,
+                           network_sigma=np.full_like(err, 5e-5))
+    bad = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=worse, network_sigma=err)
+    assert good.scale.network_share == 1.0 and good.gain > 2 * good.gain_error
+    assert bad.scale.network_share == 0.0
+
+
+def test_scale_round_trip():
+    scale = SigmaScale(network_share=0.5, fgs1_factor=1.2, airs_factor=1.5)
+    assert SigmaScale.from_dict(scale.to_dict()) == scale
