@@ -33,17 +33,16 @@ def build_kit_wheel(folder: Path) -> Path:
         for name in ("pyproject.toml", "LICENSE"):
             shutil.copy(ROOT / name, source / name)
         _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source), stage="building the kit's wheel")
-    wheel = next(folder.glob("spectramind_kit-*.whl"))
-    _check_kit_wheel(wheel)
+        wheel = next(folder.glob("spectramind_kit-*.whl"))
+        _check_kit_wheel(wheel, source)
     return wheel
 
 
-def _check_kit_wheel(wheel: Path) -> None:
-    """Raise DataError when configuration files are missing in the wheel or it is too big."""
+def _check_kit_wheel(wheel: Path, source: Path) -> None:
+    """Raise DataError when modules or configuration files of ``source`` are missing in the wheel, or it is too big."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    wanted = {path.relative_to(ROOT).as_posix() for ending in ("*.py", "*.yaml") for path in (ROOT / "spectramind_kit").rglob(ending)
-              if not any(part.startswith((".", "__pycache__")) for part in path.parts[len(ROOT.parts):])}
+    wanted = {path.relative_to(source).as_posix() for ending in ("*.py", "*.yaml") for path in (source / "spectramind_kit").rglob(ending)}
     missing = sorted(wanted - packed)
     if missing:
         raise DataError("the kit's wheel is not complete", where=str(wheel), found=f"without {missing[0]} and {len(missing) - 1} more",
@@ -81,10 +80,10 @@ def stage(folder: Path, *, owner: str, wheels: Path | None = None, weights: Path
 
     The folder is replaced only when it is absent, empty or an earlier staging.
     """
+    if any((folder / name).exists() for name in (".git", "pyproject.toml")) or folder == ROOT:
+        raise DataError("the repository itself is never staged", where=str(folder), fix="choose another folder with --out")
     if folder.exists() and any(folder.iterdir()) and not (folder / "dataset-metadata.json").is_file():
         raise DataError("the folder holds something else", where=str(folder), fix="choose an empty folder with --out")
-    if (folder / ".git").exists() or folder == ROOT:
-        raise DataError("the repository itself is never staged", where=str(folder), fix="choose another folder with --out")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     sizes = {"kit": build_kit_wheel(folder).stat().st_size / 1e6}

@@ -1,0 +1,129 @@
+"""`scripts/stage_kaggle`: what goes to Kaggle, and that it works there without the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.kaggle_release import stage
+from scripts.kaggle_release.kernels import ROOT
+from spectramind_kit.errors import DataError
+
+BOOTSTRAP = (ROOT / "notebooks" / "bootstrap_cell.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    return stage.build_kit_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_wheel_is_small_and_whole(wheel):
+    """Guards against configuration files left out, and against data, tests or notebooks slipping in."""
+    assert wheel.stat().st_size <= 1e6
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    packed = {name for name in names if name.endswith(".yaml")}
+    assert packed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "spectramind_kit").rglob("*.yaml")} and packed
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"spectramind_kit"}
+    assert any("LICENSE" in name for name in names) and "License-Expression: Apache-2.0" in metadata
+
+
+def run_bootstrap(cwd: Path, inputs: Path, code: str) -> subprocess.CompletedProcess:
+    """The bootstrap cell and then ``code``, in another folder, where the checkout cannot be imported."""
+    blocked = ("import sys\nsys.path[:] = [p for p in sys.path if 'editable' not in p]\n"
+               f"sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
+               f"sys.path[:] = [p for p in sys.path if p != {str(ROOT)!r}]\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"SPECTRAMIND_INPUT": str(inputs)}
+    return subprocess.run([sys.executable, "-c", blocked + BOOTSTRAP + "\n" + code], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("mount", ["spectramind-kit", "datasets/someone/spectramind-kit"])
+def test_the_bootstrap_cell_finds_the_wheel(tmp_path, wheel, mount):
+    """Guards against a mount layout in which the kit is not found, and configuration files that cannot be read from it."""
+    (tmp_path / "input" / mount).mkdir(parents=True)
+    shutil.copy(wheel, tmp_path / "input" / mount)
+    done = run_bootstrap(tmp_path, tmp_path / "input", "import spectramind_kit as kit\nprint(kit.__file__)\n"
+                         "print(sorted(kit.load_config(profile='smoke', use_hydra=False))[:1])")
+    assert done.returncode == 0, done.stderr
+    assert str(ROOT) not in done.stdout and "spectramind_kit" in done.stdout
+
+
+def test_the_bootstrap_cell_takes_an_unpacked_folder_first(tmp_path, wheel):
+    """Guards against an old wheel that hides the package someone has unpacked to edit."""
+    home = tmp_path / "input" / "my-kit"
+    (home / "spectramind_kit").mkdir(parents=True)
+    (home / "spectramind_kit" / "__init__.py").write_text("mine = True\n")
+    shutil.copy(wheel, home)
+    done = run_bootstrap(tmp_path, tmp_path / "input", "import spectramind_kit\nprint(spectramind_kit.mine)")
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_the_bootstrap_cell_finds_the_checkout(tmp_path):
+    """Guards against a notebook opened in the checkout, in an environment without the kit."""
+    done = run_bootstrap(ROOT / "notebooks", tmp_path, "import spectramind_kit as kit\nprint(kit.__file__)")
+    assert done.returncode == 0 and str(ROOT / "spectramind_kit") in done.stdout, done.stderr
+
+
+def test_the_bootstrap_cell_says_what_it_looked_for(tmp_path):
+    """Guards against ModuleNotFoundError as the only word about a dataset that was not attached."""
+    (tmp_path / "input" / "something-else").mkdir(parents=True)
+    done = run_bootstrap(tmp_path, tmp_path / "input", "")
+    assert done.returncode != 0
+    assert "something-else" in done.stderr and "spectramind_kit-*.whl" in done.stderr and "attach" in done.stderr
+
+
+def test_the_bootstrap_cell_does_not_walk_the_planets(tmp_path, wheel):
+    """Guards against minutes of listing a thousand planets' folders on a network file system."""
+    planet = tmp_path / "input" / "ariel-data-challenge-2025" / "test" / "1" / "spectramind_kit"
+    planet.mkdir(parents=True)
+    (planet / "__init__.py").write_text("raise SystemExit('looked into the planets')")
+    shutil.copy(wheel, tmp_path / "input" / "ariel-data-challenge-2025" / "test" / "1")
+    done = run_bootstrap(tmp_path, tmp_path / "input", "")
+    assert done.returncode != 0 and "attach the kit's dataset" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_staged_dataset_is_complete(tmp_path):
+    """Guards against a dataset without hydra-core, without weights, or with the light curves of the whole train set."""
+    weights = tmp_path / "work"
+    for name in ("train/abc/fold_0.pt", "anchor/prior.npz", "store/abc/1_0.npz", "submission.csv"):
+        (weights / name).parent.mkdir(parents=True, exist_ok=True)
+        (weights / name).write_bytes(b"x" * 1000)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl").write_bytes(b"y")
+    folder = tmp_path / "dataset"
+    sizes = stage.stage(folder, owner="someone", wheels=wheels, weights=weights)
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert "weights/train/abc/fold_0.pt" in files and "weights/anchor/prior.npz" in files
+    assert not any("store" in name or name.endswith(".csv") for name in files)
+    assert sum(name.startswith("hydra_core-1.3") for name in files) == 1 and "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl" in files
+    assert json.loads((folder / "dataset-metadata.json").read_text())["id"] == "someone/spectramind-kit"
+    assert sizes["kit"] + sizes["pure_wheels"] < 1.5 and sizes["weights"] == pytest.approx(0.002)
+    assert stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"} and not (folder / "weights").exists(), "staged afresh"
+
+
+def test_staging_replaces_only_its_own_folder(tmp_path):
+    """Guards against `--out ~` and against the repository as a dataset."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(DataError, match="holds something else"):
+        stage.stage(tmp_path, owner="someone")
+    with pytest.raises(DataError, match="never staged"):
+        stage.stage(ROOT, owner="someone")
+    assert (tmp_path / "thesis.tex").is_file() and (ROOT / "pyproject.toml").is_file()
+
+
+def test_weights_without_a_checkpoint_are_an_error(tmp_path):
+    """Guards against a dataset that is believed to carry weights."""
+    with pytest.raises(DataError, match="no checkpoint"):
+        stage.copy_weights(tmp_path, tmp_path / "out")
+    with pytest.raises(DataError, match="does not exist"):
+        stage.copy_weights(tmp_path / "none", tmp_path / "out")

@@ -1,0 +1,103 @@
+"""`scripts/environment.sh`: which interpreter it takes, when it reuses, what it says when it fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+
+
+def bash(code: str, **variables: str) -> subprocess.CompletedProcess:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
+    return subprocess.run(["bash", "-c", f"source {ROOT}/scripts/environment.sh\n{code}"], env=environment | variables,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH with the few programs that the script needs and no Python."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("bash", "sh", "dirname", "cat", "grep", "tail", "sed", "uname", "mkdir", "rm", "flock", "env"):
+        if shutil.which(name):
+            (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+def test_an_interpreter_is_taken_only_if_it_runs(tmp_path, tools):
+    """Guards against pyenv's shims: they exist for every version and fail when they are run."""
+    program(tmp_path / "shims" / "python3.11", 'echo "pyenv: python3.11: command not found" >&2; exit 127')
+    old = program(tmp_path / "old" / "python3.11", "exit 1")
+    good = program(tmp_path / "good" / "python3.12", f'exec {sys.executable} "$@"')
+    path = f"{tmp_path}/shims:{old.parent}:{good.parent}:{tools}"
+    done = bash("_find_interpreter", PATH=path, PYENV_ROOT=str(tmp_path / "none"))
+    assert done.returncode == 0 and done.stdout.strip() == str(good), done.stderr
+
+
+def test_an_interpreter_under_pyenv_is_found_without_its_shims(tmp_path, tools):
+    """Guards against a machine whose only fitting Python is one that pyenv has not activated."""
+    good = program(tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3", f'exec {sys.executable} "$@"')
+    done = bash("_find_interpreter", PATH=str(tools), PYENV_ROOT=str(tmp_path / "pyenv"))
+    assert done.stdout.strip() == str(good), done.stderr
+
+
+def test_no_interpreter_is_a_clear_error(tmp_path, tools):
+    """Guards against a shell error in place of the sentence that says what to install."""
+    done = bash("_find_interpreter", PATH=str(tools), PYENV_ROOT=str(tmp_path / "none"))
+    assert done.returncode != 0 and "no working Python 3.11, 3.12 or 3.13" in done.stderr and "SPECTRAMIND_PYTHON" in done.stderr
+    done = bash("_find_interpreter", PATH=str(tools), SPECTRAMIND_PYTHON="/nowhere/python")
+    assert done.returncode != 0 and "/nowhere/python is not a working Python" in done.stderr
+
+
+@pytest.mark.parametrize("choice, driver, build", [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", False, "cuda")])
+def test_the_torch_build_follows_the_driver_or_the_variable(tmp_path, tools, choice, driver, build):
+    """Guards against several GB of CUDA libraries on a machine that cannot use them."""
+    program(tmp_path / "driver" / "nvidia-smi", "exit 0" if driver else "exit 9")
+    assert bash("_torch_build", PATH=f"{tmp_path}/driver:{tools}", SPECTRAMIND_TORCH=choice).stdout.strip() == build
+
+
+def test_an_unknown_torch_build_is_an_error():
+    """Guards against a misspelt choice that is silently the default."""
+    done = bash("_torch_build", SPECTRAMIND_TORCH="gpu")
+    assert done.returncode != 0 and "auto, cpu or cuda" in done.stderr
+
+
+def test_a_standing_environment_is_reused(tmp_path):
+    """Guards against an installation at every call, and against a stale environment after the pins have changed."""
+    python = program(tmp_path / "venv" / "bin" / "python", f'exec {sys.executable} "$@"')
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("torch==1\n")
+    settings = {"SPECTRAMIND_VENV": str(tmp_path / "venv"), "SPECTRAMIND_REQUIREMENTS": str(requirements), "SPECTRAMIND_TORCH": "cpu"}
+    stamp = f'_stamp "{python}" cpu "{requirements}" > "{tmp_path}/venv/stamp"'
+    broken_pip = '_install_all() { echo "pip was called"; return 1; }\n'
+    done = bash(f"{broken_pip}{stamp}; ensure_environment && echo $PYTHON", **settings)
+    assert done.returncode == 0 and done.stdout.strip() == str(python), done.stdout + done.stderr
+    requirements.write_text("torch==2\n")
+    done = bash(f"{broken_pip}ensure_environment", **settings)
+    assert done.returncode != 0 and "Updating" in done.stdout and "pip was called" in done.stderr
+    assert not (tmp_path / "venv" / "stamp").exists(), "half an installation must not pass for a whole one"
+
+
+def test_a_failed_installation_shows_the_end_of_the_log(tmp_path):
+    """Guards against 'error' without a reason: what pip said must be on the screen."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("torch==0.0.1\n")
+    done = bash("ensure_environment", SPECTRAMIND_VENV=str(tmp_path / "venv"), SPECTRAMIND_REQUIREMENTS=str(requirements),
+                SPECTRAMIND_PYTHON=sys.executable, SPECTRAMIND_TORCH="cpu", PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    assert done.returncode != 0
+    assert "could not be made" in done.stderr and "torch==0.0.1" in done.stderr and "install.log" in done.stderr
+    assert (tmp_path / "venv" / "install.log").is_file() and not (tmp_path / "venv" / "stamp").exists()
