@@ -35,6 +35,7 @@ class VisitFit:
     level: np.ndarray                # (W,) flux of the star without drift and transit, e- per exposure
     airs_drift: np.ndarray           # (degree t, degree lambda + 1) coefficients of P_a(t) P_b(lambda)
     fgs1_drift: np.ndarray           # (degree t,)
+    drift_x: np.ndarray              # (W - 1,) wavelength scaled to [-1, 1], the argument of P_b
     depth: np.ndarray                # (W,) reference spectrum
     u1: np.ndarray                   # (W,)
     u2: np.ndarray                   # (W,)
@@ -95,8 +96,9 @@ class DepthMeasurement:
     depth_score: np.ndarray          # (W,) gradient of log L in d at the reference
     nuisance_score: np.ndarray       # (K,)
     nuisance_names: tuple[str, ...]
-    nuisance_mean: np.ndarray        # (K,) default prior
+    nuisance_mean: np.ndarray        # (K,) default prior; the orbit's own is made from `orbit`
     nuisance_sd: np.ndarray          # (K,)
+    orbit: Mapping[str, float]       # reference and star table: see `nuisance_prior.OrbitPoint`
     visits: tuple[VisitFit, ...]
     star: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)   # what predicts the error; see `anchor.features`
@@ -117,6 +119,7 @@ class DepthMeasurement:
                   if isinstance(getattr(self, f.name), np.ndarray)}
         text: dict[str, object] = {"format": _FORMAT, "planet_id": int(self.planet_id), "flags": list(self.flags),
                                    "nuisance_names": list(self.nuisance_names), "star": dict(self.star),
+                                   "orbit": dict(self.orbit),
                                    "quality": dict(self.quality), "visits": []}
         for number, visit in enumerate(self.visits):
             plain: dict[str, object] = {}
@@ -156,5 +159,5 @@ class DepthMeasurement:
             own = {name.split("_", 1)[1]: value for name, value in arrays.items() if name.startswith(f"v{number}_")}
             visits.append(VisitFit(**{**plain, **own, "flags": tuple(plain["flags"])}))
         own = {name[2:]: value for name, value in arrays.items() if name.startswith("m_")}
-        return cls(planet_id=text["planet_id"], flags=tuple(text["flags"]), star=text["star"], quality=text["quality"],
+        return cls(planet_id=text["planet_id"], flags=tuple(text["flags"]), star=text["star"], orbit=text["orbit"], quality=text["quality"],
                    nuisance_names=tuple(text["nuisance_names"]), visits=tuple(visits), **own)

@@ -1,0 +1,160 @@
+"""Light curves made ready for the fit: averaged in time, noise measured, outliers weighted down."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.transit.settings import AnchorSettings
+
+if TYPE_CHECKING:
+    from spectramind_kit.detector.light_curve import LightCurve
+
+_MAD_TO_SIGMA = 1.4826
+_THIRD_DIFFERENCE_NORM = math.sqrt(20.0)   # sqrt(1 + 9 + 9 + 1)
+
+
+@dataclass(frozen=True)
+class VisitData:
+    """One visit on the fit's time grid. ``weight`` is 1/sigma^2, zero where a point is missing."""
+
+    visit: int
+    time: Tensor                 # (T,)
+    flux: Tensor                 # (T, W)
+    weight: Tensor               # (T, W)
+    exposure_h: float
+    span: tuple[float, float]    # first and last bin centre of the light curve as it was given
+    noise_scale: np.ndarray      # (W,) measured scatter / flux_err
+    missing: float               # share of points without a usable value
+
+
+def high_frequency_scatter(values: np.ndarray) -> np.ndarray:
+    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time.
+
+    The median absolute third difference, y0 - 3 y1 + 3 y2 - y3 over sqrt(20): a transit's contacts touch a few of
+    them and the median does not see those. NaN where fewer than eight differences exist.
+    """
+    if len(values) < 11:
+        return np.full(values.shape[1], np.nan)
+    third = values[3:] - 3.0 * values[2:-1] + 3.0 * values[1:-2] - values[:-3]
+    enough = np.isfinite(third).sum(0) >= 8
+    out = np.full(values.shape[1], np.nan)
+    if enough.any():
+        out[enough] = _MAD_TO_SIGMA * np.nanmedian(np.abs(third[:, enough]), axis=0) / _THIRD_DIFFERENCE_NORM
+    return out
+
+
+def _running_median(values: np.ndarray, width: int) -> np.ndarray:
+    padded = np.pad(values, width // 2, mode="reflect") if len(values) > width // 2 else values
+    if len(padded) < width:
+        return np.full_like(values, np.median(values))
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=-1)[: len(values)]
+
+
+def measure_noise_scale(flux: np.ndarray, flux_err: np.ndarray) -> np.ndarray:
+    """Measured scatter over ``flux_err`` per wavelength, (W,); smooth over neighbours in AIRS-CH0.
+
+    187 points give a scatter to 6 %; fifteen neighbours share one value unless a bin stands out by 4 of these sigma
+    (a hot or dying column), so the weights of the fit do not carry that error.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = high_frequency_scatter(flux / flux_err)
+    scale = np.where(np.isfinite(scale) & (scale > 0.0), scale, 1.0)
+    if len(scale) > 16:
+        smooth = _running_median(scale[1:], 15)
+        own = np.abs(np.log(scale[1:] / smooth)) > 4.0 * 1.2 / math.sqrt(len(flux))
+        scale[1:] = np.where(own, scale[1:], smooth)
+    return np.clip(scale, 0.3, 30.0)
+
+
+def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> VisitData:
+    """Average to about ``time_bins`` points, mark missing values, rescale the errors.
+
+    Raises
+    ------
+    DataError
+        The light curve has fewer than 12 times or no usable flux at all.
+    """
+    time = np.asarray(light_curve.time, dtype=np.float64)
+    flux = np.asarray(light_curve.flux, dtype=np.float64)
+    error = np.asarray(light_curve.flux_err, dtype=np.float64)
+    where = f"planet {light_curve.planet_id}, visit {light_curve.visit}"
+    if len(time) < 12:
+        raise DataError("a light curve is too short to fit", where=where, expected="at least 12 times",
+                        found=str(len(time)), fix="use shorter time bins")
+    good = np.isfinite(flux) & np.isfinite(error) & (error > 0.0) & np.isfinite(time)[:, None]
+    typical = np.nanmedian(np.where(good, flux, np.nan), axis=0, keepdims=True) if good.any() else np.zeros((1, 1))
+    good &= np.isfinite(typical) & (typical > 0.0) & (flux > 0.0)   # a column without light carries nothing
+    if not good.any():
+        raise DataError("a light curve has no usable flux", where=where, expected="finite flux and flux_err > 0",
+                        found="none", fix="look at stage 1 for this visit")
+    step = max(1, int(round(len(time) / settings.time_bins)))
+    span, exposure = (float(time[0]), float(time[-1])), float(light_curve.exposure_h) * step
+    if step > 1:
+        n = len(time) // step
+        cut = slice(0, n * step)
+        weight = good[cut].reshape(n, step, -1).astype(np.float64)
+        count = weight.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            flux = np.nansum(np.where(good, flux, 0.0)[cut].reshape(n, step, -1), 1) / count
+            error = np.sqrt(np.sum(np.where(good, error, 0.0)[cut].reshape(n, step, -1) ** 2, 1)) / count
+        good = count > 0.5 * step
+        time = time[cut].reshape(n, step).mean(1)
+    scale = measure_noise_scale(np.where(good, flux, np.nan), np.where(good, error, np.nan))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = np.where(good, 1.0 / (error * scale) ** 2, 0.0)
+    fill = np.broadcast_to(np.where(np.isfinite(typical), typical, 1.0), flux.shape)
+    flux = np.where(good, flux, np.maximum(fill, 1e-3))
+    return VisitData(visit=int(light_curve.visit), time=torch.as_tensor(time), flux=torch.as_tensor(flux),
+                     weight=torch.as_tensor(weight), exposure_h=exposure, span=span, noise_scale=scale,
+                     missing=float(1.0 - good.mean()))
+
+
+def into_bands(data: VisitData, wavelength_um: np.ndarray, n_bands: int) -> tuple[VisitData, np.ndarray]:
+    """FGS1 and ``n_bands`` sums of neighbouring AIRS wavelengths, with the noise that those sums show.
+
+    Returns the visit with W = 1 + n_bands and the bands' wavelengths (flux-weighted). A missing point takes the
+    column's typical flux, so one dead point does not move a whole band.
+    """
+    edges = np.linspace(1, data.flux.shape[1], n_bands + 1).round().astype(int)
+    flux, variance, centre = [data.flux[:, 0]], [1.0 / data.weight[:, 0].clamp_min(1e-30)], [float(wavelength_um[0])]
+    for low, high in zip(edges[:-1], edges[1:]):
+        alive = (data.weight[:, low:high] > 0.0).double().mean(0) > 0.5
+        part = data.flux[:, low:high] * alive
+        noise = torch.where(data.weight[:, low:high] > 0.0, 1.0 / data.weight[:, low:high].clamp_min(1e-30), 0.0) * alive
+        flux.append(part.sum(1).clamp_min(1e-6))
+        variance.append(noise.sum(1).clamp_min(1e-12) if alive.any() else torch.full_like(part[:, 0], 1e30))
+        mean = part.mean(0).numpy()
+        centre.append(float(np.average(wavelength_um[low:high], weights=np.maximum(mean, 1e-9))))
+    flux_all, error = torch.stack(flux, 1), torch.stack(variance, 1).sqrt()
+    missing = data.weight[:, 0] <= 0.0
+    scale = high_frequency_scatter((flux_all / error).numpy())
+    scale = np.clip(np.where(np.isfinite(scale), scale, 1.0), 0.7, 100.0)
+    weight = 1.0 / (error * torch.as_tensor(scale)) ** 2
+    weight[missing, 0] = 0.0
+    return VisitData(visit=data.visit, time=data.time, flux=flux_all, weight=weight, exposure_h=data.exposure_h,
+                     span=data.span, noise_scale=scale, missing=data.missing), np.array(centre)
+
+
+def robust_weights(residual: Tensor, *, threshold: float, share_by_time: bool) -> Tensor:
+    """Factor in (0, 1] for standardised residuals (T, W): 1 inside ``threshold`` robust sigma, (threshold/|z|)^2 beyond.
+
+    With ``share_by_time`` the mean over the wavelengths is judged as well, so that a run of frames that is off by
+    little in every wavelength (a pointing jump, a glitch) loses weight too. The scale is the median absolute
+    deviation, never below 1: a poor fit does not turn the transit into outliers.
+    """
+
+    def factor(z: Tensor) -> Tensor:
+        sigma = (_MAD_TO_SIGMA * z.abs().median(dim=0).values).clamp_min(1.0)
+        return (threshold / (z.abs() / sigma).clamp_min(threshold)).square()
+
+    weights = factor(residual)
+    if share_by_time and residual.shape[1] > 1:
+        weights = weights * factor(residual.mean(1, keepdim=True) * math.sqrt(residual.shape[1]))
+    return weights

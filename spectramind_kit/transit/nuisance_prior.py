@@ -1,0 +1,170 @@
+"""Priors on what is not the spectrum: orbit, limb darkening, sensor clocks, drift.
+
+`NuisancePrior()` is the default of the settings. `learn_nuisance_prior` (its own file) replaces means and widths by
+those of the train planets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from spectramind_kit.transit.linear_model import LIMB_NAMES
+from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.orbit import HOURS_PER_DAY
+from spectramind_kit.transit.settings import AnchorSettings
+
+_TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off
+_SOLAR_AXIS = 4.2083    # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
+TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
+
+
+@dataclass(frozen=True)
+class OrbitPoint:
+    """Orbit at the linearisation point, and what the star table says. Hours, days, a/Rs."""
+
+    period_d: float
+    reach: float
+    log_duration: float
+    impact2: float
+    catalogue_axis: float
+    catalogue_impact: float
+    kepler_axis: float               # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+
+    def to_mapping(self) -> dict[str, float]:
+        return asdict(self)
+
+    @property
+    def semi_major_axis(self) -> float:
+        return math.sqrt(max(self._axis2(), 1.0))
+
+    def _swing(self) -> tuple[float, float]:
+        angle = min(2.0 * math.pi * math.exp(self.log_duration) / (self.period_d * HOURS_PER_DAY), 0.5 * math.pi)
+        return angle, max(math.sin(angle) ** 2, 1e-12)
+
+    def _axis2(self) -> float:
+        return self.impact2 + (self.reach**2 - self.impact2) / self._swing()[1]
+
+    def log_axis_slope(self) -> np.ndarray:
+        """d ln(a/Rs) / d(ln W, b^2), (2,)."""
+        angle, swing = self._swing()
+        by_width = -(self.reach**2 - self.impact2) * angle * math.sin(2.0 * angle) / swing**2
+        return np.array([by_width, 1.0 - 1.0 / swing]) / (2.0 * max(self._axis2(), 1.0))
+
+
+def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
+    """a/Rs from Kepler's third law, or None where the table lacks mass or radius."""
+    try:
+        mass, radius = float(star["Ms"]), float(star["Rs"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not (0.01 < mass < 100.0 and 0.01 < radius < 1000.0):
+        return None
+    return _SOLAR_AXIS * (mass * period_d**2) ** (1.0 / 3.0) / radius
+
+
+@dataclass(frozen=True)
+class NuisancePrior:
+    """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the measurement.
+
+    limb_mean (2, 6): value at 5800 K and slope per 500 K; limb_covariance (6, 6); drift_covariance (D, D) over one
+    visit's drift coefficients in the order of `linear_model.visit_names`.
+    """
+
+    axis_offset: float = 0.0         # mean of ln(a_fit / a_table)
+    kepler_share: float = 0.0        # weight of Kepler's axis against the table's, in ln
+    axis_scatter: float = 0.06
+    axis_tail: float = 0.5
+    impact_scatter: float = 0.12
+    impact_tail: float = 0.35
+    time_offset_mean: float = 0.0
+    time_offset_scatter: float = 0.01
+    limb_mean: np.ndarray | None = None
+    limb_covariance: np.ndarray | None = None
+    drift_mean: np.ndarray | None = None
+    drift_covariance: np.ndarray | None = None
+    learned_from: int = 0
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_settings(cls, settings: AnchorSettings) -> NuisancePrior:
+        return cls(axis_scatter=settings.axis_scatter, axis_tail=settings.axis_tail,
+                   impact_scatter=settings.impact_scatter, impact_tail=settings.impact_tail,
+                   time_offset_scatter=settings.time_offset_scatter)
+
+    def limb_at(self, temperature_k: float) -> np.ndarray | None:
+        """Mean limb-darkening coefficients (6,) of a star."""
+        if self.limb_mean is None:
+            return None
+        warmth = (temperature_k - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K
+        return self.limb_mean[0] + np.clip(warmth, -4.0, 3.0) * self.limb_mean[1]
+
+    def orbit_terms(self, point: OrbitPoint, *, at: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Precision (2, 2) and pull (2,) of the orbit prior in (ln W, b^2).
+
+        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (2,) is a better guess of the orbit
+        (relative to the reference) at which the two-component priors are turned into Gaussians.
+        """
+        shift = np.zeros(2) if at is None else at
+        slope = point.log_axis_slope()
+        expected = ((1.0 - self.kepler_share) * math.log(point.catalogue_axis)
+                    + self.kepler_share * math.log(point.kepler_axis) + self.axis_offset)
+        gap = math.log(point.semi_major_axis) - expected
+        weight = _mixture_precision(gap + float(slope @ shift), self.axis_scatter, self.axis_tail)
+        precision, pull = weight * np.outer(slope, slope), -weight * gap * slope
+        catalogue2 = point.catalogue_impact**2
+        gap2 = point.impact2 - catalogue2
+
+        def width2(sd: float) -> float:   # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
+            return sd * math.sqrt(4.0 * catalogue2 + 2.0 * sd**2)
+
+        weight2 = _mixture_precision(gap2 + float(shift[1]), width2(self.impact_scatter), width2(self.impact_tail))
+        precision[1, 1] += weight2
+        pull[1] -= weight2 * gap2
+        return precision, pull
+
+    def terms(self, measurement: DepthMeasurement, *, at: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Precision (K, K) and pull (K,) of all nuisances of a measurement, at its reference.
+
+        ``at`` (K,): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
+        """
+        names = measurement.nuisance_names
+        mean, sd = measurement.nuisance_mean.copy(), measurement.nuisance_sd.copy()
+        for k, name in enumerate(names):
+            if name.startswith("time_offset"):
+                mean[k], sd[k] = self.time_offset_mean, self.time_offset_scatter
+        precision = np.diag(1.0 / sd**2)
+        blocks = [(np.arange(2, 2 + len(LIMB_NAMES)), self.limb_at(float(measurement.star.get("Ts", TEMPERATURE_PIVOT_K))),
+                   self.limb_covariance)]
+        if self.drift_covariance is not None:
+            for visit in measurement.visits:
+                places = drift_places(names, visit.visit)
+                if len(places) == len(self.drift_covariance):
+                    blocks.append((places, self.drift_mean, self.drift_covariance))
+        for places, block_mean, covariance in blocks:
+            if covariance is not None:
+                precision[np.ix_(places, places)] = np.linalg.inv(covariance)
+            if block_mean is not None:
+                mean[places] = block_mean
+        precision[:2, :], precision[:, :2] = 0.0, 0.0
+        pull = precision @ (mean - measurement.nuisance_reference)
+        point = OrbitPoint(**measurement.orbit)
+        precision[:2, :2], pull[:2] = self.orbit_terms(point, at=None if at is None else at[:2])
+        return precision, pull
+
+
+def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:
+    """Positions of one visit's drift coefficients among the nuisances."""
+    return np.array([k for k, name in enumerate(names)
+                     if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))], dtype=int)
+
+
+def _mixture_precision(gap: float, core: float, tail: float) -> float:
+    """Precision of the Gaussian that has the slope of a two-component mixture at ``gap``."""
+    log_core = math.log(1.0 - _TAIL_SHARE) - math.log(core) - 0.5 * (gap / core) ** 2
+    log_tail = math.log(_TAIL_SHARE) - math.log(tail) - 0.5 * (gap / tail) ** 2
+    share = 1.0 / (1.0 + math.exp(min(log_tail - log_core, 700.0)))
+    return share / core**2 + (1.0 - share) / tail**2
