@@ -10,6 +10,8 @@ from importlib import import_module
 _PUBLIC = {
     "open_run": "run_folder",
     "attribute_inputs": "attribution",
+    "explain_network": "network",
+    "load_network": "network",
     "embed": "embedding",
     "periodogram": "fft",
     "plot_white_light_curves": "figures.light_curves",

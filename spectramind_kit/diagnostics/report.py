@@ -50,7 +50,9 @@ def write_report(run: RunResults | str | Path, *, path: str | Path | None = None
     run = run if isinstance(run, RunResults) else open_run(run, truth=truth)
     pictures = [_picture(run, verb, {"baselines": baselines} if verb is plot_score_ladder and baselines else {})
                 for verb in catalogue()]
-    sections = [(saved.title, _figure_html(saved, png)) for saved, png in pictures] + [(t.title, _table_html(t)) for t in all_tables(run)]
+    sections = [(verb.entry.name.replace("_", " "), saved.title, _figure_html(saved, png))
+                for verb, (saved, png) in zip(catalogue(), pictures)]
+    sections += [(table.title.lower(), table.title, _table_html(table)) for table in all_tables(run)]
     target = Path(path) if path else run.work_dir / "report.html"
     partial = target.with_name(f"{target.name}.{os.getpid()}.part")
     partial.write_text(_page(title, run, sections), encoding="utf-8")
@@ -68,11 +70,11 @@ def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFi
     return saved, file.read_bytes()
 
 
-def _page(title: str, run: RunResults, sections: list[tuple[str, str]]) -> str:
+def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> str:
     names = [f"s{number}" for number in range(len(sections))]
-    links = "".join(f'<a href="#{name}">{_text(heading)}</a>' for name, (heading, _) in zip(names, sections))
+    links = "".join(f'<a href="#{name}">{_text(short)}</a>' for name, (short, _, _) in zip(names, sections))
     body = "".join(f'<section id="{name}"><h2>{_text(heading)}</h2>{content}</section>'
-                   for name, (heading, content) in zip(names, sections))
+                   for name, (_, heading, content) in zip(names, sections))
     numbers = "".join(f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run))
     facts = [f"profile {run.info['profile']}" if run.info.get("profile") else "", str(run.info.get("data_dir") or ""),
              time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())]
@@ -89,7 +91,7 @@ def _headline(run: RunResults) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, predictions in run.judged.items():
         scores = stage_scores(run, predictions)
-        found.append((f"{np.clip(scores['final'].mean(), 0, 1):.3f}", f"score, {name}"))
+        found.append((f"{np.clip(scores['final'].mean(), 0, 1):.3f}", f"official score, {name}"))
         if "anchor" in scores:
             gain = scores["final"].mean() - scores["anchor"].mean()
             found.append((f"{gain:+.3f}".replace("-", "−"), f"gained over the anchor, {name.split(',')[0]}"))

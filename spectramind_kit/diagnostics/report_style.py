@@ -6,10 +6,10 @@ CSS = """
 :root { color-scheme: light dark; --page: #f5f6f8; --card: #ffffff; --ink: #1c2127; --soft: #5a6470; --line: #dfe3e8;
   --accent: #0063a0; --warn: #b34700; --chip: #e9eef3; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #12161b; --card: #1a2027; --ink: #e4e8ec; --soft: #9aa5b1; --line: #2c343d; --accent: #6db9ee;
-    --warn: #f0a05a; --chip: #252d36; }
+  :root { --page: #141414; --card: #202020; --ink: #e6e6e6; --soft: #a3a9b0; --line: #34373b; --accent: #6db9ee;
+    --warn: #f0a05a; --chip: #2b2f33; }
   /* The figures are dark ink on white: inverted and with hues turned back they are light ink on dark, colours kept. */
-  figure img { filter: invert(0.9) hue-rotate(180deg); }
+  figure img { filter: invert(0.9) hue-rotate(180deg) brightness(1.25); }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); line-height: 1.55; -webkit-text-size-adjust: 100%;

@@ -11,6 +11,8 @@ import numpy as np
 from spectramind_kit.diagnostics.figures.calibration import pulls
 from spectramind_kit.diagnostics.figures.scores import bootstrap_interval, stage_scores
 from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.diagnostics.visits import planets_with_light_curves, stored_light_curves, stored_measurement
+from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import format_seconds
 
 _SETTINGS = ("profile", "seed", "data_dir")
@@ -87,10 +89,26 @@ def failure_table(run: RunResults) -> Table:
             if key.startswith("failed_") and isinstance(entries, list):
                 rows += [(stage, f"left out ({key.removeprefix('failed_')})", f"{e.get('planet_id')}, visit {e.get('visit')}",
                           str(e.get("error"))[:300]) for e in entries if isinstance(e, Mapping)]
-            elif key == "flags" and isinstance(entries, Mapping):
-                rows += _flag_rows(stage, entries)
+            elif key == "sources" and isinstance(entries, Mapping):
+                rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entries.items()]
+            elif key in ("left_naive", "anchor_left_out_for", "network_left_out", "network_failed"):
+                rows.append((stage, key.replace("_", " "), "", str(entries)))
+    rows += _measurement_flags(run)
     rows += [("diagnostics", "note", "", note) for note in run.notes]
     return Table("Flags and failures", ("stage", "what", "planet", "reason"), tuple(rows), "none: every planet went through")
+
+
+def _measurement_flags(run: RunResults, *, max_planets: int = 300) -> list[tuple[str, str, str, str]]:
+    """Flags that the light curves and the anchor's measurements carry, counted."""
+    flags: dict[str, list[str]] = {}
+    for planet in planets_with_light_curves(run)[:max_planets]:
+        try:
+            found = {*stored_measurement(run, planet).flags, *(f for curve in stored_light_curves(run, planet) for f in curve.flags)}
+        except DataError as error:
+            found = {f"unreadable: {error.what}"}
+        if found:
+            flags[str(planet)] = sorted(found)
+    return _flag_rows("anchor", flags)
 
 
 def _flag_rows(stage: str, flags: Mapping) -> list[tuple[str, str, str, str]]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.errors import DataError
+
+if TYPE_CHECKING:
+    from spectramind_kit.detector.light_curve import LightCurve
+    from spectramind_kit.transit.measurement import DepthMeasurement
 
 
 @dataclass(frozen=True)
@@ -27,14 +32,13 @@ class VisitView:
     model: np.ndarray
     baseline: np.ndarray
     wavelength_um: np.ndarray
-    mid_transit_time: float = float("nan")
-    duration_h: float = float("nan")
 
     def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
         """Sum over some bins, relative to the out-of-transit baseline."""
         level = self.baseline[:, bins].sum(axis=1)
         return WhiteLightCurve(
-            time=self.time, flux=self.flux[:, bins].sum(axis=1) / level, model=self.model[:, bins].sum(axis=1) / level,
+            time=self.time, flux=self.flux[:, bins].sum(axis=1, dtype=np.float64) / level,
+            model=self.model[:, bins].sum(axis=1) / level,
             error=np.sqrt((self.flux_err[:, bins].astype(np.float64) ** 2).sum(axis=1)) / level)
 
 
@@ -60,14 +64,37 @@ def band_light_curves(view: VisitView) -> dict[str, WhiteLightCurve]:
 
 def planets_with_light_curves(run: RunResults) -> list[int]:
     """Planets that have both light curves in the store and an anchor's fit, test planets first."""
-    fitted = {int(path.stem) for path in run.work_dir.glob("anchor/*/*.npz") if path.stem.isdigit()}
+    fitted = {int(path.stem) for path in run.glob("anchor/*/*.npz") if path.stem.isdigit()}
     stored = set()
-    for path in run.work_dir.glob("store/*/*.npz"):
+    for path in run.glob("store/*/*.npz"):
         planet, _, visit = path.stem.rpartition("_")
         if planet.isdigit() and visit.isdigit():
             stored.add(int(planet))
     first = set(run.test.planet_id.tolist()) if run.test is not None else set()
     return sorted(fitted & stored, key=lambda planet: (planet not in first, planet))
+
+
+def stored_light_curves(run: RunResults, planet_id: int) -> list[LightCurve]:
+    """Light curves of one planet's visits, by visit; empty when the store has none."""
+    from spectramind_kit.detector.light_curve import LightCurve
+
+    return [LightCurve.load(path) for path in _newest(run.glob(f"store/*/{planet_id}_*.npz"))]
+
+
+def stored_measurement(run: RunResults, planet_id: int) -> DepthMeasurement:
+    """The anchor's measurement of one planet.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    from spectramind_kit.transit.measurement import DepthMeasurement
+
+    paths = _newest(run.glob(f"anchor/*/{planet_id}.npz"))
+    if not paths:
+        raise DataError("no anchor's fit of this planet", where=f"planet {planet_id}", fix="run notebook 02")
+    return DepthMeasurement.load(paths[0])
 
 
 def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
@@ -76,34 +103,18 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     Raises
     ------
     DataError
-        The store or the anchor's folder lacks the planet.
+        No visit has both a light curve and a fit.
     """
-    from spectramind_kit.detector.light_curve import LightCurve
-
-    measurement = _load_measurement(run, planet_id)
-    views = []
-    for path in _newest(run.work_dir.glob(f"store/*/{planet_id}_*.npz")):
-        curve = LightCurve.load(path)
-        fit = next((one for one in measurement.visits if one.visit == curve.visit), None)
-        if fit is None:
-            continue  # the anchor gave this visit up
-        views.append(VisitView(
-            planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
-            model=fit.model_flux, baseline=fit.baseline_flux, wavelength_um=curve.wavelength_um,
-            mid_transit_time=fit.mid_transit_time, duration_h=fit.duration_h))
+    fits = {fit.visit: fit for fit in stored_measurement(run, planet_id).visits}
+    views = [VisitView(planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
+                       model=fits[curve.visit].model_flux, baseline=fits[curve.visit].baseline_flux,
+                       wavelength_um=curve.wavelength_um)
+             for curve in stored_light_curves(run, planet_id)
+             if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)]
     if not views:
-        raise DataError("no visit has both a light curve and an anchor's fit", where=f"planet {planet_id}",
+        raise DataError("no visit has both a light curve and an anchor's fit of it", where=f"planet {planet_id}",
                         fix="run notebooks 01 and 02")
     return views
-
-
-def _load_measurement(run: RunResults, planet_id: int):
-    from spectramind_kit.transit.measurement import DepthMeasurement
-
-    paths = _newest(run.work_dir.glob(f"anchor/*/{planet_id}.npz"))
-    if not paths:
-        raise DataError("no anchor's fit of this planet", where=f"planet {planet_id}", fix="run notebook 02")
-    return DepthMeasurement.load(paths[0])
 
 
 def _newest(paths) -> list[Path]:

@@ -9,7 +9,8 @@ import numpy as np
 from spectramind_kit.diagnostics.figures.style import (
     COLOURS, PPM, NothingToPlot, captioned, label_panels, new_figure, numbered, plain_log_ticks, set_colours,
 )
-from spectramind_kit.diagnostics.run_folder import Predictions, RunResults
+from spectramind_kit.diagnostics.predictions import Predictions
+from spectramind_kit.diagnostics.run_folder import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def plot_pulls(run: RunResults) -> Figure:
     _coverage_panel(axes[2], run)
     label_panels(axes)
     return captioned(
-        figure, "If σ is honest, the pulls follow the black unit Gaussian: wider means over-confident (the score punishes that hardest), "
+        figure, "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that hardest), "
         "narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS spectrum err together, so "
         "with few planets the AIRS histogram is lumpy. Right: share of depths inside the central interval, against the share that "
         "should be inside; below the diagonal is over-confident.")

@@ -10,13 +10,12 @@ from spectramind_kit.diagnostics.embedding import embed
 from spectramind_kit.diagnostics.figures.style import (
     COLOURS, PPM, SERIES, NothingToPlot, captioned, label_panels, new_figure, numbered,
 )
+from spectramind_kit.diagnostics.network import network_embeddings
 from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_WHICH = {"fused": "fused", "fgs1": "fgs1_embedding", "airs": "airs_embedding"}
-
 
 @numbered(10, "embedding", title="Map of the fused embeddings")
 def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap", seed: int = 0) -> Figure:
@@ -24,21 +23,17 @@ def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap
 
     ``which`` is ``fused``, ``fgs1`` or ``airs``.
     """
-    sets = [p for p in (run.oof, run.test) if p is not None and getattr(p, _WHICH[which]) is not None]
-    if not sets:
-        raise NothingToPlot("the predictions hold no embeddings: no network was used in this run")
-    features = np.concatenate([getattr(p, _WHICH[which]) for p in sets])
+    features, planet, fold = _features(run, which)
     if len(features) < 3:
         raise NothingToPlot(f"a map needs at least 3 planets, the run has {len(features)}")
-    planet = np.concatenate([p.planet_id for p in sets])
-    is_test = np.concatenate([np.full(len(p), p is run.test) for p in sets])
-    spectrum = np.concatenate([p.depth_mean for p in sets])
-    embedding = embed(features.reshape(len(features), -1), method=method, seed=seed)
+    spectra = {int(p): mean for one in (run.oof, run.test) if one is not None for p, mean in zip(one.planet_id, one.depth_mean)}
+    spectrum = np.array([spectra.get(int(p), np.full(2, np.nan)) for p in planet]) if spectra else np.full((len(planet), 2), np.nan)
+    is_test = np.isin(planet, run.test.planet_id) if run.test is not None else np.zeros(len(planet), dtype=bool)
+    embedding = embed(features, method=method, seed=seed)
     panels = [("mean depth (%)", 100 * spectrum.mean(axis=1), True),
               ("AIRS spectrum's spread (ppm)", PPM * spectrum[:, 1:].std(axis=1), True)]
     if run.star is not None and "Ts" in run.star:
         panels.append(("star temperature (K)", run.star["Ts"].reindex(planet).to_numpy(dtype=float), False))
-    fold = _folds(sets)
     if fold is not None:
         panels.append(("fold", fold, False))
     figure = new_figure(7.2, 2.9 if len(panels) <= 3 else 5.4)
@@ -57,16 +52,33 @@ def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap
     label_panels(axes[:len(panels)])
     method_text = "UMAP" if embedding.method == "umap" else "principal components"
     note = f" {embedding.note}." if embedding.note else ""
+    if fold is not None:
+        note += " Each fold has a network of its own, so groups by fold mean nothing."
     return captioned(
         figure, f"Each mark is one planet ({len(features)}; circles train, triangles test): its {which} embedding, {features.shape[1]} numbers, "
         f"brought to the plane by {method_text}.{note} Neighbours look alike to the network. A smooth run of colour means that it has "
         "learned that quantity; test planets apart from the train planets would warn of a shift between the two. Axes have no unit.")
 
 
-def _folds(sets) -> np.ndarray | None:
-    if not any(p.fold is not None for p in sets):
-        return None
-    return np.concatenate([np.full(len(p), -1) if p.fold is None else p.fold for p in sets])
+def _features(run: RunResults, which: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Embeddings (N, D), planet ids (N,), and folds (N,) where the embeddings come from different networks."""
+    try:
+        found = network_embeddings(run)
+        return found[which], found["planet_id"], None
+    except DataError:
+        pass  # no bundle in the folder: what the predictions hold is of one network per fold, and the map says so
+    name = {"fused": "fused", "fgs1": "fgs1_embedding", "airs": "airs_embedding"}[which]
+    rows = []
+    for predictions, test in ((run.oof, False), (run.test, True)):
+        value = None if predictions is None else getattr(predictions, name)
+        if value is not None:
+            good = np.isfinite(value).all(axis=1)
+            fold = np.full(len(value), -1) if test or predictions.fold is None else predictions.fold
+            rows.append((value[good], predictions.planet_id[good], fold[good]))
+    if not rows:
+        raise NothingToPlot("the predictions hold no embeddings: no network was used in this run")
+    features, planet, fold = (np.concatenate(parts) for parts in zip(*rows))
+    return features, planet, fold if (fold >= 0).any() else None
 
 
 def _by_value(figure, axis, points, value, is_test, label, logarithmic) -> None:

@@ -74,7 +74,7 @@ def plot_learning_curve(run: RunResults) -> Figure:
                    color=COLOURS["data"], transform=right.get_xaxis_transform())
     label_panels((left, right))
     return captioned(
-        figure, "Left: each term of the loss as it enters the sum, mean over the folds. Right: the official score on the planets that each "
+        figure, "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the official score on the planets that each "
         "fold did not see; the network is asked only to improve on the anchor (dashed, where it was logged). Dotted lines: frozen "
         "parts that are released.")
 
@@ -101,7 +101,7 @@ def _loss_panel(axis, epochs: list[dict]) -> None:
         axis.axhline(0, color=COLOURS["soft"], lw=0.8)
     else:
         axis.set_yscale("log")
-    axis.set(title="loss terms", xlabel="epoch", ylabel="loss (weighted)")
+    axis.set(title="loss terms", xlabel="epoch", ylabel="loss")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=8.5)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from spectramind_kit import metric
 from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.figures.style import COLOURS, NothingToPlot, captioned, label_panels, new_figure, numbered, set_colours
-from spectramind_kit.diagnostics.run_folder import STAGES, Predictions, RunResults
+from spectramind_kit.diagnostics.predictions import STAGES, Predictions
+from spectramind_kit.diagnostics.run_folder import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NO_LABELS = "no planet has both a prediction and a known depth (labels or truth)"
-_STAGE_NAMES = {"anchor": "anchor (physics)", "network": "network", "final": "submitted"}
+_STAGE_NAMES = {"flat depth": "one flat depth", "anchor": "anchor (physics)", "network": "network", "final": "submitted"}
 
 
 def stage_scores(run: RunResults, predictions: Predictions) -> dict[str, np.ndarray]:
@@ -30,6 +31,12 @@ def stage_scores(run: RunResults, predictions: Predictions) -> dict[str, np.ndar
     return scores
 
 
+def _logged(run: RunResults, name: str) -> dict[str, float]:
+    """The newest logged score of the flat-depth baseline on the set of this name."""
+    return {event["name"]: float(event["score"]) for event in run.of_kind("score")
+            if event.get("split") == name and event.get("name") == "flat depth" and isinstance(event.get("score"), (int, float))}
+
+
 def bootstrap_interval(scores: np.ndarray, *, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
     """95 % interval of the mean over planets."""
     scores = np.asarray(scores, dtype=np.float64)
@@ -41,23 +48,25 @@ def bootstrap_interval(scores: np.ndarray, *, seed: int = 0, draws: int = 1000) 
 
 @numbered(5, "score_ladder", title="Score after each stage")
 def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None = None) -> Figure:
-    """Official score of the naive prediction, the baselines and each stage, for each set with known depths.
+    """Official score of the naive prediction and of each stage, for each set with known depths.
 
-    ``baselines`` adds rungs by name (for example the flat-depth score on the same planets).
+    Scores that the run logged and that cannot be had from its predictions (the flat depth of the train planets) are
+    taken from the log; ``baselines`` adds rungs by name.
     """
     if not run.judged:
         raise NothingToPlot(_NO_LABELS)
     rungs = [("naive", "naive (train mean, std)", COLOURS["soft"])]
     rungs += [(name, name, COLOURS["data"]) for name in baselines or {}]
-    rungs += [(name, _STAGE_NAMES[name], COLOURS[name]) for name in STAGES
-              if any(name in stage_scores(run, p) for p in run.judged.values())]
+    rungs += [(name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"])) for name in STAGES
+              if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())]
     figure = new_figure(7.2, 0.9 + 0.42 * len(rungs) + 0.45)
     axes = figure.subplots(1, len(run.judged), sharey=True, sharex=True, squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, run.judged.items()):
         scores = stage_scores(run, predictions) | {"naive": np.zeros(len(predictions))}
+        only_logged = _logged(run, name) | dict(baselines or {})
         for row, (key, _, colour) in enumerate(rungs):
             planets = scores.get(key)
-            value = float(baselines[key]) if planets is None and key in (baselines or {}) else None
+            value = only_logged.get(key)
             if planets is not None:
                 value = float(planets.mean())
                 low, high = bootstrap_interval(planets)
@@ -78,8 +87,9 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     axes[0].invert_yaxis()
     return captioned(
         figure, "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and 10 ppm in "
-        "AIRS). Black lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, so a stage that "
-        "does not help is seen here.")
+        "AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, so a stage that "
+        "does not help is seen here. The σ scale of the submitted spectra was fitted on all train planets, a few numbers in all; the "
+        "scores of 02_train are cross-fitted in that too.")
 
 
 @numbered(6, "score_breakdown", title="Score by planet and by band")
@@ -120,5 +130,5 @@ def plot_score_breakdown(run: RunResults) -> Figure:
     right.grid(False, axis="y")
     label_panels((left, right))
     return captioned(
-        figure, "Left: one mark per planet; red triangles fell below the panel, such planets pull down the whole mean. Right: mean score of "
+        figure, "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole mean. Right: mean score of "
         "the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the weight.")

@@ -9,7 +9,8 @@ import numpy as np
 
 from spectramind_kit import metric
 from spectramind_kit.diagnostics.figures.style import COLOURS, PPM, NothingToPlot, captioned, new_figure, numbered
-from spectramind_kit.diagnostics.run_folder import Predictions, RunResults
+from spectramind_kit.diagnostics.predictions import Predictions
+from spectramind_kit.diagnostics.run_folder import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,10 +48,10 @@ def plot_spectra(run: RunResults, *, planets: Sequence[int] | None = None) -> Fi
     figure.supylabel("transit depth (ppm)", fontsize=10)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
-    against = "black: the depths to be found" if score is not None else "there are no labels to compare with"
+    against = "truth: the depths to be found" if score is not None else "there are no labels to compare with"
     return captioned(
-        figure, f"Set shown: {name}. Blue: prediction and its 1σ band; orange: the anchor before the network; {against}. The point at "
-        "the left is FGS1 (0.7 µm). About two thirds of the black curve should lie inside the band. Each panel has its own scale.")
+        figure, f"Set shown: {name}. Shaded: the prediction's 1σ band; dashed: the anchor before the network; {against}. The point at "
+        "the left is FGS1 (0.7 µm). About two thirds of the true curve should lie inside the band. Each panel has its own scale.")
 
 
 def _set_to_show(run: RunResults) -> tuple[str, Predictions, np.ndarray | None]:
