@@ -19,7 +19,6 @@ from scripts.kaggle_release.kaggle_cli import configured_owner
 from scripts.kaggle_release.kernels import ROOT, dataset_metadata
 
 KIT_LIMIT_MB = 1.0  # without weights; more means that data or a notebook has slipped into the wheel
-WEIGHT_ENDINGS = (".pt", ".npz", ".json", ".yaml")
 
 
 def build_kit_wheel(folder: Path) -> Path:
@@ -62,17 +61,16 @@ def fetch_pure_wheels(folder: Path) -> list[Path]:
 
 
 def copy_weights(source: Path, folder: Path) -> list[Path]:
-    """Copy trained weights (checkpoints, priors, their settings) to ``folder``/weights, keeping their folders."""
-    if not source.is_dir():
-        raise DataError("the folder with weights does not exist", where=str(source), fix="pass the work folder of a training run")
-    files = [path for path in sorted(source.rglob("*")) if path.suffix in WEIGHT_ENDINGS and "store" not in path.relative_to(source).parts]
-    if not any(path.suffix == ".pt" for path in files):
-        raise DataError("no checkpoint in the folder with weights", where=str(source), expected="*.pt", fix="train first: scripts/run")
-    for path in files:
-        target = folder / "weights" / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-    return files
+    """Copy the ``bundle/`` of a training run, which is all that the submission kernel needs, to ``folder``/bundle.
+
+    ``source`` is the run's folder or the bundle itself.
+    """
+    bundle = source / "bundle" if (source / "bundle").is_dir() else source
+    if not (bundle / "bundle.json").is_file():
+        raise DataError("no trained bundle in the folder", where=str(source), expected="bundle/bundle.json, which 02_train writes",
+                        fix="pass the folder of a training run, or train first: scripts/run")
+    shutil.copytree(bundle, folder / "bundle")
+    return [path for path in sorted((folder / "bundle").rglob("*")) if path.is_file()]
 
 
 def stage(folder: Path, *, owner: str, wheels: Path | None = None, weights: Path | None = None) -> dict[str, float]:
@@ -111,10 +109,10 @@ def _pip(*arguments: str, stage: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/stage_kaggle", description="Build the dataset that carries the kit to Kaggle: the kit's wheel, hydra-core, and optionally "
-        "compiled wheels and weights. Sends nothing: scripts/push_kaggle dataset does.")
+        "compiled wheels and a trained bundle. Sends nothing: scripts/push_kaggle dataset does.")
     parser.add_argument("--owner", help="account on Kaggle (default: the CLI's configuration)")
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="folder with compiled wheels, from the wheels kernel")
-    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder with checkpoints, e.g. the work folder of a training run")
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="folder of a training run: its bundle/ goes along, so that submit needs no output of train")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "kaggle" / "dataset", metavar="DIR", help="default: dist/kaggle/dataset")
     options = parser.parse_args(arguments)
     try:

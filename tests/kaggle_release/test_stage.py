@@ -94,7 +94,7 @@ def test_the_bootstrap_cell_does_not_walk_the_planets(tmp_path, wheel):
 def test_a_staged_dataset_is_complete(tmp_path):
     """Guards against a dataset without hydra-core, without weights, or with the light curves of the whole train set."""
     weights = tmp_path / "work"
-    for name in ("train/abc/fold_0.pt", "anchor/prior.npz", "store/abc/1_0.npz", "submission.csv"):
+    for name in ("bundle/bundle.json", "bundle/fold_0.pt", "train/abc/fold_0.pt", "store/abc/1_0.npz", "submission.csv"):
         (weights / name).parent.mkdir(parents=True, exist_ok=True)
         (weights / name).write_bytes(b"x" * 1000)
     wheels = tmp_path / "wheels"
@@ -103,12 +103,12 @@ def test_a_staged_dataset_is_complete(tmp_path):
     folder = tmp_path / "dataset"
     sizes = stage.stage(folder, owner="someone", wheels=wheels, weights=weights)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert "weights/train/abc/fold_0.pt" in files and "weights/anchor/prior.npz" in files
-    assert not any("store" in name or name.endswith(".csv") for name in files)
+    assert {"bundle/bundle.json", "bundle/fold_0.pt"} <= files
+    assert not any(name.startswith(("store", "train")) or name.endswith(".csv") for name in files)
     assert sum(name.startswith("hydra_core-1.3") for name in files) == 1 and "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl" in files
     assert json.loads((folder / "dataset-metadata.json").read_text())["id"] == "someone/spectramind-kit"
     assert sizes["kit"] + sizes["pure_wheels"] < 1.5 and sizes["weights"] == pytest.approx(0.002)
-    assert stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"} and not (folder / "weights").exists(), "staged afresh"
+    assert stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"} and not (folder / "bundle").exists(), "staged afresh"
 
 
 def test_staging_replaces_only_its_own_folder(tmp_path):
@@ -121,9 +121,9 @@ def test_staging_replaces_only_its_own_folder(tmp_path):
     assert (tmp_path / "thesis.tex").is_file() and (ROOT / "pyproject.toml").is_file()
 
 
-def test_weights_without_a_checkpoint_are_an_error(tmp_path):
+def test_weights_without_a_bundle_are_an_error(tmp_path):
     """Guards against a dataset that is believed to carry weights."""
-    with pytest.raises(DataError, match="no checkpoint"):
+    with pytest.raises(DataError, match="no trained bundle"):
         stage.copy_weights(tmp_path, tmp_path / "out")
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="no trained bundle"):
         stage.copy_weights(tmp_path / "none", tmp_path / "out")
