@@ -14,6 +14,7 @@ _PUBLIC = {
     "load_network": "network",
     "embed": "embedding",
     "periodogram": "fft",
+    "plot_light_curve_gallery": "figures.gallery",
     "plot_white_light_curves": "figures.light_curves",
     "plot_spectra": "figures.spectra",
     "plot_pulls": "figures.calibration",

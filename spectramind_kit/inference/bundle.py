@@ -18,7 +18,7 @@ from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.dataset import Normaliser
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.run_folder import read_json, write_json
-from spectramind_kit.transit import AnchorCalibration, AnchorPrior
+from spectramind_kit.transit import AnchorCalibration, SpectralPrior
 
 FORMAT = 1
 
@@ -30,7 +30,7 @@ class Bundle:
     folder: Path
     config: dict[str, Any]
     naive: dict[str, float]
-    prior: AnchorPrior
+    prior: SpectralPrior
     calibration: AnchorCalibration
     anchor_scale: SigmaScale
     network_scale: SigmaScale
@@ -42,7 +42,7 @@ class Bundle:
     time_flip: bool
 
 
-def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: AnchorPrior,
+def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: SpectralPrior,
                 calibration: AnchorCalibration, anchor_scale: SigmaScale, network_scale: SigmaScale,
                 network: Network | None, flat: tuple[float, float], time_flip: bool) -> Path:
     """Write into a folder beside and exchange it for the old one, so that a kill leaves one or the other."""
@@ -77,7 +77,7 @@ def load_bundle(folder: Path) -> Bundle:
         if not path.is_file():
             raise DataError("weights are missing from the bundle", where=str(path), fix="copy the bundle again")
     return Bundle(
-        folder=folder, config=content["config"], naive=content["naive"], prior=AnchorPrior.load(folder / "prior.npz"),
+        folder=folder, config=content["config"], naive=content["naive"], prior=SpectralPrior.load(folder / "prior.npz"),
         calibration=AnchorCalibration.load(folder / "calibration.json"),
         anchor_scale=SigmaScale.from_dict(content["anchor_scale"]),
         network_scale=SigmaScale.from_dict(content["network_scale"]),

@@ -26,7 +26,8 @@ from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
-from spectramind_kit.training.light_curves import Failure, extract_light_curves
+from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder
 
 CHUNK = 64           # planets between two looks at the clock
@@ -134,7 +135,7 @@ def _light_curves(run: RunFolder, planet_ids: Sequence[int]) -> dict:
     try:
         return extract_light_curves(run, "test", planet_ids=planet_ids)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
-        run.failures("light_curves_test", [Failure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
+        run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
         return {}
 
 
@@ -166,10 +167,10 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
 def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, measured: Measured, stars: pd.DataFrame,
                          row: dict[int, int], mean: np.ndarray, sigma: np.ndarray, source: np.ndarray) -> dict[str, np.ndarray]:
     anchors, failed = predict_anchors(bundle, measured)
-    run.failures("anchor_prior_test", [Failure(p, text) for p, text in failed.items()])
+    run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
     anchor_depth, anchor_err = mean.copy(), sigma.copy()
     for planet, anchor in anchors.items():
-        anchor_depth[row[planet]], anchor_err[row[planet]] = anchor.depth, np.sqrt(np.diag(anchor.covariance))
+        anchor_depth[row[planet]], anchor_err[row[planet]] = anchor.depth, anchor.depth_err
     have = [row[planet] for planet in anchors]
     mean[have], sigma[have] = bundle.anchor_scale.apply(anchor_depth[have], anchor_err[have])
     source[have] = "anchor"

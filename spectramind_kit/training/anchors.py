@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress
-from spectramind_kit.training.light_curves import Failure
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
@@ -31,7 +32,7 @@ class Measured:
     """Measurements by planet, and the planets that gave none."""
 
     measurements: dict[int, DepthMeasurement]
-    failed: tuple[Failure, ...]
+    failed: tuple[PlanetFailure, ...]
 
 
 def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
@@ -45,7 +46,7 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
     folder.mkdir(parents=True, exist_ok=True)
     median = stars.median().to_dict() if len(stars) else {}
-    notes = [Failure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
+    notes = [PlanetFailure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
     found: dict[int, DepthMeasurement] = {}
     jobs = []
     for planet, visits in light_curves.items():
@@ -61,7 +62,7 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     with run.step(f"anchor measurements of {split}"):
         for planet, result in _run_jobs(jobs, workers=workers, desc=f"anchor measurements of {split}"):
             if isinstance(result, str):
-                failed.append(Failure(planet, result))
+                failed.append(PlanetFailure(planet, result))
             else:
                 found[planet] = result
     if jobs:
@@ -75,16 +76,26 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 
 
 def _run_jobs(jobs: Sequence[tuple], *, workers: int | None, desc: str):
-    """Yield (planet, measurement or the text of its error)."""
+    """Yield (planet, measurement or the text of its error); a pool that breaks leaves the rest to this process."""
     count = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB), len(jobs)))
-    planets = [job[1][0].planet_id for job in jobs]
-    if count == 1 or len(jobs) < 3:
-        results = map(_measure, jobs)
-        yield from progress(zip(planets, results), desc=desc, total=len(jobs), unit="planet")
-        return
-    # spawn: a forked child of a process whose torch has started threads can hang
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
-        yield from progress(zip(planets, pool.map(_measure, jobs)), desc=desc, total=len(jobs), unit="planet")
+    yield from progress(_results(jobs, count if len(jobs) > 2 else 1), desc=desc, total=len(jobs), unit="planet")
+
+
+def _results(jobs: Sequence[tuple], workers: int):
+    left = {job[1][0].planet_id: job for job in jobs}
+    if workers > 1:
+        # spawn: a forked child of a process whose torch has started threads can hang
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+            futures = {pool.submit(_measure, job): planet for planet, job in left.items()}
+            try:
+                for future in as_completed(futures):
+                    result = future.result()
+                    del left[futures[future]]
+                    yield futures[future], result
+            except BrokenProcessPool:
+                say(f"a worker process died; the {len(left)} planets left are measured one at a time")
+    for planet, job in left.items():
+        yield planet, _measure(job)
 
 
 def _one_thread() -> None:

@@ -82,12 +82,11 @@ def visit_row(light_curve: LightCurve, measurement: DepthMeasurement, anchor: An
     residual = np.clip(np.nan_to_num((light_curve.flux - model) / noise, nan=0.0, posinf=0.0, neginf=0.0),
                        -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
     half = max(0.5 * fit.duration_h, 0.25)
-    anchor_err = np.sqrt(np.diag(anchor.covariance))
-    raw_err = np.sqrt(np.diag(measurement.covariance))
+    anchor_err, raw_err = np.maximum(anchor.depth_err, 1e-7), np.maximum(anchor.raw_err, 1e-7)
     level = float(np.average(anchor.depth[1:], weights=anchor_err[1:] ** -2))
     bins = np.stack([
         (anchor.depth - level) / DEPTH_UNIT,
-        np.clip((measurement.depth - anchor.depth) / np.hypot(raw_err, anchor_err), -FEATURE_LIMIT, FEATURE_LIMIT),
+        np.clip((anchor.raw_depth - anchor.depth) / np.hypot(raw_err, anchor_err), -FEATURE_LIMIT, FEATURE_LIMIT),
         np.log(anchor_err / DEPTH_UNIT),
         np.log(raw_err / DEPTH_UNIT),
         np.full(anchor_err.shape, np.log(max(level, 1e-5))),

@@ -10,7 +10,7 @@ import numpy as np
 from spectramind_kit.detector.layout import read_labels
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import naive_statistics
-from spectramind_kit.training.light_curves import Failure
+from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.run_folder import RunFolder
 
 
@@ -40,7 +40,7 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
     mean, sigma = naive_statistics(values[finite])
     usable = set(table.index[finite])
     chosen = [int(p) for p in planet_ids if int(p) in usable]
-    missing = [Failure(int(p), "no complete label in train.csv") for p in planet_ids if int(p) not in usable]
+    missing = [PlanetFailure(int(p), "no complete label in train.csv") for p in planet_ids if int(p) not in usable]
     if missing:
         run.failures("labels", missing)
     if not chosen:

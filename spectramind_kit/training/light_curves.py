@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spectramind_kit.detector import LightCurveStore, build_light_curves
+from spectramind_kit.detector import LightCurveStore, build_light_curves, find_visits
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.store import select_shard
 from spectramind_kit.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A planet (or one of its visits) that was given up, and why. The rest of the run goes on."""
-
-    planet_id: int
-    error: str
-    visit: int | None = None
 
 
 def detector_settings(run: RunFolder) -> DetectorSettings:
@@ -30,22 +21,26 @@ def detector_settings(run: RunFolder) -> DetectorSettings:
 
 def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None,
                          planet_ids: Sequence[int] | None = None) -> dict[int, list[LightCurve]]:
-    """Light curves of every planet of a split, computed where the store does not have them yet.
+    """Light curves of every planet of a split, computed where neither this run nor an earlier kernel has them.
 
     A visit that cannot be read is recorded in ``run.json`` and left out; the planet goes on with its other visit.
     """
+    settings = detector_settings(run)
+    stores = [LightCurveStore(folder / "store", settings) for folder in run.earlier if (folder / "store").is_dir()]
+    wanted = None if planet_ids is None else {int(p) for p in planet_ids}
+    visits = [v for v in select_shard(find_visits(run.data_dir, split), shard) if wanted is None or v.planet_id in wanted]
+    known = {}
+    for files in visits:
+        source = next((store for store in stores if store.is_current(files)[0]), None)
+        if source is not None:
+            known[files.planet_id, files.visit] = source.load(files.planet_id, files.visit)
+    missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
     with run.step(f"light curves of {split}"):
-        report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=detector_settings(run),
-                                    shard=shard, planet_ids=planet_ids, also_read=[f / "store" for f in run.earlier])
+        report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings, planets=missing)
     run.failures(f"light_curves_{split}", report.failed)
-    run.log("light_curves", split=split, visits=len(report.store.visits()), done=report.done, reused=report.reused,
-            failed=len(report.failed), seconds=report.seconds, workers=report.workers, reader=report.reader)
-    return load_light_curves(report.store)
-
-
-def load_light_curves(store: LightCurveStore) -> dict[int, list[LightCurve]]:
-    """Everything in a store, as a list of visits for each planet."""
+    run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),
+            failed=len(report.failed), seconds=report.seconds)
     found: dict[int, list[LightCurve]] = {}
-    for planet, visit in store.visits():
-        found.setdefault(planet, []).append(store.load(planet, visit))
+    for key in sorted({*known, *report.visits}):
+        found.setdefault(key[0], []).append(known[key] if key in known else report.store.load(*key))
     return found
