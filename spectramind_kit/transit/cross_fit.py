@@ -1,0 +1,99 @@
+"""Priors and calibration from the train planets, with anchors of planets that their priors have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.transit.anchor import Anchor, apply_prior
+from spectramind_kit.transit.calibration import AnchorCalibration, calibrate, fit_calibration, identity_calibration
+from spectramind_kit.transit.learn_nuisance import learn_nuisance_prior
+from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.spectral_prior import SpectralPrior, learn_spectral_prior
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """What `cross_fit` learned. N train planets, in the order given.
+
+    anchors : N held-out anchors, calibrated by planets other than themselves
+    uncalibrated : the same before calibration
+    prior, calibration : from all train planets, for the test planets
+    """
+
+    anchors: tuple[Anchor, ...]
+    uncalibrated: tuple[Anchor, ...]
+    prior: SpectralPrior
+    calibration: AnchorCalibration
+    fold_calibrations: tuple[AnchorCalibration, ...]
+
+    def predict(self, measurement: DepthMeasurement) -> Anchor:
+        """The calibrated anchor of a new planet."""
+        return calibrate(apply_prior(measurement, self.prior), self.calibration)
+
+
+def assign_folds(n: int, *, folds: int = 5, seed: int = 0) -> np.ndarray:
+    """Fold number (n,) of each planet, sizes equal within one."""
+    numbers = np.arange(n) % max(min(folds, n), 1)
+    return np.random.default_rng(seed).permutation(numbers)
+
+
+def learn_priors(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> SpectralPrior:
+    """Spectral and nuisance priors from train planets: labels for the shapes, light curves given labels for the rest."""
+    nuisance = learn_nuisance_prior(measurements, depths)
+    return learn_spectral_prior(depths, measurements[0].wavelength_um, stars=[m.star for m in measurements],
+                                nuisance=nuisance)
+
+
+def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, folds: np.ndarray | int = 5,
+              seed: int = 0, naive_mean: float | None = None, naive_sigma: float | None = None) -> CrossFit:
+    """Learn the priors and the calibration, out of fold.
+
+    Parameters
+    ----------
+    measurements : N `DepthMeasurement` of the train planets
+    depths : (N, W) labels
+    folds : (N,) fold numbers, or how many folds to make
+    naive_mean, naive_sigma : the metric's naive prediction, from ``depths`` by default
+
+    Raises
+    ------
+    DataError
+        Counts that do not fit, or no planet at all.
+    """
+    depths = np.asarray(depths, dtype=np.float64)
+    n = len(measurements)
+    if n == 0 or depths.shape[0] != n:
+        raise DataError("measurements and labels do not fit", where="cross_fit", expected=f"{n} > 0 label rows",
+                        found=str(depths.shape), fix="pass one label row per measurement")
+    numbers = assign_folds(n, folds=folds, seed=seed) if isinstance(folds, int) else np.asarray(folds)
+    naive = dict(naive_mean=float(np.nanmean(depths)) if naive_mean is None else naive_mean,
+                 naive_sigma=float(np.nanstd(depths)) if naive_sigma is None else naive_sigma)
+    held_out: list[Anchor | None] = [None] * n
+    values = np.unique(numbers)
+    for value in values:
+        rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
+        chosen = rest if len(rest) else held
+        prior = learn_priors([measurements[k] for k in chosen], depths[chosen])
+        for k in held:
+            held_out[k] = apply_prior(measurements[k], prior)
+    uncalibrated = tuple(a for a in held_out if a is not None)
+    calibration = fit_calibration(uncalibrated, depths, **naive)
+    calibrated: list[Anchor | None] = [None] * n
+    fold_calibrations = []
+    for value in values:
+        rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
+        own = identity_calibration(len(rest)) if calibration.identity else \
+            fit_calibration([uncalibrated[k] for k in rest], depths[rest], min_gain=-np.inf, folds=2, **naive)
+        fold_calibrations.append(own)
+        for k in held:
+            calibrated[k] = calibrate(uncalibrated[k], own)
+    return CrossFit(anchors=tuple(a for a in calibrated if a is not None), uncalibrated=uncalibrated,
+                    prior=learn_priors(measurements, depths), calibration=calibration,
+                    fold_calibrations=tuple(fold_calibrations))
+
+
+__all__ = ["CrossFit", "cross_fit", "learn_priors", "assign_folds"]
