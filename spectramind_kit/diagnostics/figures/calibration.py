@@ -45,7 +45,7 @@ def plot_pulls(run: RunResults) -> Figure:
         axis.axvline(0, color=COLOURS["soft"], lw=0.8)
         for number, (name, predictions) in enumerate(run.judged.items()):
             values = pulls(predictions)[:, bins].ravel()
-            edges = np.linspace(-5, 5, int(np.clip(2 * values.size ** (1 / 3), 9, 61)) // 2 * 2 + 1)
+            edges = np.linspace(-5, 5, int(np.clip(2 * values.size ** (1 / 3), 10, 60)) // 2 * 2 + 2)  # odd: one bar at 0
             axis.hist(np.clip(values, -4.999, 4.999), bins=edges, density=True, histtype="stepfilled" if number == 0 else "step",
                       color=colours[name], alpha=0.45 if number == 0 else 1.0, lw=1.5,
                       label=f"{name}\n(mean {values.mean():+.2f}, width {values.std():.2f})")

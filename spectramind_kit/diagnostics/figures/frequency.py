@@ -84,15 +84,16 @@ def _band_map(figure, axis, frequency: np.ndarray, power: dict[str, np.ndarray])
     edges = _merge_empty(frequency, edges)
     which = np.digitize(frequency, edges) - 1
     table = np.array([[np.nanmean(power[name][:, which == k]) for k in range(edges.size - 1)] for name in names])
-    limit = max(0.5, float(np.nanmax(np.abs(np.log2(table)))))
-    mesh = axis.pcolormesh(edges, np.arange(len(names) + 1) - 0.5, np.log2(table), cmap="PuOr_r", vmin=-limit, vmax=limit)
+    table = np.log2(np.maximum(table, 1e-3))
+    limit = float(np.clip(np.nanmax(np.abs(table)), 0.5, 2.0))  # a factor of 4: beyond, a cell is simply dark
+    mesh = axis.pcolormesh(edges, np.arange(len(names) + 1) - 0.5, table, cmap="PuOr_r", vmin=-limit, vmax=limit)
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.invert_yaxis()
     axis.set(xscale="log", title="by band")
     axis.grid(False)
     plain_log_ticks(axis, only="x")
-    bar = figure.colorbar(mesh, ax=axis, pad=0.02, aspect=30)
-    ticks = [t for t in (-4, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4) if abs(t) <= limit and (limit < 1.5) <= (abs(t) <= 1)]
+    bar = figure.colorbar(mesh, ax=axis, pad=0.02, aspect=30, extend="both")
+    ticks = [t for t in (-2, -1, -0.5, 0, 0.5, 1, 2) if abs(t) <= limit]
     bar.set_ticks(ticks, labels=[f"{2.0**t:.2g}" for t in ticks])
     bar.set_label("power / white noise", fontsize=9)
 

@@ -1,0 +1,94 @@
+"""The report: one file, offline, complete, safe."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from spectramind_kit.diagnostics import open_run, write_report
+from spectramind_kit.diagnostics.figures.scores import plot_score_ladder
+from spectramind_kit.diagnostics.figures.spectra import plot_spectra
+from spectramind_kit.diagnostics.report import catalogue
+from spectramind_kit.diagnostics.saved_figures import known_figures
+
+
+@pytest.fixture
+def without_umap(monkeypatch):
+    """UMAP costs 14 CPU s of compilation: the report does not need it here."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "umap", None)
+
+
+class Outside(HTMLParser):
+    """Collects what a browser would fetch, and checks that tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.stack, self.images = [], [], 0
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.images += tag == "img"
+        self.fetched += [values[name] for name in ("src", "href") if values.get(name) and not values[name].startswith(("data:", "#"))]
+        if tag not in ("meta", "img", "br", "link"):
+            self.stack.append(tag)
+        assert tag not in ("script", "link", "iframe")
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+def test_one_file_that_needs_no_network(run, without_umap):
+    """Guards against a report that is blank on a plane: no script, no link, every picture inside."""
+    path = write_report(run)
+    page = path.read_text(encoding="utf-8")
+    parser = Outside()
+    parser.feed(page)
+    assert parser.fetched == [] and parser.stack == [] and parser.images >= 8
+    assert not re.search(r"url\(|@import|https?://", page)
+    for verb in catalogue():
+        assert verb.entry.title.replace("'", "&#x27;") in page
+    assert 'name="viewport"' in page and "prefers-color-scheme: dark" in page
+
+
+def test_what_a_file_says_is_escaped(run, without_umap):
+    """Guards against an error text that breaks (or scripts) the page."""
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "dead file &lt;b&gt;" in page and "dead file <b>" not in page
+    assert "mamba-ssm" in page and "not installed" in page and "chunked scan in PyTorch" in page
+
+
+def test_an_empty_run_gives_a_report_that_says_so(tmp_path):
+    """Guards against no report at all where the run has failed: it is then needed most."""
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert page.count("Nothing to show") == len(catalogue()) and "no predictions in this folder" in page
+
+
+def test_pictures_are_taken_once_and_drawn_again_for_new_results(run, without_umap):
+    """Guards against pictures of an older run in a fresh report, and against paying twice for those of this run."""
+    figure = plot_spectra(run)
+    before = figure.path.stat().st_mtime_ns
+    write_report(run)
+    assert figure.path.stat().st_mtime_ns == before
+    path = run.work_dir / "predictions/test.npz"
+    with np.load(path) as arrays:
+        content = {name: arrays[name] for name in arrays.files}
+    np.savez(path, **content | {"depth_mean": content["depth_mean"] + 1e-4})
+    fresh = open_run(run.work_dir, truth=run.work_dir / "truth.csv")
+    assert fresh.fingerprint != run.fingerprint
+    write_report(fresh)
+    assert figure.path.stat().st_mtime_ns != before
+    assert known_figures(run.diagnostics_dir)[figure.path.name].fingerprint == fresh.fingerprint
+
+
+def test_baselines_join_the_ladder(run, without_umap):
+    """Guards against a baseline that was given and is not shown."""
+    from matplotlib.text import Text
+
+    figure = plot_score_ladder(run, baselines={"somebody's notebook": 0.387})
+    shown = [t.get_text() for t in figure.findobj(Text)]
+    assert "0.387" in shown and "somebody's notebook" in shown

@@ -1,0 +1,39 @@
+"""Tables: the numbers are the run's."""
+
+from __future__ import annotations
+
+import pytest
+
+from spectramind_kit.diagnostics.tables import all_tables, failure_table, planet_table, score_table, timing_table
+from spectramind_kit.metric import array_score
+
+
+def test_scores_are_the_official_ones(run):
+    """Guards against a table that disagrees with the scorer."""
+    predictions = run.judged["train, out of fold"]
+    row = next(r for r in score_table(run).rows if r[0].startswith("train") and r[1] == "submitted")
+    score = array_score(predictions.depth, predictions.depth_mean, predictions.depth_sigma, naive_mean=run.naive_mean,
+                        naive_sigma=run.naive_sigma)
+    assert float(row[2]) == pytest.approx(score, abs=1e-4)
+
+
+def test_the_worst_planet_is_on_top(run):
+    """Guards against a list of planets to look at that begins with the good ones."""
+    run.oof.depth_mean[17] += 5e-3
+    worst = [row for row in planet_table(run).rows if row[0].startswith("train")][0]
+    assert worst[1] == str(run.oof.planet_id[17])
+
+
+def test_failures_times_and_notes_are_told(run):
+    """Guards against a planet that was left out without a word."""
+    rows = failure_table(run).rows
+    assert any("dead file" in row[3] for row in rows) and any("not JSON" in row[3] for row in rows)
+    assert ("01_light_curves", "light curves (train)", "done", "61 s", "900") in timing_table(run).rows
+
+
+def test_an_empty_run_has_tables_that_say_why(tmp_path):
+    """Guards against an error where there is nothing to list."""
+    from spectramind_kit.diagnostics import open_run
+
+    for table in all_tables(open_run(tmp_path)):
+        assert table.rows or table.empty_because

@@ -1,0 +1,52 @@
+"""Light curves and fits of a run, read back together: simulated planets, measured by the anchor itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spectramind_kit.diagnostics.run_folder import open_run
+from spectramind_kit.diagnostics.visits import band_light_curves, load_visits, planets_with_light_curves
+from spectramind_kit.errors import DataError
+
+
+def test_the_model_leaves_white_noise(measured_dir):
+    """Inverse: simulate → measure → residuals of every band have the scatter that the errors promise."""
+    run = open_run(measured_dir)
+    planets = planets_with_light_curves(run)
+    assert len(planets) == 2
+    for planet in planets:
+        for view in load_visits(run, planet):
+            for name, curve in band_light_curves(view).items():
+                pull = curve.residual / curve.error
+                assert abs(pull.mean()) < 5 / np.sqrt(len(pull)), (planet, name)
+                assert 0.75 < pull.std() < 1.35, (planet, name, pull.std())
+                assert curve.model.max() == pytest.approx(1.0, abs=2e-4) and curve.model.min() < 0.9999
+
+
+def test_a_planet_without_a_fit_is_left_out(measured_dir, tmp_path):
+    """Guards against a figure that breaks on the planet whose anchor failed."""
+    import shutil
+
+    shutil.copytree(measured_dir, tmp_path / "run")
+    gone = next((tmp_path / "run").glob("anchor/*/*.npz"))
+    gone.unlink()
+    run = open_run(tmp_path / "run")
+    assert len(planets_with_light_curves(run)) == 1 and int(gone.stem) not in planets_with_light_curves(run)
+    with pytest.raises(DataError, match="no anchor's fit"):
+        load_visits(run, int(gone.stem))
+
+
+def test_the_newest_settings_win(measured_dir, tmp_path):
+    """Guards against light curves of other settings, left from an earlier run, beside a newer fit."""
+    import os
+    import shutil
+
+    shutil.copytree(measured_dir, tmp_path / "run")
+    folder = next((tmp_path / "run").glob("store/*"))
+    shutil.copytree(folder, folder.parent / "old")
+    for path in (folder.parent / "old").iterdir():
+        path.write_bytes(b"stale")
+        os.utime(path, (1, 1))
+    run = open_run(tmp_path / "run")
+    assert load_visits(run, planets_with_light_curves(run)[0])
