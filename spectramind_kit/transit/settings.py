@@ -47,10 +47,10 @@ class AnchorSettings:
     def from_mapping(cls, values: Mapping[str, object] | None) -> AnchorSettings:
         """From a config node; an unknown key is an error that names the nearest valid one."""
         known = {f.name for f in fields(cls)}
-        given = dict(values or {})
+        given = {str(key): value for key, value in dict(values or {}).items() if key != "_target_"}
         for key in given:
             if key not in known:
-                raise ConfigError("unknown setting of the anchor", found=str(key), fix=nearest(str(key), known))
+                raise ConfigError("unknown setting of the anchor", found=key, fix=nearest(key, known))
         return cls(**{key: tuple(value) if key.endswith("limb_darkening") else value for key, value in given.items()})
 
     def to_mapping(self) -> dict[str, object]:
