@@ -132,16 +132,17 @@ def _orbit_chi2(problem: FitProblem, state: PlanetState) -> float:
     return float(pull @ np.linalg.pinv(precision) @ pull)
 
 
-def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iterations: int, drift_stages: bool,
+def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iterations: int, first_degree: int | None,
             robust_from: int) -> FitResult:
     """Iterate to the posterior's maximum; re-estimate the drift's size and the outliers on the way.
 
-    ``drift_stages``: raise the drift's degree in time one by one, or it eats the transit (WHAT_WINS §3).
+    ``first_degree``: raise the drift's degree in time one by one from here, or it eats the transit (WHAT_WINS §3);
+    None: all degrees from the beginning.
     ``robust_from``: first iteration after which outliers lose weight.
     """
     settings, n_alpha = problem.settings, len(alpha)
     full_sd = [(a.clone(), f.clone()) for a, f in problem.drift_sd]
-    stage = 1 if drift_stages else 99
+    stage = 99 if first_degree is None else first_degree
     problem.drift_sd = _staged(full_sd, stage, settings)
     normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
     damping, done, converged = 1e-6, 0, False
@@ -162,7 +163,8 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
             damped = curvature + damping * torch.diag(curvature.diagonal())
             factor, info = torch.linalg.cholesky_ex(damped)
             if int(info) == 0:
-                step = torch.cholesky_solve(rhs[:, None], factor)[:, 0]
+                covariance = torch.cholesky_inverse(factor)
+                step = _within_bounds(covariance @ rhs, covariance, n_alpha, state)
                 new_alpha = alpha + step[:n_alpha].clamp(-0.5 * float(alpha[0].abs() + 1e-3), 0.5 * float(alpha[0].abs() + 1e-3))
                 nuisance_step = _limit(step[n_alpha:], state)
                 trial = moved(state, nuisance_step, new_alpha, problem, normal)
@@ -176,7 +178,6 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
         if accepted:
             state, alpha, normal, objective = trial, new_alpha, trial_normal, trial_objective
             damping = max(damping / 30.0, 1e-9)
-            covariance = torch.cholesky_inverse(factor)
             size = float((step.abs() / covariance.diagonal().clamp_min(1e-300).sqrt()).max())
             full_sd = _learn_drift(full_sd, state, covariance, n_alpha, settings, stage)
         else:
@@ -197,6 +198,14 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
     objective = normal.chi2 + prior_terms(problem, state, alpha)[2]
     return FitResult(state=state, alpha=alpha, normal=normal, objective=objective, covariance=covariance,
                      iterations=done, converged=converged)
+
+
+def _within_bounds(step: Tensor, covariance: Tensor, n_alpha: int, state: PlanetState) -> Tensor:
+    """The best step that keeps 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a bound."""
+    k = n_alpha + 1
+    low, high = -state.impact2, (state.reach - _GRAZING_MARGIN) ** 2 - state.impact2
+    allowed = float(step[k].clamp(low, max(high, low)))
+    return step + covariance[:, k] / covariance[k, k] * (allowed - step[k])
 
 
 def outlier_factor(residual: Tensor, base_weight: Tensor, threshold: float) -> Tensor:

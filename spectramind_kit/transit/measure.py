@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _BANDS = 6
 _SHAPE_LENGTH_UM = 0.25     # correlation length of the reference spectrum
 _SHAPE_MODES = 12
+_SHORT_RUN = 5              # steps that tell a good start from a bad one
 
 
 def measure_depths(light_curves: Sequence[LightCurve], star: Mapping[str, float], *,
@@ -163,22 +164,22 @@ def _measure(data: list[VisitData], curves: Sequence[LightCurve], wavelength: np
     n_bands = min(_BANDS, len(wavelength) - 1)
     banded = [into_bands(d, wavelength, n_bands) for d in data]
     bands, band_wavelength = [b for b, _ in banded], banded[0][1]
-    best: FitResult | None = None
+    tried: list[tuple[FitResult, FitProblem]] = []
     for start in find_starts(bands, orbit, settings=settings):
         problem = _problem(bands, band_wavelength, bounds, star, point, settings, prior)
         state, alpha = _initial_state(problem, start)
-        result = run_fit(problem, state, alpha, iterations=3 * settings.iterations, drift_stages=True, robust_from=4)
-        if best is None or result.objective < best.objective:
-            best, best_problem = result, problem
-    if best is None:
+        tried.append((run_fit(problem, state, alpha, iterations=_SHORT_RUN, first_degree=1, robust_from=99), problem))
+    if not tried:
         raise ValueError("no start was found")
+    best, best_problem = min(tried, key=lambda pair: pair[0].objective)
+    best = run_fit(best_problem, best.state, best.alpha, iterations=2 * settings.iterations, first_degree=2, robust_from=1)
 
     problem = _problem(data, wavelength, bounds, star, point, settings, prior)
     problem.drift_sd = best_problem.drift_sd
     if best_problem.robust is not None:   # a glitch that all wavelengths share is known from the bands
         problem.robust = [_spread_robust(r, d.flux.shape[1]) for r, d in zip(best_problem.robust, data)]
     state, alpha = _refined_state(best, problem)
-    result = run_fit(problem, state, alpha, iterations=settings.iterations, drift_stages=False, robust_from=1)
+    result = run_fit(problem, state, alpha, iterations=settings.iterations, first_degree=None, robust_from=1)
     return quality.summarise(result, problem, curves=curves, wavelength=wavelength, star=star, orbit=orbit,
                              flags=flags, names=_names(result.state, data))
 
