@@ -1,0 +1,188 @@
+"""A Kaggle session on this machine: attached inputs that cannot be written, no network, no checkout, no package that Kaggle lacks.
+
+The rules are enforced in every Python process of the session by an audit hook, which C code cannot go around and nothing
+can remove; a breach fails at once and is written down, so that a caller who swallows the error is found out too. Where the
+system lets us, the session also runs in a network namespace with nothing but loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPETITION = "ariel-data-challenge-2025"
+LAYOUTS = {  # Kaggle has mounted inputs in both ways
+    "flat": {"competition": COMPETITION, "dataset": "spectramind-kit", "kernel": "{slug}"},
+    "nested": {"competition": f"competitions/{COMPETITION}", "dataset": "datasets/someone/spectramind-kit", "kernel": "notebooks/someone/{slug}"},
+}
+
+SITECUSTOMIZE = '''
+import importlib.machinery, ipaddress, os, sys
+
+INPUTS, CHECKOUT, BREACHES = {inputs!r}, {checkout!r}, {breaches!r}
+ABSENT = ("hydra", "mamba_ssm", "causal_conv1d", "torch_scatter", "batman")      # not in Kaggle's image
+WRITES = {{"os.mkdir": (0,), "os.rename": (0, 1), "os.remove": (0,), "os.rmdir": (0,), "os.link": (0, 1), "os.symlink": (1,),
+          "os.truncate": (0,), "os.chmod": (0,), "os.utime": (0,), "shutil.rmtree": (0,)}}
+
+def inside(path, folder):
+    try:
+        full = os.path.realpath(os.fspath(path))
+    except (TypeError, ValueError):
+        return False
+    full = os.fsdecode(full)
+    return full == folder or full.startswith(folder + os.sep)
+
+def breach(text):
+    descriptor = posix_open(BREACHES, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(descriptor, (text + "\\n").encode())
+    os.close(descriptor)
+
+def local(address):
+    if not isinstance(address, tuple):
+        return True                                                             # a Unix socket
+    try:
+        return ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        return address[0] in ("localhost", "")
+
+busy = False
+posix_open = os.open
+
+def hook(event, arguments):
+    global busy
+    if busy:
+        return
+    busy = True
+    try:
+        if event == "open":
+            path, mode, flags = arguments
+            if isinstance(path, (str, bytes)):
+                writing = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+                if writing and inside(path, INPUTS):
+                    breach(f"write {{path}}")
+                    raise OSError(30, "Read-only file system", path)
+                if any(inside(path, os.path.join(CHECKOUT, name)) for name in ("spectramind_kit", "notebooks", "scripts")):
+                    breach(f"checkout {{path}}")
+                    raise FileNotFoundError(2, "not on Kaggle", path)
+        elif event in WRITES:
+            for place in WRITES[event]:
+                if inside(arguments[place], INPUTS):
+                    breach(f"{{event}} {{arguments[place]}}")
+                    raise OSError(30, "Read-only file system", arguments[place])
+        elif event in ("socket.connect", "socket.sendto") and not local(arguments[1]):
+            breach(f"{{event}} {{arguments[1]}}")
+            raise OSError(101, "Network is unreachable")
+        elif event == "socket.getaddrinfo" and not local((arguments[0] or "",)):
+            breach(f"{{event}} {{arguments[0]}}")
+            raise OSError(-3, "Temporary failure in name resolution")
+    finally:
+        busy = False
+
+sys.addaudithook(hook)
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != CHECKOUT]
+found = importlib.machinery.PathFinder.find_spec.__func__
+
+def find_spec(cls, name, path=None, target=None):
+    if path is None and name in ABSENT:
+        path = [entry for entry in sys.path if "site-packages" not in entry]
+    return found(cls, name, path, target)
+
+importlib.machinery.PathFinder.find_spec = classmethod(find_spec)
+'''
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a session left: its exit code, what it printed, its folder, and the rules that it broke."""
+
+    exit_code: int
+    text: str
+    working: Path
+    breaches: list[str]
+
+    @property
+    def submission(self) -> Path:
+        return self.working / "submission.csv"
+
+    @property
+    def record(self) -> dict:
+        return json.loads((self.working / "run.json").read_text(encoding="utf-8"))
+
+
+def attach(inputs: Path, *, layout: str, competition: Path, dataset: Path | None = None, kernels: dict[str, Path] | None = None) -> Path:
+    """Build an input tree of hard links (Kaggle mounts real folders, which a walk follows; it does not follow symbolic links)."""
+    places = LAYOUTS[layout]
+    parts = {places["competition"]: competition}
+    if dataset is not None:
+        parts[places["dataset"]] = dataset
+    for slug, output in (kernels or {}).items():
+        parts[places["kernel"].format(slug=slug)] = output
+    for place, source in parts.items():
+        shutil.copytree(source, inputs / place, copy_function=os.link)
+    return inputs
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file: what a session may not change."""
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def start_session(folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True) -> tuple[Path, dict[str, str], list[str]]:
+    """(working folder, environment, command prefix) of a session whose files lie in ``folder``."""
+    working, site = folder / "working", folder / "site"
+    for place in (working, site, folder / "home"):
+        place.mkdir(parents=True, exist_ok=True)
+    (site / "sitecustomize.py").write_text(SITECUSTOMIZE.format(inputs=str(inputs.resolve()), checkout=str(ROOT), breaches=str(folder / "breaches.txt")))
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("KAGGLE_", "SPECTRAMIND_", "ARIEL_", "PIP_")) and name not in ("PYTHONPATH", "HOME")}
+    environment = kept | {"PYTHONPATH": str(site), "HOME": str(folder / "home"), "SPECTRAMIND_INPUT": str(inputs), "MPLBACKEND": "Agg",
+                          "KAGGLE_KERNEL_RUN_TYPE": "Batch", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if rerun:
+        environment["KAGGLE_IS_COMPETITION_RERUN"] = "1"
+    if not gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    return working, environment, list(network_namespace())
+
+
+@lru_cache(maxsize=None)
+def network_namespace() -> tuple[str, ...]:
+    """A command prefix for a namespace with only loopback, or nothing where the system does not allow one."""
+    prefix = ("unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "session")
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        return ()
+    probe = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname(), timeout=5)"
+    done = subprocess.run([*prefix, sys.executable, "-c", probe], capture_output=True, check=False, timeout=60)
+    return prefix if done.returncode == 0 else ()
+
+
+def run_kernel(notebook: Path, folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True, timeout_s: float = 900,
+               **parameters: str | float | int) -> Outcome:
+    """Run a notebook as Kaggle does: copied away from the checkout, in a folder of its own, parameters as in the file unless given."""
+    working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun, gpu=gpu)
+    source = folder / "kernel" / "__notebook__.ipynb"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(notebook, source)
+    options = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
+    command = [*prefix, sys.executable, "-m", "papermill", str(source), str(folder / "kernel" / "__results__.ipynb"), "--cwd", str(working),
+               "-k", "python3", "--log-output", "--no-progress-bar", *options]
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=timeout_s, check=False)
+    breaches = (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    return Outcome(done.returncode, done.stdout, working, breaches)
+
+
+def run_code(code: str, folder: Path, *, inputs: Path, rerun: bool = True) -> Outcome:
+    """Run a piece of Python in a session."""
+    working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun)
+    done = subprocess.run([*prefix, sys.executable, "-c", code], cwd=working, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    breaches = (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    return Outcome(done.returncode, done.stdout, working, breaches)
