@@ -11,11 +11,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.transit.cross_fit import cross_fit
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from spectramind_kit.detector import LightCurve
+    from spectramind_kit.training.labels import Labels
+    from spectramind_kit.transit import Anchor, AnchorCalibration, SpectralPrior
 
 WORKER_MEMORY_MB = 900.0
 
@@ -130,3 +136,36 @@ def _finished(path: Path, visits: Sequence[LightCurve]) -> DepthMeasurement | No
         return None
     same = [v.visit for v in measurement.visits] == [lc.visit for lc in visits]
     return measurement if same else None
+
+
+@dataclass(frozen=True)
+class CrossFittedAnchors:
+    """Anchors of the train planets, each under a prior and a calibration that have not seen its label; and the prior and
+    calibration from all train planets, for new ones. ``planet_ids`` and ``fold`` (N,)."""
+
+    planet_ids: np.ndarray
+    fold: np.ndarray
+    out_of_fold: dict[int, Anchor]
+    prior: SpectralPrior
+    calibration: AnchorCalibration
+
+    def stacked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Depths and errors (N, 283) in the order of ``planet_ids``."""
+        anchors = [self.out_of_fold[int(p)] for p in self.planet_ids]
+        return np.stack([a.depth for a in anchors]), np.stack([a.depth_err for a in anchors])
+
+
+def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> CrossFittedAnchors:
+    """Learn prior and calibration from the labels, out of fold; the folds are those of the network's training."""
+    planets = np.array([int(p) for p in labels.planet_ids if int(p) in measured.measurements], dtype=np.int64)
+    if len(planets) < 2:
+        raise DataError("too few train planets were measured", where="cross_fit_anchors", expected="2 or more",
+                        found=str(len(planets)), fix="see failed_anchor_train in run.json")
+    fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
+    with run.step("prior and calibration, out of fold"):
+        fitted = cross_fit([measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive)
+    run.log("anchor_prior", planets=len(planets), notes=dict(fitted.prior.notes),
+            calibration="left out, it does not help" if fitted.calibration.identity else "used",
+            score_before=fitted.calibration.score_before, score_after=fitted.calibration.score_after)
+    anchors = dict(zip(planets.tolist(), fitted.anchors))
+    return CrossFittedAnchors(planets, fold, anchors, fitted.prior, fitted.calibration)

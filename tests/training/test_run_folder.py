@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.run_folder import RunFolder, find_earlier_runs, read_json, write_json
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "test").mkdir(parents=True)
+    (folder / "wavelengths.csv").write_text("wl_1\n0.7\n")
+    return folder
+
+
+def open_run(tmp_path, data_dir, **options):
+    return RunFolder.open(tmp_path / "run", stage="train", data_dir=data_dir, **options)
+
+
+def test_stages_share_run_json(tmp_path, data_dir):
+    """Guards against a later notebook wiping what an earlier one recorded."""
+    first = open_run(tmp_path, data_dir, seed=3)
+    first.record_stage(planets=5)
+    first.close()
+    second = RunFolder.open(tmp_path / "run", stage="submit", data_dir=data_dir)
+    second.failures("anchor", [PlanetFailure(7, "broken"), PlanetFailure(8, "cut", visit=1)])
+    content = read_json(tmp_path / "run" / "run.json")
+    assert content["stages"]["train"]["planets"] == 5 and content["stages"]["train"]["status"] == "done"
+    assert content["stages"]["submit"]["failed_anchor"][1] == {"planet_id": 8, "visit": 1, "error": "cut"}
+    assert content["environment"]["packages"]["torch"]
+
+
+def test_a_failed_step_is_logged_as_failed(tmp_path, data_dir):
+    run = open_run(tmp_path, data_dir)
+    with pytest.raises(ValueError), run.step("broken step"):
+        raise ValueError
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert records[-1]["name"] == "broken step" and records[-1]["status"] == "failed"
+
+
+def test_a_backend_is_said_once(tmp_path, data_dir, capsys):
+    run = open_run(tmp_path, data_dir)
+    for _ in range(3):
+        run.backend("scan", "torch")
+    assert capsys.readouterr().out.count("scan: torch") == 1
+    assert read_json(run.root / "run.json")["backends"] == {"scan": "torch"}
+
+
+def test_earlier_kernels_are_found_and_read_after_the_own_folder(tmp_path, data_dir, monkeypatch):
+    """Guards against a chained kernel that trains again because it does not see its input."""
+    monkeypatch.setenv("SPECTRAMIND_INPUT", str(tmp_path / "input"))
+    kernel = tmp_path / "input" / "notebooks" / "me" / "train"
+    write_json(kernel / "run.json", {})
+    write_json(kernel / "bundle" / "bundle.json", {"format": 1})
+    weights = tmp_path / "input" / "datasets" / "me" / "weights"
+    write_json(weights / "bundle" / "bundle.json", {"format": 1})
+    assert find_earlier_runs() == sorted([kernel, weights])
+    run = open_run(tmp_path, data_dir)
+    assert run.find("bundle/bundle.json").parents[1] in (kernel, weights)
+    write_json(run.root / "bundle" / "bundle.json", {})
+    assert run.find("bundle/bundle.json") == run.root / "bundle" / "bundle.json"
+    assert run.find("nowhere") is None
+
+
+def test_a_misspelt_override_fails_before_anything_is_written(tmp_path, data_dir):
+    with pytest.raises(DataError, match="train.epochs"):
+        open_run(tmp_path, data_dir, overrides=["train.epoch=3"])
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir):
+    write_json(tmp_path / "run" / "run.json", {})
+    (tmp_path / "run" / "run.json").write_text('{"cut')
+    open_run(tmp_path, data_dir).close()
+    assert read_json(tmp_path / "run" / "run.json")["stages"]["train"]["status"] == "done"
