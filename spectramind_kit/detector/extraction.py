@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spectramind_kit.detector.instrument import AIRS, FGS1
-from spectramind_kit.detector.jitter import WindowFlux, extract_window, remove_jitter
+from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, extract_window, fit_jitter, remove_jitter
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import measure_flux_err, measure_scatter
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.timing import TimeBins, bin_mean, make_time_bins
+from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
-from spectramind_kit.detector.visit_frames import calibrate_raw, read_raw_visit
+from spectramind_kit.detector.visit_frames import CalibratedFrames, calibrate_raw, read_raw_visit
 from spectramind_kit.errors import DataError
 
 
@@ -35,13 +37,39 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
 
     raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
     bins = make_time_bins(raw.exposures, fgs1_exposures, settings=settings, where=files.label)
-    frames = calibrate_raw(raw, settings=settings, bin_edges=bins.airs)
+    frames = calibrate_raw(raw, settings=settings, bin_edges=bins.airs,
+                           trace_rows=settings.airs_rows if settings.airs_jitter else None)
+    airs_exposures = raw.exposures
     del raw
     flags += frames.flags
     info |= frames.info
     trace = extract_trace(frames, settings=settings)
+    if settings.airs_jitter:
+        trace = _remove_airs_jitter(trace, frames, window, bins, airs_exposures, fgs1_exposures)
     return _assemble(files, settings=settings, bins=bins, window=window, trace=trace, wavelength_um=wavelength_um,
                      flags=flags, info=info)
+
+
+def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, window: WindowFlux, bins: TimeBins, airs: Exposures,
+                        fgs1: Exposures) -> Trace:
+    """Divide the response of each wavelength to pointing out of the binned trace.
+
+    FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the trace's own centroid
+    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share.
+    """
+    first, last = int(bins.airs[0]), int(bins.airs[-1])
+    # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last longer than a ramp
+    half = 0.5 * airs.cadence_h
+    seen = average_over_exposures(window.features, fgs1.centre_h, start_h=airs.centre_h[first:last] - half,
+                                  end_h=airs.centre_h[first:last] + half)
+    total = frames.moments[:, 0].astype(np.float64)
+    centroid = frames.moments[:, 1] / total
+    width = frames.moments[:, 2] / total - centroid ** 2
+    features = np.concatenate([seen[:, :5], centroid[:, None], width[:, None]], axis=1)
+    edges = bins.airs - first
+    series = frames.columns if len(frames.columns) > len(bins) else trace.flux
+    factor, explained = fit_jitter(series, features, edges=edges)
+    return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)), jitter_explained=float(explained.mean()))
 
 
 def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, window: WindowFlux, trace: Trace,
@@ -69,10 +97,11 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
     white = airs.sum(axis=1)
     info |= {
         "airs_exposures_per_bin": float(per_bin_airs), "fgs1_exposures_per_bin": float(per_bin_fgs1.mean()),
-        "airs_foreground_e": float(trace.foreground.mean()), "airs_edge_star_share": trace.edge_star_share,
+        "airs_foreground_e": float(trace.foreground.mean()), "airs_edge_star_light_e": float(trace.edge_star_light.mean()),
         "fgs1_foreground_e": window.foreground, "fgs1_corner_star_light_e": window.corner_star_light,
         "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)),
         "fgs1_jitter_explained": explained,
+        "airs_jitter_explained": trace.jitter_explained,
         "airs_trace_row": float(trace.centroid.mean()), "airs_trace_row_rms": float(trace.centroid.std()),
         "airs_white_ppm": float(1e6 * measure_scatter(white) / white.mean()),
         "airs_white_predicted_ppm": float(1e6 * np.sqrt((predicted_airs ** 2).sum()) / white.mean()),

@@ -8,103 +8,144 @@ from __future__ import annotations
 
 import numpy as np
 
-# A diffraction wing falls as r^-3, summed along one axis as r^-2; a Gaussian's fall looks steeper than any of these.
-_POWERS = np.arange(1.4, 8.01, 0.2)
+# A diffraction wing falls as r^-3, summed along one axis as r^-2. A Gaussian's looks steeper than any of these powers, and
+# then nothing is left at the edges to remove.
+_POWERS = np.r_[np.arange(1.4, 4.0, 0.1), np.arange(4.0, 8.01, 0.5)]
+_CORES_PX = (0.5, 1.5, 2.5)  # of the wing's shape (r² + core²)^(−p/2)
+_WING_STARTS_PX = 5.5
+_GROUP = 24  # columns that share a power
+_SMOOTH = 15  # columns over which share and foreground are averaged: both change slowly with wavelength
 
 
 def estimate_trace_foreground(mean: np.ndarray, rows: np.ndarray, *, edge: np.ndarray, bad: np.ndarray,
-                              remove_wing: bool = True) -> tuple[np.ndarray, float]:
-    """Foreground of each AIRS-CH0 column, (C,) e⁻ per pixel and exposure, and the share of a column's star light that
-    one edge pixel holds.
+                              remove_wing: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Foreground of each AIRS-CH0 column, (C,) e⁻ per pixel and exposure, and the star light in its edge pixels, (C,).
 
     Parameters
     ----------
     mean : (R, C) mean image over the visit. rows : (R,) detector row of each.
     edge : (R,) bool, rows that measure the foreground. bad : (R, C) bool.
 
-    The model is image(r, c) = f(c) + F(c)·(A₋ or A₊)·|r − r₀|^−p with the column's star light F(c): rows at the edge and
-    the outer rows of the trace determine p and the amplitudes above and below; f(c) then comes from the edges alone.
+    The model of a column's outer rows is f + (A₋ or A₊)·(r² + r_c²)^(−p/2), r the distance from the trace, A₋ and A₊ for the rows
+    below and above, p common to a group of neighbouring columns. The mean image of a visit knows each pixel to about
+    0.3 e⁻, so every column can be solved alone. The wing at the edges is then subtracted from what the edges show.
     """
-    rows = rows.astype(float)
     good = ~bad
-    counts = (good & edge[:, None]).sum(axis=0)
-    plain = np.where(counts > 0, np.where(good & edge[:, None], mean, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
-    plain = _fill_gaps(plain)
-    star = np.where(good & ~edge[:, None], mean - plain, 0.0).sum(axis=0)
-    if not remove_wing or not (star > 0).any():
-        return plain, 0.0
-    star = np.maximum(star, 0.0)
-    profile_all = np.array([_ratio(mean[r] - plain, star, good[r]) for r in range(len(rows))])
-    core = np.maximum(np.where(edge, 0.0, profile_all), 0.0)
-    centre = float((rows * core).sum() / core.sum())
+    on_edge = good & edge[:, None]
+    counts = on_edge.sum(axis=0)
+    plain = np.where(on_edge, mean, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    plain = _smooth(np.where(counts > 0, plain, np.nan)) if not remove_wing else np.where(counts > 0, plain, np.nan)
+    if not remove_wing:
+        return plain, np.zeros_like(plain)
+    profile = np.where(good & ~edge[:, None], np.maximum(mean - np.nanmin(plain), 0.0), 0.0).sum(axis=1)
+    if profile.sum() <= 0:
+        return _smooth(plain), np.zeros_like(plain)
+    centre = float((rows * profile).sum() / profile.sum())
     distance = np.abs(rows - centre)
-    outer = edge | (distance >= 5.5)
-    if outer.sum() < edge.sum() + 2:
-        return plain, 0.0
-    # relative to the plain estimate, a row's profile is h(r) − (mean of h over the edges): one constant is open,
-    # and the shape of the wing closes it
-    h, r, side = profile_all[outer], distance[outer], rows[outer] > centre
-    weight = 1.0 / (np.abs(h) + 0.2 * np.abs(h).max() + 1e-12)
-    best = None
-    for power in _POWERS:
-        wing = r ** -power
-        design = np.stack([np.ones_like(wing), np.where(side, 0.0, wing), np.where(side, wing, 0.0)], axis=1)
-        coefficients, *_ = np.linalg.lstsq(design * weight[:, None], h * weight, rcond=None)
-        cost = float((((design @ coefficients - h) * weight) ** 2).sum())
-        if (coefficients[1:] >= 0).all() and (best is None or cost < best[0]):
-            best = (cost, power, coefficients[1:])
-    if best is None:
-        return plain, 0.0
-    _, power, (below, above) = best
-    shape = np.where(rows > centre, above, below) * np.maximum(distance, 1.0) ** -power
-    edge_share = (np.where(good & edge[:, None], shape[:, None], 0.0).sum(axis=0) / np.maximum(counts, 1))
-    return plain - edge_share * star, float(shape[edge].mean())
+    outer = edge | (distance >= _WING_STARTS_PX)
+    wing = _fit_wing(mean[outer], distance[outer], rows[outer] > centre, usable=good[outer])  # (rows of outer, C)
+    at_edge = np.full(mean.shape, np.nan)
+    at_edge[outer] = wing
+    star = np.where(on_edge, at_edge, 0.0).sum(axis=0) / np.maximum(counts, 1)
+    return _smooth(np.where(counts > 0, plain - star, np.nan)), star
+
+
+def _fit_wing(value: np.ndarray, distance: np.ndarray, above: np.ndarray, *, usable: np.ndarray) -> np.ndarray:
+    """Star light (rows, C) that the fitted wing puts into each of the outer rows."""
+    lowest = np.where(usable, value, np.inf).min(axis=0)
+    excess = np.clip(np.where(usable, value, 0.0) - np.where(np.isfinite(lowest), lowest, 0.0), 0.0, None)
+    weight = np.where(usable, 1.0 / (0.3 ** 2 + (0.03 * excess) ** 2), 0.0)  # noise of the mean, 3 % of the wing for its shape
+    value = np.where(usable, value, 0.0)
+    columns = np.arange(value.shape[1])
+    some = columns[::min(4, max(1, len(columns) // 8))]  # a few columns are enough to choose core and power
+    group = some // _GROUP
+    best_cost, best_core, best_power = np.inf, _CORES_PX[0], np.full(len(columns), _POWERS[-1])
+    for core in _CORES_PX:
+        costs = np.array([np.bincount(group, _solve_wing(value[:, some], weight[:, some], distance, above, core, power)[1])
+                          for power in _POWERS])
+        total = float(costs.min(axis=0).sum())
+        if total < best_cost:
+            powers = np.interp(_minimum_between(costs), np.arange(len(_POWERS)), _POWERS)
+            centres = np.bincount(group, some) / np.maximum(np.bincount(group), 1)
+            best_cost, best_core, best_power = total, core, np.interp(columns, centres, powers)
+    return _solve_wing(value, weight, distance, above, best_core, best_power)[0]
+
+
+def _solve_wing(value: np.ndarray, weight: np.ndarray, distance: np.ndarray, above: np.ndarray, core: float,
+                power: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wing (rows, C) and weighted squared residual (C,) of the linear fit at a given core and power (one, or per column)."""
+    base = (distance ** 2 + core ** 2) / _WING_STARTS_PX ** 2
+    shape = np.broadcast_to(base[:, None] ** (-0.5 * np.asarray(power)), value.shape)
+    below, over = np.where(above[:, None], 0.0, shape), np.where(above[:, None], shape, 0.0)
+    design = np.stack([np.ones_like(shape), below, over], axis=2)  # (rows, C, 3)
+    gram = np.einsum("rck,rc,rcl->ckl", design, weight, design) + 1e-9 * np.eye(3)
+    right = np.einsum("rck,rc->ck", design, weight * value)
+    amplitude = np.linalg.solve(gram, right[..., None])[..., 0]
+    cost = (weight * (value - np.einsum("rck,ck->rc", design, amplitude)) ** 2).sum(axis=0)
+    amplitude = np.maximum(amplitude, 0.0)
+    return below * amplitude[:, 1] + over * amplitude[:, 2], cost
+
+
+def _minimum_between(costs: np.ndarray) -> np.ndarray:
+    """Position (fractional index) of each column's minimum, by the parabola through the three lowest values."""
+    n = len(costs)
+    k = np.clip(costs.argmin(axis=0), 1, n - 2)
+    g = np.arange(costs.shape[1])
+    below, at, above = costs[k - 1, g], costs[k, g], costs[k + 1, g]
+    curvature = below - 2 * at + above
+    step = np.where(curvature > 0, 0.5 * (below - above) / np.where(curvature > 0, curvature, 1.0), 0.0)
+    return np.clip(k + np.clip(step, -1.0, 1.0), 0.0, n - 1.0)
 
 
 def estimate_window_foreground(mean: np.ndarray, row: np.ndarray, column: np.ndarray, *, n_window: int, bad: np.ndarray,
                                remove_wing: bool = True) -> tuple[float, float]:
     """Foreground of FGS1, e⁻ per pixel and exposure, and the mean star light in a corner pixel.
 
-    mean, row, column, bad : (P,), the window's pixels first, then the corners'. The wing is A·r^−3, fitted to the outer
-    part of the window and to the corners.
+    mean, row, column, bad : (P,), the window's pixels first, then the corners'. The wing is A·(r² + r_c²)^(−p/2), fitted to medians
+    over rings of the outer window and to the corners.
     """
     corner = np.arange(len(mean)) >= n_window
     usable = corner & ~bad
     if not usable.any():
         return 0.0, 0.0
     plain = float(mean[usable].mean())
-    if not remove_wing:
-        return plain, 0.0
     core = np.where(~corner & ~bad, np.maximum(mean - plain, 0.0), 0.0)
-    if core.sum() <= 0:
+    if not remove_wing or core.sum() <= 0:
         return plain, 0.0
-    r0, c0 = (row * core).sum() / core.sum(), (column * core).sum() / core.sum()
-    distance = np.hypot(row - r0, column - c0)
+    distance = np.hypot(row - (row * core).sum() / core.sum(), column - (column * core).sum() / core.sum())
     # medians over rings: the PSF has streaks, of which a mean would make a wing in all directions
-    rings = np.arange(7.0, distance[~corner].max() + 1.0)
-    points = [(distance[m].mean(), np.median(mean[m])) for a in rings
-              if (m := ~corner & ~bad & (distance >= a) & (distance < a + 1)).sum() >= 8]
-    if len(points) < 2:
+    rings = [m for a in np.arange(_WING_STARTS_PX, distance[~corner].max() + 1.0)
+             if (m := ~corner & ~bad & (distance >= a) & (distance < a + 1)).sum() >= 8]
+    if len(rings) < 3:
         return plain, 0.0
-    r, value = np.array(points).T
-    corner_wing = float((distance[usable] ** -3.0).mean())
-    design = np.stack([np.ones(len(r) + 1), np.r_[r ** -3.0, corner_wing]], axis=1)
-    weight = np.r_[np.full(len(r), 1.0), 4.0]
-    (_, amplitude), *_ = np.linalg.lstsq(design * weight[:, None], np.r_[value, plain] * weight, rcond=None)
-    wing = max(0.0, float(amplitude)) * corner_wing
-    return plain - wing, wing
+    r = np.array([distance[m].mean() for m in rings])
+    value = np.array([np.median(mean[m]) for m in rings])
+    count = np.array([m.sum() for m in rings] + [usable.sum()])
+    target = np.r_[value, plain]
+    weight = 1.0 / np.hypot(0.5 / np.sqrt(count), 0.1 * np.maximum(target - target.min(), 0.0))
+    best_cost, wing = np.inf, 0.0
+    for width in _CORES_PX:
+        for power in _POWERS:
+            shape = (r ** 2 + width ** 2) ** (-0.5 * power)
+            at_corner = ((distance[usable] ** 2 + width ** 2) ** (-0.5 * power)).mean()
+            design = np.stack([np.ones(len(r) + 1), np.r_[shape, at_corner] / shape[0]], axis=1)
+            solution, *_ = np.linalg.lstsq(design * weight[:, None], target * weight, rcond=None)
+            cost = float((((design @ solution - target) * weight) ** 2).sum())
+            if cost < best_cost:
+                best_cost, wing = cost, max(0.0, float(solution[1])) * at_corner / shape[0]
+    return plain - wing, float(wing)
 
 
-def _ratio(values: np.ndarray, star: np.ndarray, good: np.ndarray) -> float:
-    """Share of the columns' star light in one row, least squares over its good columns."""
-    weight = np.where(good, star, 0.0)
-    total = (weight * star).sum()
-    return float((weight * values).sum() / total) if total > 0 else 0.0
-
-
-def _fill_gaps(values: np.ndarray) -> np.ndarray:
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Running mean over columns of a running median; gaps (NaN) are bridged."""
     known = np.isfinite(values)
     if not known.any():
         return np.zeros_like(values)
     index = np.arange(len(values))
-    return np.interp(index, index[known], values[known])
+    values = np.interp(index, index[known], values[known])
+    half = min(_SMOOTH, len(values)) // 2
+    for reduce in (np.median, np.mean):
+        # odd reflection keeps a slope at the ends
+        padded = np.concatenate([2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2:-half - 2:-1]])
+        values = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
+    return values

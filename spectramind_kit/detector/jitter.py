@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import bin_mean
 from spectramind_kit.detector.visit_frames import CalibratedFrames
 
-_ITERATIONS = 2
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -79,35 +80,90 @@ def remove_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) 
     """Regress the pointing features out of a flux series; returns the corrected flux and the share of the in-bin variance
     that they explained.
 
-    flux (N,), features (N, K). The coefficients come from the differences to each bin's mean only: a bin is short beside
-    a transit, so the transit cannot leak into them. They are then applied to the features relative to the visit's mean.
+    flux (N,), features (N, K), edges (T + 1,) of the time bins. The coefficients come from the differences to each bin's mean
+    only: a bin is short beside a transit, so the transit cannot leak into them. They are then applied to the features relative
+    to the visit's mean.
     """
-    stop = int(edges[-1])
-    counts = np.diff(edges)
-    if counts.max() < 3 or stop <= 4 * features.shape[1]:
-        return flux, 0.0
-    start = int(edges[0])
-    level = np.repeat(bin_mean(flux, edges), counts)
-    local = np.repeat(bin_mean(features, edges), counts, axis=0)
-    y = flux[start:stop] / level - 1.0
-    x = features[start:stop] - local
+    factor, explained = fit_jitter(flux[:, None], features, edges=edges)
+    return flux / factor(features)[:, 0], float(explained[0])
+
+
+def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+    """Response of several flux series (N, W) to pointing features (N, K).
+
+    Returns a function from features (M, K) to the factor (M, W) by which pointing changed the flux, and the share of the local
+    variance that it explains (W,). Where there are several series, a response that differs from their common one by no
+    more than its error is drawn to the common one (empirical Bayes per feature), so that weak series do not fit noise.
+    """
+    start, stop = int(edges[0]), int(edges[-1])
+    flux, features = flux[start:stop].astype(np.float64), features[start:stop]
+    nothing = np.zeros(flux.shape[1])
+    if np.diff(edges).max() < 3:
+        local = lambda v: _minus_neighbours(v)  # noqa: E731
+    else:
+        counts = np.diff(edges)
+        local = lambda v: v - np.repeat(bin_mean(v, edges - start), counts, axis=0)  # noqa: E731
+    x = local(features)
     scale = x.std(axis=0)
-    used = scale > 0
-    if not used.any():
-        return flux, 0.0
+    used = np.flatnonzero(scale > 1e-12)
+    if len(flux) < 12 * max(1, len(used)) or not len(used):
+        return (lambda f: np.ones((len(f), flux.shape[1]))), nothing
     x = x[:, used] / scale[used]
-    keep = np.ones(len(y), bool)
+    level = flux.mean(axis=0)
+    y = local(flux) / np.where(level > 0, level, 1.0)
+    white = (y * level).sum(axis=1) / level.sum()
+    common, keep = _robust_fit(x, white)
+    if flux.shape[1] == 1:
+        coefficients = common[:, None]
+    else:
+        gram = np.linalg.inv(x[keep].T @ x[keep])
+        own = gram @ (x[keep].T @ y[keep])
+        noise = (y[keep] - x[keep] @ own).var(axis=0)
+        error = np.diag(gram)[:, None] * noise  # variance of each coefficient
+        spread = ((own - common[:, None]) ** 2 / error).mean(axis=1, keepdims=True)
+        signal = np.maximum(spread - 1.0, 0.0) * np.median(error, axis=1, keepdims=True)  # variance of the true responses
+        coefficients = common[:, None] + (own - common[:, None]) * signal / (signal + error)
+    residual = y[keep] - x[keep] @ coefficients
+    explained = 1.0 - residual.var(axis=0) / np.maximum(y[keep].var(axis=0), 1e-30)
+    centre = features[:, used].mean(axis=0)
+    return (lambda f: 1.0 + (f[:, used] - centre) / scale[used] @ coefficients), explained
+
+
+def _robust_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares with three rounds of clipping at 4.5 σ; returns the coefficients and what was kept."""
+    keep = np.isfinite(y)
     coefficients = np.zeros(x.shape[1])
-    for _ in range(_ITERATIONS):
-        xk, yk = x[keep], y[keep]
-        gram = xk.T @ xk
-        gram[np.diag_indices_from(gram)] += 1e-6 * len(xk)
-        coefficients = np.linalg.solve(gram, xk.T @ yk)
+    for _ in range(_ROUNDS):
+        gram = x[keep].T @ x[keep]
+        gram[np.diag_indices_from(gram)] += 1e-8 * keep.sum()
+        coefficients = np.linalg.solve(gram, x[keep].T @ y[keep])
         residual = y - x @ coefficients
-        keep = np.abs(residual) < 5.0 * residual[keep].std()
-    explained = 1.0 - float(residual[keep].var() / max(y[keep].var(), 1e-30))
-    centred = (features[:, used] - features[start:stop, used].mean(axis=0)) / scale[used]
-    return flux / (1.0 + centred @ coefficients), explained
+        sigma = 1.4826 * np.median(np.abs(residual))
+        keep = np.abs(residual) < 4.5 * max(sigma, 1e-30)
+    return coefficients, keep
+
+
+def _minus_neighbours(values: np.ndarray) -> np.ndarray:
+    """Difference to a quadratic through the seven nearest samples: what is left of a series that has one exposure per bin."""
+    half = 3
+    x = np.arange(-half, half + 1, dtype=float)
+    smoother = np.stack([np.ones_like(x), x, x * x], axis=1)
+    weights = np.linalg.pinv(smoother)[0]  # value of the local quadratic at its centre
+    out = np.zeros_like(values, dtype=np.float64)
+    n = len(values)
+    if n > 2 * half:
+        out[half:n - half] = values[half:n - half] - sum(w * values[k:n - 2 * half + k] for k, w in enumerate(weights))
+    return out
+
+
+def average_over_exposures(values: np.ndarray, time_h: np.ndarray, *, start_h: np.ndarray, end_h: np.ndarray) -> np.ndarray:
+    """Mean of ``values`` (N, K) at ``time_h`` (N,) over each interval; the nearest value where none falls inside."""
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    a, b = np.searchsorted(time_h, start_h), np.searchsorted(time_h, end_h)
+    nearest = np.clip(np.searchsorted(time_h, 0.5 * (start_h + end_h)), 0, len(time_h) - 1)
+    empty = b <= a
+    a, b = np.where(empty, nearest, a), np.where(empty, nearest + 1, b)
+    return (total[b] - total[a]) / (b - a)[:, None]
 
 
 def _templates(image: np.ndarray) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.foreground import estimate_trace_foreground
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import CalibratedFrames
@@ -21,7 +22,8 @@ class Trace:
     centroid: np.ndarray
     width: np.ndarray
     foreground: np.ndarray
-    edge_star_share: float
+    edge_star_light: np.ndarray
+    jitter_explained: float = 0.0
 
 
 def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Trace:
@@ -32,13 +34,14 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
     bad = frames.bad[:n_rows * n_columns].reshape(n_rows, n_columns)
     read_noise = frames.read_noise.reshape(n_rows, n_columns)
     edge = (rows < settings.airs_edge_rows) | (rows >= frames.selection.instrument.rows - settings.airs_edge_rows)
-    foreground, share = np.zeros(n_columns), 0.0
+    foreground, edge_star = np.zeros(n_columns), np.zeros(n_columns)
     if settings.foreground != "off":
-        foreground, share = estimate_trace_foreground(images.mean(axis=0, dtype=np.float64), rows, edge=edge, bad=bad,
+        foreground, edge_star = estimate_trace_foreground(images.mean(axis=0, dtype=np.float64), rows, edge=edge, bad=bad,
                                                       remove_wing=settings.foreground == "wing_removed")
     trace = images[:, ~edge] - foreground.astype(np.float32)
     lost = bad[~edge]
-    trace = fill_along_dispersion(trace, lost)
+    if lost.any():
+        DispersionFill.plan(trace.mean(axis=0), lost).apply(trace)
     mean = trace.mean(axis=0, dtype=np.float64)
     variance = np.maximum(mean + foreground, 0.0) + read_noise[~edge] ** 2
     if settings.airs_extraction == "optimal":
@@ -54,7 +57,7 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
     centroid = (profile * row).sum(axis=1) / total
     width = (profile * (row - centroid.mean()) ** 2).sum(axis=1) / total
     return Trace(flux=flux, predicted_noise=noise, centroid=centroid, width=width, foreground=foreground,
-                 edge_star_share=share)
+                 edge_star_light=edge_star)
 
 
 def optimal_weights(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -66,37 +69,3 @@ def optimal_weights(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     total = mean.sum(axis=0)
     scale = np.where(norm > 0, total / np.where(norm > 0, norm, 1.0), 0.0)
     return np.where(norm > 0, weight * scale, 1.0)
-
-
-def fill_along_dispersion(trace: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """Replace bad pixels of (T, R, C) from the same row at the nearest good columns.
-
-    What is interpolated is the row's share of its column, times the flux of the bad pixel's own column in the rows that
-    are good in all three: the spectrum may have any slope, only the profile must change slowly along the dispersion.
-    Columns without light fall back to the plain interpolation.
-    """
-    r, c = np.nonzero(bad)
-    if not len(r):
-        return trace
-    good = ~bad
-    columns = np.arange(bad.shape[1])
-    last = np.maximum.accumulate(np.where(good, columns, -1), axis=1)
-    following = np.minimum.accumulate(np.where(good, columns, bad.shape[1])[:, ::-1], axis=1)[:, ::-1]
-    left, right = last[r, c], following[r, c]
-    hopeless = (left < 0) & (right >= bad.shape[1])  # a row without any good pixel
-    left = np.where(left < 0, np.where(hopeless, c, right), left)
-    right = np.where(right >= bad.shape[1], left, right)
-    weight = np.where(right > left, (c - left) / np.maximum(right - left, 1), 0.0).astype(np.float32)
-    common = good[:, left] & good[:, right] & good[:, c]  # (R, K)
-    mean = trace.mean(axis=0)
-    # rows in which the profile is read: those that hold light at all, or their noise would be copied
-    at_left, at_right, here = (np.einsum("trk,rk->tk", trace[:, :, k], common.astype(np.float32))
-                               for k in (left, right, c))
-    lit = np.minimum(np.minimum(at_left.mean(axis=0), at_right.mean(axis=0)), here.mean(axis=0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        by_share = here * ((1 - weight) * trace[:, r, left] / at_left + weight * trace[:, r, right] / at_right)
-    plain = (1 - weight) * trace[:, r, left] + weight * trace[:, r, right]
-    value = np.where((lit > 10.0 * np.abs(mean[r, left]).clip(1.0) * 0.05) & np.isfinite(by_share), by_share, plain)
-    filled = trace.copy()
-    filled[:, r, c] = np.where(hopeless, 0.0, value)
-    return filled

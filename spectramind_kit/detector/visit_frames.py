@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from spectramind_kit.detector.calibrate import (
     prepare_pixels,
 )
 from spectramind_kit.detector.calibration_set import CalibrationSet, read_calibration
-from spectramind_kit.detector.cosmic_rays import measure_pixel_scatter, replace_cosmic_rays
+from spectramind_kit.detector.cosmic_rays import replace_cosmic_rays, sample_pixels
+from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info
@@ -53,7 +54,8 @@ class CalibratedFrames:
     """Calibrated exposures (or means over bins of them) of one sensor in one visit.
 
     flux (N, P) float32 e⁻ per exposure, bad pixels as they are · bad (P,) · read_noise (P,) σ per exposure, e⁻ ·
-    time_h (N,) centres.
+    time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the
+    trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for.
     """
 
     flux: np.ndarray
@@ -63,6 +65,8 @@ class CalibratedFrames:
     time_h: np.ndarray
     flags: tuple[str, ...]
     info: dict[str, float]
+    columns: np.ndarray | None = None
+    moments: np.ndarray | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -97,10 +101,12 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
                     flags=tuple(flags), label=files.label)
 
 
-def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.ndarray | None = None) -> CalibratedFrames:
+def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.ndarray | None = None,
+                  trace_rows: tuple[int, int] | None = None) -> CalibratedFrames:
     """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is given.
 
-    Bins must have equal numbers of exposures. Exposures behind the last edge are not used.
+    Bins must have equal numbers of exposures. Exposures behind the last edge are not used. With ``trace_rows`` (detector
+    rows, half open) the trace of every single exposure is summed too: what the jitter model looks at.
     """
     n_pixels = len(raw.selection)
     if bin_edges is None:
@@ -112,23 +118,55 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
             raise ValueError("bins must have equal numbers of exposures")
     count = (last - first) // per_bin
     flux = np.empty((count, n_pixels), np.float32)
-    scatter = measure_pixel_scatter(raw.block, raw.n_exposures, read_noise=raw.pixels.read_noise) \
-        if settings.cosmic_rays else None
+    mean, scatter = sample_pixels(raw.block, raw.n_exposures, read_noise=raw.pixels.read_noise)
     top = np.iinfo(raw.adu.dtype).max
     hits, saturated = 0, np.zeros(n_pixels, np.int64)
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
     n_blocks = max(1, count * per_bin // length)
+    trace = _TraceSums(raw, mean, trace_rows, last - first) if trace_rows else None
     edges = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         start, stop = first + a * per_bin, first + b * per_bin
         exposures = raw.block(start, stop)
-        if scatter is not None:
+        if settings.cosmic_rays:
             hits += replace_cosmic_rays(exposures, scatter, sigma=settings.cosmic_ray_sigma)
         flux[a:b] = exposures if per_bin == 1 else exposures.reshape(b - a, per_bin, n_pixels).mean(axis=1)
+        if trace is not None:
+            trace.add(exposures, slice(start - first, stop - first))
         full = raw.adu[2 * start:2 * stop].max(axis=0) >= top
         if full.any():
             saturated[full] += (raw.adu[2 * start + 1:2 * stop:2, full] >= top).sum(axis=0)
-    return _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, saturated=saturated)
+    frames = _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, saturated=saturated)
+    return replace(frames, columns=trace.columns, moments=trace.moments) if trace is not None else frames
+
+
+class _TraceSums:
+    """Sums over the trace of every exposure, bad pixels filled, taken while its block is in the cache."""
+
+    def __init__(self, raw: RawVisit, mean: np.ndarray, trace_rows: tuple[int, int], n_exposures: int):
+        rows, columns = raw.selection.grid
+        row = raw.selection.row.astype(np.float64)
+        lit = (row >= trace_rows[0]) & (row < trace_rows[1])
+        in_grid = lit.reshape(rows, columns)[:, 0]
+        self.rows = slice(int(in_grid.argmax()), int(in_grid.argmax() + in_grid.sum()))
+        self.shape = rows, columns
+        bad = raw.pixels.bad.reshape(self.shape)[self.rows]
+        self.bad = np.nonzero(bad)
+        self.fill = DispersionFill.plan(mean.reshape(self.shape)[self.rows], bad) if bad.any() else None
+        used = (lit & ~raw.pixels.bad).astype(np.float64)
+        offset = row - 0.5 * (trace_rows[0] + trace_rows[1] - 1)
+        self.weights = np.stack([used, used * offset, used * offset ** 2], axis=1).astype(np.float32)
+        self.columns = np.empty((n_exposures, columns), np.float32)
+        self.moments = np.empty((n_exposures, 3), np.float32)
+
+    def add(self, exposures: np.ndarray, part: slice) -> None:
+        images = exposures.reshape(-1, *self.shape)[:, self.rows]
+        sums = images.sum(axis=1)
+        if self.fill is not None:
+            difference = self.fill.values(images) - images[:, self.bad[0], self.bad[1]]
+            np.add.at(sums, (slice(None), self.bad[1]), difference)
+        self.columns[part] = sums
+        self.moments[part] = exposures @ self.weights
 
 
 def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, settings: DetectorSettings | None = None,
