@@ -10,7 +10,7 @@ from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, extract_window, fit_jitter, remove_jitter
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
 from spectramind_kit.detector.light_curve import LightCurve
-from spectramind_kit.detector.noise import measure_flux_err, measure_scatter
+from spectramind_kit.detector.noise import measure_binned_scatter, measure_flux_err, measure_scatter
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
@@ -77,6 +77,7 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
     fgs1, explained = window.flux, 0.0
     if settings.fgs1_jitter:
         fgs1, explained = remove_jitter(window.flux, window.features, edges=bins.fgs1)
+    fgs1_sigma = measure_binned_scatter(fgs1, bins.fgs1)
     fgs1 = bin_mean(fgs1, bins.fgs1)
     per_bin_fgs1, per_bin_airs = np.diff(bins.fgs1), int(np.diff(bins.airs)[0])
     airs = trace.flux[:, ::-1].astype(np.float64) if AIRS.flipped else trace.flux.astype(np.float64)
@@ -91,9 +92,9 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
         raise DataError("there is no star in the frames", where=files.label, expected="a positive flux on both sensors",
                         found=f"FGS1 {fgs1.mean():.3g}, AIRS-CH0 {airs.sum(axis=1).mean():.3g} e⁻ per exposure",
                         fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
-    flux_err = np.concatenate([measure_flux_err(fgs1[:, None], np.array([predicted_fgs1]))
-                               * np.sqrt(per_bin_fgs1.mean() / per_bin_fgs1)[:, None],
-                               measure_flux_err(airs, predicted_airs)], axis=1)
+    # photon noise follows the flux; a bin with fewer exposures has more of it
+    fgs1_err = fgs1_sigma * np.sqrt(per_bin_fgs1.mean() / per_bin_fgs1 * np.maximum(fgs1 / fgs1.mean(), 0.25))
+    flux_err = np.concatenate([fgs1_err[:, None], measure_flux_err(airs, predicted_airs)], axis=1)
     white = airs.sum(axis=1)
     info |= {
         "airs_exposures_per_bin": float(per_bin_airs), "fgs1_exposures_per_bin": float(per_bin_fgs1.mean()),
@@ -105,7 +106,7 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
         "airs_trace_row": float(trace.centroid.mean()), "airs_trace_row_rms": float(trace.centroid.std()),
         "airs_white_ppm": float(1e6 * measure_scatter(white) / white.mean()),
         "airs_white_predicted_ppm": float(1e6 * np.sqrt((predicted_airs ** 2).sum()) / white.mean()),
-        "fgs1_ppm": float(1e6 * measure_scatter(fgs1) / fgs1.mean()),
+        "fgs1_ppm": float(1e6 * fgs1_sigma / fgs1.mean()),
         "fgs1_predicted_ppm": float(1e6 * predicted_fgs1 / fgs1.mean()),
     }
     return LightCurve(planet_id=files.planet_id, visit=files.visit, time=bins.centre_h, flux=flux.astype(np.float32),

@@ -8,27 +8,58 @@ _WINDOW, _ORDER = 10, 2
 
 
 def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
-    """σ of one sample of each series, shape of ``flux[0]``, blind to all that is smooth over ``window`` samples.
+    """σ of one sample of each series, shape of ``flux[0]``, blind to what is smooth over ``window`` samples.
 
-    Residual of a sliding quadratic over 10 samples, times √(10 / 7) for the three coefficients it spends: a transit's
-    ingress lasts many bins and passes through. flux (T, …).
+    Residual of a sliding quadratic, its variance divided by the degrees of freedom that the fit leaves. The median over the
+    windows (times what makes it the mean for Gaussian noise) is blind to the windows that an ingress or egress bends.
+    flux (T, …).
     """
     n = len(flux)
     window = min(window, n)
     order = min(_ORDER, window - 2)
     x = np.linspace(-1.0, 1.0, window)
     design = np.stack([x ** k for k in range(order + 1)], axis=1)
-    residual_maker = np.eye(window) - design @ np.linalg.pinv(design)
     values = np.asarray(flux, dtype=np.float64)
     values = values - values.mean(axis=0)
-    total = np.zeros(flux.shape[1:])
-    for start in range(n - window + 1):
-        r = np.tensordot(residual_maker, values[start:start + window], axes=(1, 0))
-        total += (r ** 2).sum(axis=0)
-    return np.sqrt(total / ((n - window + 1) * (window - order - 1)))
+    # the residual's square sum = Σ y² − Σ (Qᵀy)², with Q an orthonormal basis of the quadratic: sums that slide
+    basis, _ = np.linalg.qr(design)
+    total = _sliding(values ** 2, np.ones(window))
+    for k in range(order + 1):
+        total -= _sliding(values, basis[:, k]) ** 2
+    freedom = window - order - 1
+    return np.sqrt(np.median(np.maximum(total, 0.0), axis=0) / _median_of_chi_square(freedom))
 
 
-def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, smooth: int = 15) -> np.ndarray:
+def _sliding(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Σ_k w_k·values[t + k] for every window of the first axis."""
+    n = len(values) - len(weights) + 1
+    return sum(w * values[k:k + n] for k, w in enumerate(weights))
+
+
+def _median_of_chi_square(k: int) -> float:
+    """Wilson and Hilferty (1931): good to 0.3 % from 2 degrees of freedom on."""
+    return k * (1.0 - 2.0 / (9.0 * k)) ** 3
+
+
+def measure_binned_scatter(exposures: np.ndarray, edges: np.ndarray) -> float:
+    """σ of a bin's mean of one series (N,), from bins cut in up to six parts.
+
+    Parts resolve an ingress that a bin does not, and there are more of them, so σ is known to 2–4 % instead of 7 %. The parts'
+    σ is carried to the bin by the square root of their number: what the jitter model leaves is white on these times.
+    """
+    counts = np.diff(edges)
+    parts = int(min(6, counts.min() // 2))
+    if parts < 2:
+        return float(measure_scatter(_means(exposures, edges)))
+    fine = np.unique(np.concatenate([np.linspace(a, b, parts + 1).astype(int) for a, b in zip(edges[:-1], edges[1:], strict=True)]))
+    return float(measure_scatter(_means(exposures, fine))) / np.sqrt(parts)
+
+
+def _means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(values[:edges[-1]], edges[:-1]) / np.diff(edges)
+
+
+def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, smooth: int = 25) -> np.ndarray:
     """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise.
 
     flux (T, W) · predicted (W,) σ of a sample from shot and read noise. One series of T samples measures its σ to
