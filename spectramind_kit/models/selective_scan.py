@@ -7,8 +7,12 @@ everything else is vectorised over a chunk.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+
+_LOG2_E = 1.0 / math.log(2.0)  # exp2 is three times faster than exp in vectorised CPU code
 
 
 def selective_scan_chunked(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *,
@@ -19,7 +23,7 @@ def selective_scan_chunked(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tenso
     ----------
     x, dt : (B, L, D); a : (D, N), < 0; b, c : (B, L, N); skip : (D,)
     chunk : int
-        Steps whose states live at one time; memory is (L / chunk + 3 chunk) B D N numbers.
+        Steps whose states live at one time; memory is (L / chunk + 4 chunk) B D N numbers.
 
     Returns (B, L, D) in float32 (float64 for float64 input), whatever autocast says.
     """
@@ -34,69 +38,76 @@ def _step_first(t: Tensor) -> Tensor:
 
 
 class _ChunkedScan(torch.autograd.Function):
-    """y = c . h without the skip term. Inside, time is the first axis, so that one step is one block of memory."""
+    """y = c . h without the skip term.
+
+    Inside, the state is (N, D) and time is the first axis: one step is one block of memory, and the long channel
+    axis is innermost in every product, which is what vector units and broadcasting want.
+    """
 
     @staticmethod
     def forward(ctx, x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, chunk: int) -> Tensor:
         x, dt, b, c = (_step_first(t) for t in (x, dt, b, c))
+        rate = a.t().contiguous()
         length, batch, width = x.shape
         chunk = max(1, min(chunk, length))
-        states = x.new_empty(chunk + 1, batch, width, a.shape[1])
-        starts = x.new_zeros(-(-length // chunk), batch, width, a.shape[1])
-        y = torch.empty_like(x)
+        states = x.new_empty(chunk + 1, batch, a.shape[1], width)
+        decay = torch.empty_like(states[1:])
+        starts = x.new_zeros(-(-length // chunk), batch, a.shape[1], width)
+        driven, y = dt * x, torch.empty_like(x)
         for k, first in enumerate(range(0, length, chunk)):
             part = slice(first, min(first + chunk, length))
             steps = part.stop - part.start
-            _run_states(states, starts[k], x[part], dt[part], a, b[part])
-            torch.matmul(states[1:steps + 1], c[part, :, :, None], out=y[part].unsqueeze(-1))
+            _run_states(states, decay, starts[k], driven[part], dt[part], rate, b[part])
+            torch.matmul(c[part].unsqueeze(-2), states[1:steps + 1], out=y[part].unsqueeze(-2))
             if k + 1 < len(starts):
                 starts[k + 1] = states[steps]
-        ctx.save_for_backward(x, dt, a, b, c, starts)
+        ctx.save_for_backward(x, dt, rate, b, c, starts)
         ctx.chunk = chunk
         return y.transpose(0, 1)
 
     @staticmethod
     def backward(ctx, grad_y: Tensor):
-        x, dt, a, b, c, starts = ctx.saved_tensors
+        x, dt, rate, b, c, starts = ctx.saved_tensors
         with torch.autocast(device_type=x.device.type, enabled=False):
-            return *_backward(_step_first(grad_y.to(x.dtype)), x, dt, a, b, c, starts, ctx.chunk), None
+            return *_backward(_step_first(grad_y.to(x.dtype)), x, dt, rate, b, c, starts, ctx.chunk), None
 
 
-def _run_states(states: Tensor, start: Tensor, x: Tensor, dt: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Fill ``states[0] = start`` and ``states[t + 1] = h_t`` for one chunk; returns exp(dt a), (l, B, D, N)."""
-    steps = x.shape[0]
-    decay = (dt[..., None] * a).exp_()
+def _run_states(states: Tensor, decay: Tensor, start: Tensor, driven: Tensor, dt: Tensor, rate: Tensor, b: Tensor) -> None:
+    """Fill ``states[0] = start``, ``states[t + 1] = h_t`` and ``decay[t] = exp(dt_t a)`` for one chunk."""
+    steps = dt.shape[0]
+    torch.exp2(torch.mul(dt[:, :, None, :], rate * _LOG2_E, out=decay[:steps]), out=decay[:steps])
     states[0] = start
-    torch.mul((dt * x)[..., None], b[:, :, None, :], out=states[1:steps + 1])
-    views = states.unbind(0)
-    for t, keep in enumerate(decay.unbind(0)):
-        views[t + 1].addcmul_(keep, views[t])
-    return decay
+    torch.mul(driven[:, :, None, :], b[..., None], out=states[1:steps + 1])
+    before, *after = states[:steps + 1].unbind(0)
+    for keep, state in zip(decay[:steps].unbind(0), after):
+        before = state.addcmul_(keep, before)
 
 
-def _backward(grad_y: Tensor, x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, starts: Tensor, chunk: int):
-    length, batch, width = x.shape
+def _backward(grad_y: Tensor, x: Tensor, dt: Tensor, rate: Tensor, b: Tensor, c: Tensor, starts: Tensor, chunk: int):
+    length = x.shape[0]
+    driven = dt * x
     grad_x, grad_dt, grad_b, grad_c = (torch.empty_like(t) for t in (x, dt, b, c))
-    grad_a = torch.zeros_like(a)
-    states = x.new_empty(chunk + 1, batch, width, a.shape[1])
-    grads = torch.empty_like(states[1:])
+    grad_rate = torch.zeros_like(rate)
+    states = starts.new_empty(chunk + 1, *starts.shape[1:])
+    decays, grads, products = (torch.empty_like(states[1:]) for _ in range(3))
     carry = torch.zeros_like(starts[0])  # gradient that flows into the last state of the chunk from the next chunk
     for k in range(len(starts) - 1, -1, -1):
         part = slice(k * chunk, min((k + 1) * chunk, length))
         steps = part.stop - part.start
-        decay = _run_states(states, starts[k], x[part], dt[part], a, b[part])
-        h, g = states[1:steps + 1], grads[:steps]
-        torch.mul(grad_y[part, :, :, None], c[part, :, None, :], out=g)  # dL/dh from y
-        views, keeps = g.unbind(0), decay.unbind(0)
-        views[-1].add_(carry)
+        _run_states(states, decays, starts[k], driven[part], dt[part], rate, b[part])
+        decay, grad, product = decays[:steps], grads[:steps], products[:steps]
+        torch.mul(grad_y[part].unsqueeze(-2), c[part][..., None], out=grad)  # dL/dh from y alone
+        views, keeps = grad.unbind(0), decay.unbind(0)
+        after = views[-1].add_(carry)
         for t in range(steps - 2, -1, -1):
-            views[t].addcmul_(keeps[t + 1], views[t + 1])
-        torch.mul(keeps[0], views[0], out=carry)
-        torch.matmul(grad_y[part, :, None, :], h, out=grad_c[part].unsqueeze(-2))
-        torch.matmul((dt[part] * x[part])[:, :, None, :], g, out=grad_b[part].unsqueeze(-2))
-        through_b = torch.matmul(g, b[part, :, :, None]).squeeze(-1)
+            after = views[t].addcmul_(keeps[t + 1], after)
+        torch.mul(keeps[0], after, out=carry)
+        # product and sum: batched matrix-vector products of this size run six times slower on a CPU
+        torch.sum(torch.mul(states[1:steps + 1], grad_y[part].unsqueeze(-2), out=product), -1, out=grad_c[part])
+        torch.sum(torch.mul(grad, driven[part].unsqueeze(-2), out=product), -1, out=grad_b[part])
+        through_b = torch.matmul(b[part].unsqueeze(-2), grad).squeeze(-2)
         torch.mul(through_b, dt[part], out=grad_x[part])
-        decay.mul_(g).mul_(states[:steps])  # dL/d(dt a)
-        grad_dt[part] = torch.addcmul(torch.linalg.vecdot(decay, a), through_b, x[part])
-        grad_a += decay.mul_(dt[part, :, :, None]).sum((0, 1))
-    return (*(t.transpose(0, 1) for t in (grad_x, grad_dt)), grad_a, *(t.transpose(0, 1) for t in (grad_b, grad_c)))
+        decay.mul_(grad).mul_(states[:steps])  # dL/d(dt a)
+        grad_dt[part] = torch.mul(decay, rate, out=product).sum(-2).addcmul_(through_b, x[part])
+        grad_rate += torch.mul(decay, dt[part].unsqueeze(-2), out=product).sum((0, 1))
+    return (grad_x.transpose(0, 1), grad_dt.transpose(0, 1), grad_rate.t(), grad_b.transpose(0, 1), grad_c.transpose(0, 1))
