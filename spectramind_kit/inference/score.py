@@ -30,11 +30,11 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     if missing or table.shape[1] != N_BINS:
         raise DataError("the truth does not fit the submission", where=str(truth), expected="planet_id and 283 depths for each row",
                         found=f"{table.shape[1]} columns; {len(missing)} planets missing {missing[:5]}", fix="check --truth")
-    solution = table.loc[submission["planet_id"]].reset_index()
+    solution = table.loc[submission["planet_id"]]
     naive = read_json(work_dir / "run.json").get("naive")
     if not naive:
         raise DataError("the run does not know the naive statistics", where=str(work_dir / "run.json"), fix="run 02_train first")
-    depth = solution.drop(columns="planet_id").to_numpy(dtype=np.float64)
+    depth = solution.to_numpy(dtype=np.float64)
     scores = {"naive": array_score(depth, np.full_like(depth, naive["naive_mean"]), np.full_like(depth, naive["naive_sigma"]), **naive)}
     with np.load(work_dir / "predictions" / "test.npz", allow_pickle=False) as arrays:
         order = {int(p): k for k, p in enumerate(arrays["planet_id"])}

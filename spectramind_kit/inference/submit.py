@@ -26,6 +26,7 @@ from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
+from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder
@@ -181,6 +182,7 @@ def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, 
         say("the network is left out: no time for it")
         run.record_stage(network_left_out=True)
         return arrays
+    set_threads(run)
     try:
         with run.step("network"):
             network = predict_network(bundle, light_curves, measured=measured, anchors=anchors, stars=stars, device=run.device())

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectramind_kit.transit import Anchor, AnchorCalibration, SpectralPrior
 
 WORKER_MEMORY_MB = 900.0
+SERIAL_BELOW = 8   # planets: a worker process takes longer to start than so many take to measure
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 def _run_jobs(jobs: Sequence[tuple], *, workers: int | None, desc: str):
     """Yield (planet, measurement or the text of its error); a pool that breaks leaves the rest to this process."""
     count = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB), len(jobs)))
-    yield from progress(_results(jobs, count if len(jobs) > 2 else 1), desc=desc, total=len(jobs), unit="planet")
+    yield from progress(_results(jobs, count if len(jobs) > SERIAL_BELOW else 1), desc=desc, total=len(jobs), unit="planet")
 
 
 def _results(jobs: Sequence[tuple], workers: int):

@@ -15,7 +15,7 @@ from spectramind_kit.metric import array_score
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import combine_visits
 
-ENCODERS = ("fgs1", "airs")
+ENCODERS = {"fgs1": ("fgs1", "fgs1_mask"), "airs": ("airs",)}  # what of `Encoded` each of them has made
 
 
 @torch.no_grad()
@@ -34,17 +34,17 @@ def embedding_drops(model: nn.Module, dataset: VisitDataset, rows: np.ndarray, *
     order = np.random.default_rng(seed).permutation(len(rows))
     donor = np.empty(len(rows), dtype=np.int64)
     donor[order] = np.roll(order, 1)
+    chunks = [np.arange(first, min(first + batch_size, len(rows))) for first in range(0, len(rows), batch_size)]
+    batches = [dataset.batch(rows[index], device=device) for index in chunks]
+    with autocast():
+        encoded = [model.encode(batch) for batch in batches]
+    whole = {name: torch.cat([getattr(part, name) for part in encoded]) for name in ("fgs1", "fgs1_mask", "airs")}
     drops = {}
-    for encoder in ENCODERS:
+    for encoder, names in ENCODERS.items():
         means, sigmas = [], []
-        for first in range(0, len(rows), batch_size):
-            index = np.arange(first, min(first + batch_size, len(rows)))
-            own = dataset.batch(rows[index], device=device)
-            other = dataset.batch(rows[donor[index]], device=device)
+        for index, batch, own in zip(chunks, batches, encoded):
             with autocast():
-                given = model.encode(other)
-                swapped = {"fgs1": {"fgs1": given.fgs1, "fgs1_mask": given.fgs1_mask}, "airs": {"airs": given.airs}}
-                output = model.decode(replace(model.encode(own), **swapped[encoder]), own)
+                output = model.decode(replace(own, **{name: whole[name][donor[index]] for name in names}), batch)
             means.append(output.depth_mean.double().cpu().numpy())
             sigmas.append(output.depth_sigma.double().cpu().numpy())
         _, mean, sigma = combine_visits(dataset.planet_id[rows], np.concatenate(means), np.concatenate(sigmas))

@@ -49,6 +49,11 @@ def planet_rows(light_curves: Mapping[int, Sequence[LightCurve]], *, measured: M
     return rows
 
 
+def set_threads(run: RunFolder) -> None:
+    """Torch threads as configured; see ``configs/train``."""
+    torch.set_num_threads(int(run.config.train.num_threads) or cpu_count())
+
+
 def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, measured: Measured,
                 anchors: CrossFittedAnchors, labels: Labels, stars: pd.DataFrame) -> Network | None:
     """Train one network per fold on the other folds' planets; None where the configuration asks for the anchor alone.
@@ -60,7 +65,7 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
         return None
     settings = TrainSettings(**run.config.train)
     device = run.device()
-    torch.set_num_threads(settings.num_threads or cpu_count())
+    set_threads(run)
     rows = planet_rows(light_curves, measured=measured, anchors=anchors.out_of_fold, stars=stars)
     normaliser = Normaliser.fit(rows)
     dataset = VisitDataset(rows, normaliser=normaliser, depth=dict(zip(labels.planet_ids.tolist(), labels.depth)))
