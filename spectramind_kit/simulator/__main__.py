@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=int, default=0, metavar="S", help="planet k of a seed is always the same (default %(default)s)")
     options.add_argument("--cadence", choices=("full", "reduced"), default="reduced",
                          help="full: 11,250 and 135,000 frames per visit, about 0.4 GB; reduced: means of 30 frames, 12 MB (default)")
-    options.add_argument("--jobs", type=int, default=1, metavar="J", help="processes (default %(default)s)")
+    options.add_argument("--jobs", type=int, default=1, metavar="J", help="planets at the same time (default %(default)s)")
     options.add_argument("--two-visits", type=float, default=0.1, metavar="SHARE", help="planets with two visits (default %(default)s)")
     options.add_argument("--quiet-detector", action="store_true",
                          help="without random noise and with a fine ADC, for tests of a calibration")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +64,7 @@ def simulate_competition(out_dir: str | Path, *, n_train: int, n_test: int, seed
     cadence : {"reduced", "full"}
         See `Settings`. About 1 MB … per reduced planet and 250 MB per full one.
     jobs : int
-        Processes that work in parallel.
+        Planets that are made at the same time.
     settings : Settings, optional
         Everything else (switches of the effects, shares of odd planets); its cadence and two_visit_fraction are used as they are.
 
@@ -86,12 +85,15 @@ def simulate_competition(out_dir: str | Path, *, n_train: int, n_test: int, seed
     work = [(split, k) for split in ids for k, planet_id in enumerate(ids[split]) if not (data_dir / split / str(planet_id)).is_dir()]
     for split in ids:
         (data_dir / split).mkdir(parents=True, exist_ok=True)
+    writer.remove_stale_scratch(root / ".partial")
     make = partial(_write_planet, root, data_dir, seed, settings)
     if work:
-        run = map(make, work) if jobs == 1 or len(work) == 1 else _in_processes(make, work, jobs)
-        for _ in progress(run, desc=f"simulate ({settings.cadence} cadence)", total=len(work), unit="planet"):
-            pass
-    shutil.rmtree(root / ".partial", ignore_errors=True)
+        with _one_torch_thread():
+            run = map(make, work) if jobs == 1 or len(work) == 1 else _in_threads(make, work, jobs)
+            for _ in progress(run, desc=f"simulate ({settings.cadence} cadence)", total=len(work), unit="planet"):
+                pass
+    with suppress(OSError):  # another process may be writing planets of the same folder
+        (root / ".partial").rmdir()
     return SimulatedCompetition(data_dir=data_dir, truth_path=root / "truth.csv", seed=seed, settings=settings, train_ids=ids["train"],
                                 test_ids=ids["test"])
 
@@ -132,38 +134,43 @@ def simulate_visit(seed: int, split: str, index: int, truth: VisitTruth, *, sett
 
 
 def _write_planet(root: Path, data_dir: Path, seed: int, settings: Settings, which: tuple[str, int]) -> int:
-    import torch
-
     split, index = which
     visits = draw_visits(seed, split, index, settings=settings)
     planet_id = visits[0].planet.planet_id
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the arrays are small: threads cost more than they bring, and jobs share the cores
-    try:
-        with writer.WholeFolder(data_dir / split / str(planet_id), root / ".partial") as folder:
-            for truth in visits:
-                rng_maps = maps_of_visit(seed, split, index, truth.visit)
-                frames = simulate_visit(seed, split, index, truth, settings=settings)
-                for instrument, maps, sensor_frames in zip(INSTRUMENTS, rng_maps, frames, strict=True):
-                    writer.write_signal(folder, instrument, truth.visit, sensor_frames)
-                    writer.write_calibration(folder, instrument, truth.visit, maps)
-    finally:
-        torch.set_num_threads(threads)
+    with writer.WholeFolder(data_dir / split / str(planet_id), root / ".partial") as folder:
+        for truth in visits:
+            frames = simulate_visit(seed, split, index, truth, settings=settings)
+            maps = maps_of_visit(seed, split, index, truth.visit)
+            for instrument, sensor_maps, sensor_frames in zip(INSTRUMENTS, maps, frames, strict=True):
+                writer.write_signal(folder, instrument, truth.visit, sensor_frames)
+                writer.write_calibration(folder, instrument, truth.visit, sensor_maps)
     return planet_id
 
 
-def _in_processes(make, work, jobs: int):
-    """Results as they come. Spawned, not forked: the caller may hold threads of torch, and a fork of those can hang."""
-    with ProcessPoolExecutor(max_workers=min(jobs, len(work)), mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        for future in as_completed([pool.submit(make, item) for item in work]):
-            yield future.result()
+def _in_threads(make, work, jobs: int):
+    """Results as they come. Threads, not processes: drawing numbers, array arithmetic and parquet all run without Python's lock,
+    the detector maps are shared, and no script needs a ``__main__`` guard for it."""
+    with ThreadPoolExecutor(max_workers=min(jobs, len(work))) as pool:
+        futures = [pool.submit(make, item) for item in work]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
 
 
-def _one_thread() -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+@contextmanager
+def _one_torch_thread():
+    """The arrays are small: threads inside an operation cost more than they bring, and jobs share the cores."""
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _write_tables(root: Path, data_dir: Path, seed: int, settings: Settings, ids: dict[str, tuple[int, ...]]) -> None:

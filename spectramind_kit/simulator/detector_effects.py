@@ -14,7 +14,7 @@ from spectramind_kit.simulator.calibration_maps import LINEARITY_RANGE_E
 FULL_WELL_E = 100_000.0
 KTC_E = 6.5          # reset noise; the difference of the reads of one ramp is free of it
 COSMIC_RATE = 1.0e-6  # hits per stored sample (pixel and read) at full cadence
-COSMIC_E = (9.2, 1.0)  # log of the mean and scatter of the charge of a hit: median 10 k e⁻
+COSMIC_E = (8.5, 1.0)  # mean and scatter of the logarithm of the charge of a hit: median 5 k e⁻
 
 
 def add_flat_field(rate: np.ndarray, response: np.ndarray) -> np.ndarray:

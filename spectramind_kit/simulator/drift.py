@@ -9,7 +9,6 @@ import numpy as np
 from spectramind_kit.simulator.constants import VISIT_H
 
 TIME_DEGREE = 4
-_WAVELENGTH_DEGREE = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ def draw_drift(rng: np.random.Generator, wavelength_um: np.ndarray) -> Drift:
     tilt = np.array([0.0, 1.0, *(rng.normal(0.0, [0.25, 0.15, 0.10]))])
     # The tilt is measured about the flux-weighted middle of the band (blue is brighter), so white AIRS hardly sees it.
     curve = np.polynomial.legendre.legval(np.clip(x, -1.3, 1.3) + 0.27, tilt)
-    response[1:] = rng.choice([-1.0, 1.0]) * amplitude * curve + rng.normal(0.0, 1.0e-4)
+    common = rng.choice([-1.0, 1.0]) * 1.8e-4 * np.exp(0.4 * rng.standard_normal())
+    response[1:] = rng.choice([-1.0, 1.0]) * amplitude * curve + common
     response[0] = rng.choice([-1.0, 1.0]) * rng.uniform(3.5e-4, 6.5e-4)
     return Drift(time_coefficients=shape, wavelength_response=response)

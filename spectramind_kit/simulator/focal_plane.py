@@ -19,9 +19,10 @@ _THROUGHPUT = np.array([0.002, 0.03, 0.12, 0.20, 0.40, 0.85, 1.22, 1.23, 1.15, 1
                         0.84, 0.59, 0.25, 0.055, 0.014, 0.006])
 _CORE_UM = np.array([1.6, 2.04, 2.46, 2.99, 3.39, 3.81, 4.1])
 _CORE_SIGMA_PX = np.array([0.64, 0.71, 0.82, 0.98, 1.07, 1.21, 1.29])
-_WING_SHARE = np.array([0.62, 0.60, 0.58, 0.54, 0.52, 0.48, 0.48])
+_WING_SHARE = np.array([0.58, 0.56, 0.54, 0.50, 0.48, 0.45, 0.45])
+RING_SHARE = 0.017  # the first diffraction ring
 _FINE = 10  # sub-pixels per pixel and axis when a PSF is integrated over pixels
-AIRS_CENTRE_ROW, FGS1_CENTRE = 15.57, (15.35, 15.45)
+AIRS_CENTRE_ROW, FGS1_CENTRE = 15.59, (15.35, 15.45)
 AIRS_PLATE_SCALE = 0.5  # AIRS pixels per FGS1 pixel of pointing
 
 
@@ -58,7 +59,8 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
         core = np.exp(-0.5 * (rows[:, None] / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
         # ∫(1 + x²/a²)^(−5/4) dx = a·√π·Γ(3/4)/Γ(5/4)
         halo = (1.0 + (rows[:, None] / scale) ** 2) ** -1.25 / (scale * 2.39628)
-        density = (1.0 - wing) * core + wing * halo
+        ring = np.exp(-0.5 * ((np.abs(rows[:, None]) - 4.2 * sigma) / (0.5 * sigma)) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        density = (1.0 - wing - RING_SHARE) * core + wing * halo + RING_SHARE * ring
         return density.reshape(AIRS.rows, _FINE, -1).mean(1)
 
     h = 0.05

@@ -47,24 +47,28 @@ def axis_times_h(sensor: Sensor, cadence: str) -> np.ndarray:
 
 
 def simulate_frames(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *, settings: Settings, rng: np.random.Generator,
-                    path: np.ndarray) -> np.ndarray:
-    """(frames, rows·columns) uint16: the raw frames of one sensor, reads just after reset and at the end of the ramp in turn."""
+                    path: np.ndarray, pairs: slice = slice(None)) -> np.ndarray:
+    """(frames, rows·columns) uint16: the raw frames of one sensor, reads just after reset and at the end of the ramp in turn.
+
+    ``path`` (2, 67500) is the line of sight in FGS1 pixels; ``pairs`` takes a stretch of the visit instead of all of it.
+    """
     plan = timing(sensor, settings.cadence)
     on = settings.effects
     pointing = pointing_of_frames(path * (visit.jitter_amplitude if on.jitter else 0.0), plan.pairs)
     scene = _AirsScene(visit, plan, pointing, settings) if sensor.name == AIRS.name else _FgsScene(visit, plan, pointing, settings)
     size = sensor.rows * sensor.columns
-    frames = np.empty((2 * plan.pairs, size), np.uint16)
+    begin, end, _ = pairs.indices(plan.pairs)
+    frames = np.empty((2 * (end - begin), size), np.uint16)
     chunk = max(1, int(_CHUNK_BYTES / 4 / size))
     response = _response(maps, settings)
-    for start in range(0, plan.pairs, chunk):
-        part = slice(start, min(start + chunk, plan.pairs))
+    for start in range(begin, end, chunk):
+        part = slice(start, min(start + chunk, end))
         rate = scene.rate(part)
         effect.add_flat_field(rate, response)
         first, last = rate * np.float32(sensor.first_s), rate * np.float32(sensor.last_s)
         detect(first, last, maps, sensor, settings=settings, rng=rng, n=plan.coadded)
         for read, values in ((0, first), (1, last)):
-            frames[2 * part.start + read:2 * part.stop:2] = effect.digitise(
+            frames[2 * (part.start - begin) + read:2 * (part.stop - begin):2] = effect.digitise(
                 values, gain=settings.adc_gain, offset=settings.adc_offset, floor=on.adc).reshape(len(values), size)
     return frames
 

@@ -1,7 +1,8 @@
 """Pointing jitter: the path of the line of sight, and its means over exposures.
 
 The path is a stationary Gaussian process drawn from its power spectrum: a damped oscillation of the fine-guidance loop near
-0.25 Hz, which holds nearly all of the 0.10 px rms per 0.1 s and has no power at zero frequency, and a slow wander over minutes.
+0.25 Hz, which holds nearly all of the 0.10 px rms per 0.1 s and has no power at zero
+frequency, and a slow wander over minutes.
 The split matters: with white jitter the FGS1 noise would average down to 720 ppm per 20 s instead of the real 418.
 """
 
@@ -13,8 +14,8 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import FGS1
 
-LOOP_HZ, LOOP_QUALITY, LOOP_RMS_PX = 0.25, 1.0, 0.10
-WANDER_HZ, WANDER_RMS_PX = 1.0 / 600.0, 0.011
+LOOP_HZ, LOOP_QUALITY, LOOP_RMS_PX = 0.25, 1.0, 0.105
+WANDER_HZ, WANDER_RMS_PX = 1.0 / 600.0, 0.0075
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ _LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _MASS = (0.60, 0.666, 0.750, 0.937, 1.097, 1.247, 1.433, 1.522, 1.818)
 _LOG_RADIUS_LINE, _LOG_RADIUS_ABOUT = (1.161, 0.113), (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551)
 _LOG_TEMPERATURE_LINE, _LOG_TEMPERATURE_SIGMA = (0.378, 8.643), 0.051
+# Quantiles of 90° − i.
+_TILT_LEVELS = (0.0, 0.076, 0.10, 0.25, 0.5, 0.75, 0.90, 0.95, 0.99, 1.0)
+_TILT_DEG = (0.0, 0.0, 0.155, 0.747, 1.494, 2.290, 2.819, 3.153, 3.778, 4.434)
 _LOG_PLANET_MASS = (-0.05, 0.97)
 # Planets of nearly one size around stars of many sizes: (Rp/Rs)² then has the mean, spread and range of the labels, and the
 # times of ingress their narrow range.
@@ -96,8 +99,9 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
     radius_jup = float(np.exp(rng.normal(*_LOG_PLANET_RADIUS_JUP)))
     depth = float(np.clip((radius_jup / (star.radius * R_SUN_R_JUP)) ** 2, 0.0038, 0.079))
 
-    # The catalogue's impact parameter has an atom at 0 (i = 90° exactly) and a broad hump.
-    b_catalogue = 0.0 if rng.random() < 0.076 else abs(float(rng.normal(0.26, 0.235)))
+    # Catalogue inclinations do not depend on a/Rs; an atom sits at 90°.
+    tilt = np.radians(np.interp(rng.random(), _TILT_LEVELS, _TILT_DEG))
+    b_catalogue = float(catalogue_sma * np.sin(tilt))
     scatter = settings.catalogue_scatter
     if rng.random() < settings.catalogue_outlier_fraction:
         scatter *= 5.0

@@ -87,7 +87,7 @@ def draw_visits(seed: int, split: str, index: int, *, settings: Settings = Setti
             limb_darkening=limb_darkening, mid_transit_time=mid, level=level * float(np.exp(1e-3 * rng.standard_normal())),
             drift=drift, foreground=_draw_foreground(rng, grid), contamination=contamination,
             jitter_amplitude=float(np.exp(0.15 * rng.standard_normal())),
-            response=PixelResponse(float(rng.normal(0.0, 0.025)), float(rng.normal(0.0, 0.015)), float(rng.normal(-0.05, 0.02)),
+            response=PixelResponse(float(rng.normal(0.0, 0.028)), float(rng.normal(0.0, 0.022)), float(rng.normal(-0.05, 0.02)),
                                    float(rng.normal(-0.05, 0.02)))))
     return visits
 

@@ -104,7 +104,7 @@ class WholeFolder:
 
     def __init__(self, target: Path, scratch_root: Path):
         self.target = target
-        self.scratch = scratch_root / f"{target.parent.name}-{target.name}-{os.getpid()}"
+        self.scratch = scratch_root / f"{target.parent.name}-{target.name}-{os.getpid()}"  # one planet, one worker
 
     def __enter__(self) -> Path:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -114,6 +114,22 @@ class WholeFolder:
     def __exit__(self, kind, value, trace) -> None:
         if kind is None:
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self.scratch, self.target)
+            try:
+                os.replace(self.scratch, self.target)
+            except OSError:
+                if not self.target.is_dir():
+                    raise
+                shutil.rmtree(self.scratch, ignore_errors=True)  # another process was faster with the same planet
         else:
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def remove_stale_scratch(scratch_root: Path) -> None:
+    """Delete what processes that are gone have left half written."""
+    for folder in scratch_root.glob("*-*-*"):
+        try:
+            os.kill(int(folder.name.rsplit("-", 1)[1]), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # alive, and somebody else's

@@ -1,0 +1,61 @@
+"""A stretch of frames of one visit, in memory: for tests and figures of the detector level, without writing a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spectramind_kit.simulator.calibration_maps import DetectorMaps
+from spectramind_kit.simulator.constants import Sensor
+from spectramind_kit.simulator.frames import simulate_frames
+from spectramind_kit.simulator.jitter import draw_path
+from spectramind_kit.simulator.settings import Settings
+from spectramind_kit.simulator.visit import VisitTruth
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """``frames`` (2·n, rows·columns) uint16 raw reads · ``electrons`` (n, rows, columns) CDS frames calibrated with the true maps."""
+
+    frames: np.ndarray
+    electrons: np.ndarray
+
+
+def simulate_exposures(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *, pairs: slice, seed: int,
+                       settings: Settings = Settings(cadence="full")) -> Exposures:
+    """The pairs ``pairs`` of a visit, raw and calibrated by the recipe with the maps of the calibration files."""
+    rng = np.random.default_rng([seed, 11])
+    path = draw_path(rng)
+    frames = simulate_frames(visit, maps, sensor, settings=settings, rng=rng, path=path, pairs=pairs)
+    return Exposures(frames, calibrate_with_maps(frames, maps, sensor, settings=settings))
+
+
+def calibrate_with_maps(frames: np.ndarray, maps: DetectorMaps, sensor: Sensor, *, settings: Settings) -> np.ndarray:
+    """(n, rows, columns) e⁻: ADC, linearity, dark, difference of the reads, flat; dead pixels are NaN. The effects undone one by
+    one, as an inverse of this simulator: stage 1 of the kit is written without it."""
+    electrons = frames.reshape(-1, sensor.rows, sensor.columns) / settings.adc_gain + settings.adc_offset
+    if settings.effects.nonlinearity:
+        linear = np.zeros_like(electrons)
+        for coefficient in maps.linearity[::-1]:
+            linear = linear * electrons + coefficient
+        electrons = linear
+    if settings.effects.dark:
+        electrons[0::2] -= maps.dark_file * sensor.first_s
+        electrons[1::2] -= maps.dark_file * sensor.last_s
+    difference = electrons[1::2] - electrons[0::2]
+    flat = maps.flat_file if settings.effects.flat_field else 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(maps.dead_mask, np.nan, difference / flat)
+
+
+def star_only(visit: VisitTruth, *, fgs1: float | None = None, airs: float | None = None) -> VisitTruth:
+    """The same visit without its planet; ``fgs1``, ``airs`` set the star's level (e⁻ per exposure in all, and over the cut)."""
+    from spectramind_kit.simulator.constants import AIRS, FGS1
+
+    level = visit.level.copy()
+    if fgs1 is not None:
+        level[0] = fgs1 / FGS1.exposure_s
+    if airs is not None:
+        level[1:] *= airs / AIRS.exposure_s / level[1:][AIRS.column_cut].sum()
+    return replace(visit, depth=np.full_like(visit.depth, 1e-10), level=level)
