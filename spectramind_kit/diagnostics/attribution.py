@@ -24,6 +24,8 @@ from spectramind_kit.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from spectramind_kit.diagnostics.run_folder import RunResults
+
 FILE_NAME = "attributions.npz"
 
 
@@ -52,13 +54,13 @@ class Attributions:
     n_background: int
     seconds: float
 
-    def save(self, path: str | Path) -> Path:
-        """Write as npz, atomically."""
+    def save(self, path: str | Path, *, fingerprint: str = "") -> Path:
+        """Write as npz, atomically; ``fingerprint`` names the results that they belong to."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with open(partial, "wb") as file:
-            np.savez_compressed(file, **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
+            np.savez_compressed(file, fingerprint=np.array(fingerprint), **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
         partial.replace(path)
         return path
 
@@ -69,6 +71,17 @@ class Attributions:
         for name in ("group_names", "output_names"):
             content[name] = tuple(str(text) for text in content[name])
         return cls(**content | {"n_background": int(content["n_background"]), "seconds": float(content["seconds"])})
+
+
+def kept_attributions(run: RunResults) -> Attributions | None:
+    """Those of a run's present results, or None."""
+    path = run.diagnostics_dir / FILE_NAME
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        if "fingerprint" not in arrays.files or str(arrays["fingerprint"]) != run.fingerprint:
+            return None
+    return Attributions.load(path)
 
 
 def input_groups(wavelength_um: np.ndarray) -> tuple[InputGroup, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from spectramind_kit.errors import ConfigError, DataError, nearest
 
 METHODS = ("umap", "pca")
-_FEWEST_FOR_UMAP = 10
+_FEWEST_FOR_UMAP = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
     """Map N embeddings of width D to the plane.
 
     Each column is standardised first: UMAP and PCA both measure Euclidean distance. ``method="umap"`` falls back to
-    PCA where umap-learn cannot be imported or there are fewer than 10 planets (a neighbour graph of so few says
+    PCA where umap-learn cannot be imported or there are fewer than 20 planets (a neighbour graph of so few says
     nothing), and the result says so. UMAP is seeded, hence single-threaded and reproducible; it costs about 14 CPU s
     of compilation once per process.
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.diagnostics.attribution import FILE_NAME, Attributions
-from spectramind_kit.diagnostics.figures.style import COLOURS, NothingToPlot, captioned, label_panels, new_figure, numbered
+from spectramind_kit.diagnostics.attribution import FILE_NAME, Attributions, kept_attributions
+from spectramind_kit.diagnostics.figures.style import COLOURS, captioned, label_panels, new_figure, numbered
+from spectramind_kit.diagnostics.network import explain_network
 from spectramind_kit.diagnostics.run_folder import RunResults
 
 if TYPE_CHECKING:
@@ -15,20 +16,21 @@ if TYPE_CHECKING:
 
 
 @numbered(11, "attributions", title="Which inputs move the network")
-def plot_attributions(run: RunResults, *, attributions: Attributions | None = None) -> Figure:
+def plot_attributions(run: RunResults, *, attributions: Attributions | None = None,
+                      cpu_budget_s: float | None = None) -> Figure:
     """Mean absolute Shapley value of every input group for δ and log σ of every band.
 
-    ``attributions`` come from `attribute_inputs`; they are kept in the run's folder, and read from there when left out.
+    ``attributions`` come from `attribute_inputs`. Without them the run's network is explained within ``cpu_budget_s``
+    CPU seconds (30, in the smoke profile 6); the values are kept in the run's folder while its predictions are the same.
     """
     from matplotlib.ticker import MaxNLocator
 
-    path = run.diagnostics_dir / FILE_NAME
-    if attributions is not None:
-        attributions.save(path)
-    elif path.is_file():
-        attributions = Attributions.load(path)
-    else:
-        raise NothingToPlot("no attributions were computed: there is no trained network, or shap is not installed")
+    if attributions is None:
+        attributions = kept_attributions(run)
+    if attributions is None:
+        budget = cpu_budget_s if cpu_budget_s is not None else 6.0 if run.info.get("profile") == "smoke" else 30.0
+        attributions = explain_network(run, cpu_budget_s=budget)
+    attributions.save(run.diagnostics_dir / FILE_NAME, fingerprint=run.fingerprint)
     size = np.abs(attributions.value).mean(axis=0)                              # (G, O)
     half = size.shape[1] // 2
     figure = new_figure(7.2, 5.4)

@@ -55,15 +55,16 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     """
     if not run.judged:
         raise NothingToPlot(_NO_LABELS)
+    baselines = {name: value for name, value in (baselines or {}).items() if name not in STAGES}
     rungs = [("naive", "naive (train mean, std)", COLOURS["soft"])]
-    rungs += [(name, name, COLOURS["data"]) for name in baselines or {}]
+    rungs += [(name, name, COLOURS["data"]) for name in baselines]
     rungs += [(name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"])) for name in STAGES
               if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())]
     figure = new_figure(7.2, 0.9 + 0.42 * len(rungs) + 0.45)
     axes = figure.subplots(1, len(run.judged), sharey=True, sharex=True, squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, run.judged.items()):
         scores = stage_scores(run, predictions) | {"naive": np.zeros(len(predictions))}
-        only_logged = _logged(run, name) | dict(baselines or {})
+        only_logged = _logged(run, name) | baselines
         for row, (key, _, colour) in enumerate(rungs):
             planets = scores.get(key)
             value = only_logged.get(key)
