@@ -17,6 +17,9 @@ from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 
 
+_CLEAR_PEDESTAL_E = 100.0
+
+
 def convert_adu_to_electrons(adu: np.ndarray, *, gain: float, offset: float, direction: str = "divide",
                              dtype: type = np.float64) -> np.ndarray:
     """e⁻ = ADU / gain + offset (``divide``) or ADU · gain + offset (``multiply``), in floating point."""
@@ -30,10 +33,10 @@ def choose_adc_direction(adu: np.ndarray, *, gain: float, offset: float) -> str:
     """The direction that puts reads without light nearest to zero electrons.
 
     ``adu``: counts just after a reset, of dim pixels. Right after the reset a pixel holds almost nothing, so the
-    wrong direction shows as a pedestal of hundreds of electrons. With no offset both agree: then ``divide``.
+    wrong direction shows as a pedestal of hundreds of electrons. Without a clear difference (no offset): ``divide``.
     """
     level = float(np.median(adu))
-    return "multiply" if abs(level * gain + offset) < abs(level / gain + offset) else "divide"
+    return "multiply" if abs(level * gain + offset) + _CLEAR_PEDESTAL_E < abs(level / gain + offset) else "divide"
 
 
 def correct_linearity(electrons: np.ndarray, coefficients: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:

@@ -142,7 +142,7 @@ def _check(dtype: object, is_integer: bool, n_frames: int, has_null: bool, path:
 def _read_polars(path: Path, names: list[str]) -> np.ndarray:
     import polars as pl
 
-    frame = pl.read_parquet(path, columns=names, rechunk=False)
+    frame = pl.read_parquet(path, columns=names)
     dtypes = set(frame.dtypes)
     odd = next((d for d in dtypes if not d.is_integer()), None)
     has_null = frame.height > 0 and any(s.null_count() for s in frame.iter_columns())
