@@ -11,6 +11,7 @@ that is out of the coalition takes the values of background planets, and the out
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,9 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
         `shap` is missing, the output is not finite, or there are fewer than two rows.
     """
     try:
-        import shap
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tqdm's hint about notebook widgets
+            import shap
     except (ImportError, OSError, RuntimeError) as error:
         raise DataError("the attributions need the shap package", found=f"{type(error).__name__}: {error}",
                         fix="pip install shap, or leave this figure out") from error

@@ -31,7 +31,7 @@ def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap
     is_test = np.isin(planet, run.test.planet_id) if run.test is not None else np.zeros(len(planet), dtype=bool)
     embedding = embed(features, method=method, seed=seed)
     panels = [("mean depth (%)", 100 * spectrum.mean(axis=1), True),
-              ("AIRS spectrum's spread (ppm)", PPM * spectrum[:, 1:].std(axis=1), True)]
+              ("AIRS spread (ppm)", PPM * spectrum[:, 1:].std(axis=1), True)]
     if run.star is not None and "Ts" in run.star:
         panels.append(("star temperature (K)", run.star["Ts"].reindex(planet).to_numpy(dtype=float), False))
     if fold is not None:
@@ -56,7 +56,7 @@ def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap
         note += " Each fold has a network of its own, so groups by fold mean nothing."
     return captioned(
         figure, f"Each mark is one planet ({len(features)}; circles train, triangles test): its {which} embedding, {features.shape[1]} numbers, "
-        f"brought to the plane by {method_text}.{note} Neighbours look alike to the network. A smooth run of colour means that it has "
+        f"brought to the plane by {method_text}.{note} Neighbours look alike to the network. AIRS spread: the standard deviation of the predicted spectrum. A smooth run of colour means that it has "
         "learned that quantity; test planets apart from the train planets would warn of a shift between the two. Axes have no unit.")
 
 

@@ -72,6 +72,8 @@ def plot_learning_curve(run: RunResults) -> Figure:
             axis.axvline(epoch, color=COLOURS["data"], lw=0.9, ls=":")
         right.text(epoch, 0.02, f" {names} released", rotation=90, va="bottom", ha="right", fontsize=7.5,
                    color=COLOURS["data"], transform=right.get_xaxis_transform())
+    for axis in (left, right):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     label_panels((left, right))
     return captioned(
         figure, "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the official score on the planets that each "
@@ -144,11 +146,13 @@ def plot_contributions(run: RunResults) -> Figure:
     left.axvline(0, color=COLOURS["truth"], lw=0.9)
     left.set(title="when its embedding is shuffled", xlabel="drop of the held-out score")
     left.grid(False, axis="y")
+    left.xaxis.get_major_locator().set_params(nbins=4)
     for name in sorted(shares):
         x = sorted(shares[name])
         right.plot(x, [100 * np.nanmean(shares[name][epoch]) for epoch in x], marker=".", ms=4,
                    color=_encoder_colour(name), label=_encoder_name(name))
     right.set(title="share of the gradient", xlabel="epoch", ylabel="share of the gradient norm (%)", ylim=(0, 100))
+    right.xaxis.get_major_locator().set_params(integer=True)
     if shares:
         right.legend(loc="best")
     label_panels((left, right))

@@ -89,8 +89,8 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     return captioned(
         figure, "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and 10 ppm in "
         "AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, so a stage that "
-        "does not help is seen here. The σ scale of the submitted spectra was fitted on all train planets, a few numbers in all; the "
-        "scores of 02_train are cross-fitted in that too.")
+        "does not help is seen here. Anchor and network are shown before the final σ scale; for the submitted "
+        "train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of 02_train are a little lower.")
 
 
 @numbered(6, "score_breakdown", title="Score by planet and by band")
