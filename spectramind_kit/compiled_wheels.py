@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ class WheelBuild:
 def build_wheels(packages: Sequence[str], folder: str | Path, *, budget_hours: float = 2.0) -> list[WheelBuild]:
     """Build and try each of ``packages``; wheels that work stay in ``folder``, with ``wheels.json`` beside them.
 
-    A package that fails costs only itself. Raises ConfigError for a package that is none of the three.
+    A package that fails costs only itself; ``<package>.log`` holds what pip said. Raises ConfigError for a package that is none of the three.
     """
     for package in packages:
         if package not in PROBES:
@@ -89,6 +90,7 @@ def _build(package: str, folder: Path, *, seconds: float, earlier: list[Path]) -
                                   stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
             return WheelBuild(package, "", False, time.monotonic() - started, "building took longer than the budget")
+        (folder / f"{Path(package).name}.log").write_text(done.stdout, encoding="utf-8")
         wheels = sorted(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
             return WheelBuild(package, "", False, time.monotonic() - started, _last_lines(done.stdout))
@@ -125,5 +127,7 @@ def _build_environment() -> dict[str, str]:
 
 
 def _last_lines(text: str, count: int = 3) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("WARNING")]
-    return " / ".join(lines[-count:])[:600]
+    """The last lines that carry the reason: pip ends with several that only say where to look."""
+    lines = [line.strip(" |│╰─>×") for line in text.splitlines()]
+    empty = re.compile(r"$|WARNING|note:|hint:|See above|\[end of output\]|Getting requirements|error: subprocess-exited|ERROR: Failed|Failed to build|exit code:")
+    return " / ".join([line for line in lines if not empty.match(line)][-count:])[:600]
