@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError, DataError, nearest
-from spectramind_kit.losses.gll import FGS1_WEIGHT, gaussian_loss, official_score
+from spectramind_kit.losses.gll import gaussian_loss, official_score
 from spectramind_kit.losses.priors import (SMOOTHNESS_FORMS, band_coherence, fgs1_airs_baseline, nonnegativity,
                                            smoothness)
+from spectramind_kit.metric import FGS1_WEIGHT, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.models.wavelength_graph import MOLECULAR_BANDS
 
 TERMS = ("gll", "metric", "squared_error", "smoothness", "band_coherence", "nonnegativity", "baseline")
@@ -48,7 +49,7 @@ class CompositeLoss(nn.Module):
     """
 
     def __init__(self, weights: Mapping[str, float], *, fgs1_weight: float = FGS1_WEIGHT, pull_limit: float = 0.0,
-                 naive_mean: float = 0.01469, naive_sigma: float = 0.01066, smoothness_form: str = "second_difference",
+                 naive_mean: float = OFFICIAL_NAIVE_MEAN, naive_sigma: float = OFFICIAL_NAIVE_SIGMA, smoothness_form: str = "second_difference",
                  smoothness_cutoff: float = 0.25, baseline_spread: float = 3e-4, baseline_start: int = 2,
                  baseline_ramp: int = 5, unit: float = 0.0):
         super().__init__()

@@ -10,9 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-FGS1_WEIGHT = 57.846
-SIGMA_TRUE_FGS1, SIGMA_TRUE_AIRS = 1e-6, 1e-5
-SMALLEST_SIGMA = 1e-15
+from spectramind_kit.metric import AIRS_SIGMA_TRUE, FGS1_SIGMA_TRUE, FGS1_WEIGHT, SIGMA_FLOOR
+
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -63,9 +62,9 @@ def official_score(depth_mean: Tensor, depth_sigma: Tensor, depth: Tensor, *, na
     depth_mean, depth_sigma, depth = (t.to(wide) for t in (depth_mean, depth_sigma, depth))
     known = torch.isfinite(depth)
     y = torch.where(known, depth, depth_mean.detach())
-    sigma_true = torch.full_like(y, SIGMA_TRUE_AIRS)
-    sigma_true[..., 0] = SIGMA_TRUE_FGS1
-    sigma = depth_sigma.clamp(min=SMALLEST_SIGMA)
+    sigma_true = torch.full_like(y, AIRS_SIGMA_TRUE)
+    sigma_true[..., 0] = FGS1_SIGMA_TRUE
+    sigma = depth_sigma.clamp(min=SIGMA_FLOOR)
     predicted = -0.5 * ((y - depth_mean) / sigma).square() - torch.log(sigma) - _HALF_LOG_TWO_PI
     naive = -0.5 * ((y - naive_mean) / naive_sigma).square() - math.log(naive_sigma) - _HALF_LOG_TWO_PI
     perfect = -torch.log(sigma_true) - _HALF_LOG_TWO_PI

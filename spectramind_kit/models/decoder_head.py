@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 
 FORMS = ("anchored", "raw")
 
@@ -43,7 +44,7 @@ class HeteroscedasticHead(nn.Module):
     """
 
     def __init__(self, *, width: int, form: str = "anchored", hidden: int = 0, delta_bound: float = 6.0,
-                 log_scale_bound: float = 2.0, depth_location: float = 0.01469, depth_spread: float = 0.01066,
+                 log_scale_bound: float = 2.0, depth_location: float = OFFICIAL_NAIVE_MEAN, depth_spread: float = OFFICIAL_NAIVE_SIGMA,
                  dropout: float = 0.0):
         super().__init__()
         if form not in FORMS:

@@ -76,7 +76,7 @@ class Mamba(_Scanned):
     def __init__(self, d_model: int, d_state: int = 16, *, d_conv: int = 4, expand: int = 2, dt_rank: int | str = "auto",
                  dt_min: float = 1e-3, dt_max: float = 0.1, dt_init: str = "random", dt_scale: float = 1.0,
                  dt_init_floor: float = 1e-4, conv_bias: bool = True, bias: bool = False,
-                 scan_backend: str = "auto", chunk_size: int = 32):
+                 scan_backend: str = "auto", chunk_size: int = 16):
         super().__init__(scan_backend)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
         self.dt_rank = math.ceil(d_model / 16) if dt_rank == "auto" else int(dt_rank)
@@ -146,7 +146,7 @@ class Mamba2(_Scanned):
                  ngroups: int = 1, A_init_range: tuple[float, float] = (1.0, 16.0), rmsnorm: bool = True,
                  norm_before_gate: bool = False, dt_min: float = 1e-3, dt_max: float = 0.1, dt_init_floor: float = 1e-4,
                  dt_limit: tuple[float, float] = (0.0, math.inf), bias: bool = False, conv_bias: bool = True,
-                 chunk_size: int = 64, scan_backend: str = "auto"):
+                 chunk_size: int = 32, scan_backend: str = "auto"):
         super().__init__(scan_backend)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
         self.headdim, self.ngroups, self.chunk_size, self.dt_limit = headdim, ngroups, chunk_size, tuple(dt_limit)

@@ -139,12 +139,17 @@ def _backward(grad_y: Tensor, x: Tensor, a: Tensor, pieces: _Pieces):
     grad_skip = grad_within.diagonal(dim1=-2, dim2=-1).sum((1, 2))
     by_step = grad_within * pieces.mix                                                       # dL / d(dt_s), per t
     written = (grad_writes * b[group]).sum(-1) * pieces.until_end                            # the same, through states
-    given = by_step.sum(-2)
-    # the exponents: what the sum of log-decays up to step t does to each of its uses
-    grad_total = torch.matmul(by_step, dt[..., None])[..., 0] - (given + written) * dt + (grad_reads * pieces.reads).sum(-1)
-    grad_total[..., -1] += (written * dt).sum(-1) + grad_keep * pieces.since_start[..., -1]
-    grad_log_decay = grad_total.flip(-1).cumsum(-1).flip(-1)                                 # (H, BK, l)
-    grad_dt = (given + written).addcmul_(grad_log_decay, a[:, None, None])
+    given = by_step.sum(-2) + written
+    # the exponents: what the sum of log-decays up to step t does to each of its uses. Gains and losses cancel along
+    # the sum, so both are made of the same rounded numbers and added in float64; no decay lies between a step and itself
+    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    by_step.diagonal(dim1=-2, dim2=-1).zero_()
+    by_step.mul_(dt[..., None, :])
+    written = written.mul_(dt).to(wide)
+    grad_total = by_step.sum(-1, dtype=wide) - by_step.sum(-2, dtype=wide) - written + (grad_reads * pieces.reads).sum(-1)
+    grad_total[..., -1] += written.sum(-1) + grad_keep * pieces.since_start[..., -1]
+    grad_log_decay = grad_total.flip(-1).cumsum(-1).flip(-1).to(dt.dtype)                    # (H, BK, l)
+    grad_dt = given.addcmul_(grad_log_decay, a[:, None, None])
 
     grad_scores = grad_within.mul_(pieces.decay).mul_(dt[..., None, :])
     grad_c = grad_reads.mul_(pieces.since_start[..., None]).add_(torch.matmul(grad_scores, b[group]))

@@ -1,0 +1,96 @@
+"""Which scan runs: the choice, the error, and the call of mamba_ssm's kernels."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+import torch
+
+from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.models import scan
+from spectramind_kit.models.mamba import Mamba, Mamba2
+from spectramind_kit.models.scan_reference import selective_scan_sequential, ssd_sequential
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("form", ("mamba1", "mamba2"))
+def test_auto_takes_torch_on_a_cpu(form):
+    assert scan.resolve_scan_backend("auto", form=form, device=CPU) == "torch"
+
+
+def test_unknown_backend_names_the_nearest():
+    with pytest.raises(ConfigError, match="mamba_ssm"):
+        scan.resolve_scan_backend("mamba-ssm", form="mamba2", device=CPU)
+    with pytest.raises(ConfigError):
+        Mamba2(16, 8, headdim=8, scan_backend="triton")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there: mamba_ssm may run")
+@pytest.mark.parametrize("block", (Mamba, Mamba2))
+def test_missing_kernels_are_an_error_when_the_model_is_built(block):
+    """Guards against finding out at the first step, or against a silent fallback when the kernels were asked for."""
+    with pytest.raises(DataError, match="pip install --no-build-isolation mamba-ssm"):
+        block(32, 16, scan_backend="mamba_ssm")
+
+
+def fake_mamba_ssm(monkeypatch):
+    """mamba_ssm's two functions with their documented signatures and layouts, computed by the reference scans."""
+
+    def selective_scan_fn(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, return_last_state=False):
+        assert u.shape == delta.shape and B.shape[1] == A.shape[1] and B.shape[2] == u.shape[2]  # (B, D, L), (B, N, L)
+        assert u.dtype == torch.float32 and z is None and delta_bias is None and not delta_softplus
+        u, delta, B, C = (t.transpose(1, 2) for t in (u, delta, B, C))
+        return selective_scan_sequential(u, delta, A, B, C, D).transpose(1, 2)
+
+    def mamba_chunk_scan_combined(x, dt, A, B, C, chunk_size, D=None, z=None, dt_bias=None, initial_states=None,
+                                  seq_idx=None, dt_softplus=False):
+        assert x.ndim == 4 and B.ndim == 4 and z is None and dt_bias is None and not dt_softplus
+        return ssd_sequential(x, dt, A, B, C, D)
+
+    for path, function in (("mamba_ssm.ops.selective_scan_interface", selective_scan_fn),
+                           ("mamba_ssm.ops.triton.ssd_combined", mamba_chunk_scan_combined)):
+        names = path.split(".")
+        for k in range(1, len(names) + 1):
+            name = ".".join(names[:k])
+            if name not in sys.modules:
+                monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        setattr(sys.modules[path], function.__name__, function)
+
+
+@pytest.mark.parametrize("block", (Mamba, Mamba2))
+def test_kernels_are_called_with_their_layout(block, monkeypatch):
+    """Guards against swapped axes or a step that gets softplus twice: the kernel path equals ours, masks included."""
+    torch.manual_seed(0)
+    layer = block(32, 16)
+    hidden = torch.randn(2, 40, 32)
+    mask = torch.ones(2, 40, dtype=torch.bool)
+    mask[0, 30:] = False
+    wanted = layer(hidden, mask=mask)
+    fake_mamba_ssm(monkeypatch)
+    layer.scan_backend_used["cpu"] = "mamba_ssm"
+    assert torch.allclose(layer(hidden, mask=mask), wanted, atol=1e-5)
+
+
+def test_a_kernel_that_disagrees_is_not_used(monkeypatch):
+    """Guards against an installed kernel that runs and gives garbage (wrong wheel for the GPU)."""
+    fake_mamba_ssm(monkeypatch)
+    monkeypatch.setattr(sys.modules["mamba_ssm.ops.triton.ssd_combined"], "mamba_chunk_scan_combined",
+                        lambda x, *args, **settings: torch.zeros_like(x))
+    monkeypatch.setattr(torch, "device", lambda *_: CPU)
+    reason = scan._why_not.__wrapped__("mamba2", "cuda", 0)
+    assert "disagrees" in reason
+    assert scan._why_not.__wrapped__("mamba1", "cuda", 0) == ""
+
+
+def test_a_broken_wheel_is_a_reason_not_a_crash(monkeypatch):
+    """Guards against a kernel package that fails at import with something else than ImportError."""
+
+    def broken(name):
+        raise OSError("undefined symbol: _ZN3c10")
+
+    monkeypatch.setattr(scan, "import_module", broken)
+    monkeypatch.setattr(torch, "device", lambda *_: CPU)
+    assert "OSError" in scan._why_not.__wrapped__("mamba1", "cuda", 0)
