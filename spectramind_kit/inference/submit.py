@@ -121,7 +121,12 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
     if folder is None:
         say("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
         return None
-    return load_bundle(folder.parent)
+    try:
+        return load_bundle(folder.parent)
+    except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
+        say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
+        run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
+        return None
 
 
 def _stars(run: RunFolder) -> pd.DataFrame:
