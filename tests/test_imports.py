@@ -25,7 +25,7 @@ ONLY = {"models": {"errors", "runtime", "detector.instrument", "models"},
         "losses": {"errors", "runtime", "metric", "detector.instrument", "losses", "models"},
         "detector": {"errors", "runtime", "configs", "detector"},
         "transit": {"errors", "runtime", "metric", "configs", "detector", "transit"},
-        "simulator": {"errors", "runtime", "configs", "detector", "simulator", "transit"}}
+        "simulator": {"errors", "runtime", "metric", "configs", "detector", "simulator", "transit"}}
 
 
 def source_files() -> list[Path]:
