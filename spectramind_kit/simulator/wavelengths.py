@@ -7,7 +7,7 @@ import numpy as np
 from spectramind_kit.simulator.constants import AIRS, FGS1_WAVELENGTH_UM
 
 # A prism: wavelength falls with the column as a parabola (axis_info's axis2 follows it to rounding error).
-_DISPERSION_UM = (4.078463137920899, -1.57394009, -0.87127033)
+_DISPERSION_UM = (4.078463140898874, -1.5739400934050318, -0.8712703270486373)
 
 
 def airs_column_wavelengths() -> np.ndarray:

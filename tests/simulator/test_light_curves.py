@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from spectramind_kit.detector.layout import find_visits
+from spectramind_kit.detector.light_curve import LightCurve, extract_light_curve
+from spectramind_kit.errors import DataError
+from spectramind_kit.simulator import Settings, draw_visits, simulate_light_curves, true_light_curve
+from spectramind_kit.simulator.level_agreement import compare_levels
+from spectramind_kit.simulator.light_curves import batch_flux, bin_centres
+
+
+def test_batch_equals_single_visits():
+    """Guards against rows of a batch that mix planets: the batched model and the visit's own light curve agree to 0.1 ppm."""
+    visits = [draw_visits(2, "train", k)[0] for k in range(3)]
+    time, width = bin_centres(64)
+    batch = batch_flux(visits, time, exposure_h=width).numpy()
+    for row, visit in zip(batch, visits, strict=True):
+        assert row == pytest.approx(true_light_curve(visit, time, exposure_h=width), rel=1e-6)
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    """Guards against noise that changes with the batch size: pre-training would not be reproducible."""
+    whole = simulate_light_curves(4, seed=9)
+    part = simulate_light_curves(2, seed=9, start=2)
+    rows = [k for k, planet in enumerate(whole.planet_id.tolist()) if planet in part.planet_id.tolist()]
+    assert torch.equal(whole.flux[rows], part.flux) and torch.equal(whole.depth[rows], part.depth)
+
+
+def test_noise_has_the_stated_width():
+    """Guards against flux_err that is not the error of flux."""
+    settings = Settings(effects=Settings().effects.without("jitter"))
+    noisy, clean = (simulate_light_curves(3, seed=9, settings=settings, noise=noise) for noise in (True, False))
+    pull = ((noisy.flux - clean.flux) / noisy.flux_err).numpy()
+    assert pull.mean() == pytest.approx(0.0, abs=5e-3) and pull.std() == pytest.approx(1.0, abs=0.01)
+
+
+def test_published_noise_levels():
+    """Guards against light curves that are too good: per wavelength 0.13–1.0 % in 24 s, FGS1 about 300 ppm in 20 s."""
+    made = simulate_light_curves(20, seed=4)
+    relative = (made.flux_err / made.flux).mean(1).numpy() * np.sqrt(made.exposure_h * 3600)
+    assert np.median(relative[:, 1:]) / np.sqrt(24) == pytest.approx(0.0026, rel=0.15)
+    assert np.median(relative[:, 0]) / np.sqrt(20) == pytest.approx(300e-6, rel=0.2)
+
+
+def test_light_curve_of_a_row():
+    """Guards against a row that the rest of the kit cannot read."""
+    made = simulate_light_curves(1, seed=4)
+    curve = made.light_curve(0)
+    assert isinstance(curve, LightCurve) and curve.flux.shape == (187, 283) and curve.flux.dtype == np.float32
+    assert curve.white_airs.shape == (187,) and np.isfinite(curve.flux).all()
+
+
+def test_nothing_to_simulate_is_an_error():
+    """Guards against empty batches that fail far away."""
+    with pytest.raises(DataError):
+        simulate_light_curves(0, seed=1)
+    with pytest.raises(DataError):
+        simulate_light_curves(1, seed=1, n_times=4)
+
+
+def test_both_levels_agree(small):
+    """The same visits through frames and stage 1, and straight to light curves: same noise, same drift, same depth."""
+    pairs = []
+    for files in find_visits(small.data_dir, "train") + find_visits(small.data_dir, "test"):
+        curve = extract_light_curve(files)
+        pairs.append((curve, small.visits(files.planet_id)[files.visit]))
+    found = compare_levels(pairs, seed=1)
+    for name in ("fgs1", "airs", "white"):
+        assert found[f"noise_ratio_{name}"] == pytest.approx(1.0, abs=0.12), name
+    assert found["captured_ratio_airs"] == pytest.approx(1.0, abs=2e-3) and found["captured_ratio_fgs1"] == pytest.approx(1.0, abs=2e-2)
+    for name in ("white", "fgs1"):
+        assert abs(found[f"depth_difference_{name}_ppm"]) < 4 * found[f"depth_difference_{name}_error_ppm"] + 10, name
+    assert found["slope_difference_white_ppm_rms"] < 60 and found["slope_difference_fgs1_ppm_rms"] < 120
