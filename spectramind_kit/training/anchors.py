@@ -85,10 +85,11 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 def _run_jobs(jobs: Sequence[tuple], *, workers: int | None, desc: str):
     """Yield (planet, measurement or the text of its error); a pool that breaks leaves the rest to this process."""
     count = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB), len(jobs)))
-    yield from progress(_results(jobs, count if len(jobs) > SERIAL_BELOW else 1), desc=desc, total=len(jobs), unit="planet")
+    yield from progress(run_measurements(jobs, count if len(jobs) > SERIAL_BELOW else 1), desc=desc, total=len(jobs), unit="planet")
 
 
-def _results(jobs: Sequence[tuple], workers: int):
+def run_measurements(jobs: Sequence[tuple], workers: int):
+    """Measure ``jobs`` of (file to write, light curves, star, settings) and yield (planet, measurement or error text)."""
     left = {job[1][0].planet_id: job for job in jobs}
     if workers > 1:
         # spawn: a forked child of a process whose torch has started threads can hang

@@ -61,6 +61,8 @@ class RunFolder:
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
+        others = {name: content for name, content in read_json(root / "run.json").get("stages", {}).items() if name != stage}
+        run.record(stages=others)  # what an earlier attempt at this stage said is no longer true
         run.record_stage(overrides=list(overrides), budget_hours=budget_hours, status="running",
                          config_digest=config_digest(run.config))
         say(f"{stage}: profile {profile}, data {run.data_dir}, run folder {root}")
@@ -122,8 +124,9 @@ class RunFolder:
 
     def failures(self, what: str, failed: Sequence[Any]) -> None:
         """Keep and show what was given up, with its reason; the rest goes on."""
-        entries = [{"planet_id": f.planet_id, "visit": getattr(f, "visit", None), "error": str(f.error)} for f in failed]
-        self.record_stage(**{f"failed_{what}": entries})
+        entries = [{"planet_id": f.planet_id, "visit": f.visit, "error": str(f.error)} for f in failed]
+        before = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get(f"failed_{what}", [])
+        self.record_stage(**{f"failed_{what}": [*before, *entries]})
         for entry in entries[:10]:
             say(f"left out: planet {entry['planet_id']} visit {entry['visit']}: {entry['error']}")
         if len(entries) > 10:

@@ -34,6 +34,15 @@ def test_stages_share_run_json(tmp_path, data_dir):
     assert content["environment"]["packages"]["torch"]
 
 
+def test_failures_add_up_within_a_run_and_are_gone_in_the_next(tmp_path, data_dir):
+    """Guards against the last chunk of planets hiding what broke in the first, and against blaming a mended file."""
+    run = open_run(tmp_path, data_dir)
+    run.failures("anchor", [PlanetFailure(7, "broken")])
+    run.failures("anchor", [PlanetFailure(8, "broken")])
+    assert [e["planet_id"] for e in read_json(run.root / "run.json")["stages"]["train"]["failed_anchor"]] == [7, 8]
+    assert "failed_anchor" not in read_json(open_run(tmp_path, data_dir).root / "run.json")["stages"]["train"]
+
+
 def test_a_failed_step_is_logged_as_failed(tmp_path, data_dir):
     run = open_run(tmp_path, data_dir)
     with pytest.raises(ValueError), run.step("broken step"):
