@@ -37,7 +37,8 @@ def estimate_trace_foreground(mean: np.ndarray, rows: np.ndarray, *, edge: np.nd
     plain = _smooth(np.where(counts > 0, plain, np.nan)) if not remove_wing else np.where(counts > 0, plain, np.nan)
     if not remove_wing:
         return plain, np.zeros_like(plain)
-    profile = np.where(good & ~edge[:, None], np.maximum(mean - np.nanmin(plain), 0.0), 0.0).sum(axis=1)
+    lowest = plain[counts > 0].min() if counts.any() else mean.min()
+    profile = np.where(good & ~edge[:, None], np.maximum(mean - lowest, 0.0), 0.0).sum(axis=1)
     if profile.sum() <= 0:
         return _smooth(plain), np.zeros_like(plain)
     centre = float((rows * profile).sum() / profile.sum())

@@ -100,7 +100,7 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, str]]:
     """`LightCurve.load`, and the notes that `LightCurve.save` was given beside it."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:  # zip checks a CRC-32 of every member that is read
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # zip checks a CRC-32 of every member that is read
             head = json.loads(archive["head"].tobytes().decode())
             arrays = {name: archive[name] for name in _ARRAYS}
     except FileNotFoundError as error:

@@ -73,7 +73,7 @@ def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, smooth: int = 2
     half = min(smooth, len(ratio)) // 2
     padded = np.pad(ratio, half, mode="reflect") if len(ratio) > half else ratio
     level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1) if half else ratio
-    own = ratio > level * (1.0 + 5.0 / np.sqrt(2.0 * max(len(flux) - 3, 1)))
+    own = ratio > level * (1.0 + 8.0 / np.sqrt(2.0 * max(len(flux) - 3, 1)))
     sigma = np.where(own, ratio, level) * predicted
     mean = flux.mean(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,0 +1,203 @@
+"""The store: resumable, verified, parallel, and honest about what failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectramind_kit.detector.instrument import AIRS, FGS1
+from spectramind_kit.detector.layout import find_visits
+from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.store import LightCurveStore, build_light_curves, choose_workers, select_shard
+from spectramind_kit.errors import DataError
+
+PLANETS = (11, 12, 13)
+
+
+def test_fill_reuse_and_refill(make_competition, tmp_path, capsys):
+    """Guards the resume: finished visits are not computed again; damaged, stale and foreign ones are, with a line each."""
+    data = make_competition(planets=PLANETS, fresh=True)
+    first = build_light_curves(data, tmp_path, workers=1)
+    assert first.done == [(p, 0) for p in PLANETS] and not first.failed and first.store.visits() == first.done
+    stamps = {p: first.store.path(p, 0).stat().st_mtime_ns for p in PLANETS}
+    again = build_light_curves(data, tmp_path, workers=1)
+    assert again.reused == first.done and not again.done
+    assert all(first.store.path(p, 0).stat().st_mtime_ns == stamps[p] for p in PLANETS)
+    other = build_light_curves(data, tmp_path, workers=1, planets=[11], settings=DetectorSettings(exposures_per_bin=3))
+    assert other.done == [(11, 0)] and other.store.folder != first.store.folder
+
+    path = first.store.path(11, 0)
+    path.write_bytes(path.read_bytes()[:1000])
+    first.store.path(12, 0).write_bytes(first.store.path(13, 0).read_bytes())
+    signal_file = find_visits(data, "train")[2].signal(FGS1)
+    signal_file.write_bytes(find_visits(data, "train")[0].signal(FGS1).read_bytes() + b"")
+    with open(find_visits(data, "train")[2].calibration(AIRS, "dark"), "ab") as f:
+        f.write(b" ")
+    capsys.readouterr()
+    report = build_light_curves(data, tmp_path, workers=1)
+    out = capsys.readouterr().out
+    assert "planet 11 visit 0 (train): the stored light curve is damaged" in out
+    assert "planet 12 visit 0 (train): the stored light curve is damaged (13_0)" in out
+    assert "planet 13 visit 0 (train): the stored light curve is stale" in out
+    assert (11, 0) in report.done and (12, 0) in report.done
+
+
+def breakages(kit, visits):
+    """One defect per visit, and what its message must say."""
+    import pyarrow.parquet as pq
+
+    def truncate(v):
+        path = v.signal(AIRS)
+        path.write_bytes(path.read_bytes()[:100_000])
+        return path.name, "cannot be decoded"
+
+    def missing_calibration(v):
+        v.calibration(FGS1, "flat").unlink()
+        return "flat.parquet", "missing"
+
+    def wrong_columns(v):
+        kit.parquet(pq.read_table(v.signal(FGS1)).to_pandas().to_numpy()[:, :1000], v.signal(FGS1))
+        return v.signal(FGS1).name, "1024"
+
+    def nan_flat(v):
+        kit.parquet(np.full((32, 356), np.nan), v.calibration(AIRS, "flat"))
+        return "flat.parquet", "NaN"
+
+    def no_frames(v):
+        kit.parquet(np.empty((0, 1024), np.uint16), v.signal(FGS1))
+        return v.signal(FGS1).name, "0 rows"
+
+    def one_sensor(v):
+        v.signal(FGS1).unlink()
+        return v.signal(FGS1).name, "no such file"
+
+    defects = (truncate, missing_calibration, wrong_columns, nan_flat, no_frames, one_sensor)
+    return {v.planet_id: defect(v) for v, defect in zip(visits, defects, strict=False)}
+
+
+def test_broken_visits_are_reported_and_the_rest_goes_on(make_competition, kit, tmp_path):
+    """Guards against one broken planet costing the run, and against a message that does not say what to do."""
+    planets = (1, 2, 3, 4, 5, 6, 7)
+    data = make_competition(planets=planets, fresh=True)
+    expected = breakages(kit, find_visits(data, "train"))
+    report = build_light_curves(data, tmp_path, workers=1)
+    assert report.done == [(7, 0)]
+    assert [f.planet_id for f in report.failed] == list(planets[:6])
+    for failure in report.failed:
+        file, text = expected[failure.planet_id]
+        assert file in failure.error and text in failure.error, failure
+        assert str(failure.planet_id) in failure.error and "what to do" in failure.error
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_light_curves(make_competition, kit, tmp_path):
+    """Guards the parallel path: same bytes, failures and all."""
+    data = make_competition(planets=PLANETS, fresh=True)
+    find_visits(data, "train")[1].signal(AIRS).write_bytes(b"PAR1")
+    one, two = (build_light_curves(data, tmp_path / str(n), workers=n) for n in (1, 2))
+    assert one.done == two.done == [(11, 0), (13, 0)]
+    assert [f.error for f in one.failed] == [f.error for f in two.failed]
+    np.testing.assert_array_equal(one.store.load(11, 0).flux, two.store.load(11, 0).flux)
+    assert "POLARS_MAX_THREADS" not in os.environ or os.environ["POLARS_MAX_THREADS"] != ""
+
+
+def test_any_executor(make_competition, tmp_path):
+    """Guards the hand-in of an executor: everything goes through its submit."""
+    calls = []
+
+    class Recorder(ThreadPoolExecutor):
+        def submit(self, *args, **kwargs) -> Future:
+            calls.append(args[1].planet_id)
+            return super().submit(*args, **kwargs)
+
+    data = make_competition(planets=PLANETS)
+    with Recorder(1) as pool:
+        report = build_light_curves(data, tmp_path, executor=pool)
+    assert sorted(calls) == list(PLANETS) and len(report.done) == 3
+
+
+def test_shards_share_the_planets_out(make_competition, tmp_path):
+    """Guards against a planet in two shards, in none, or torn between them."""
+    visits = find_visits(make_competition(planets=PLANETS), "train")
+    parts = [select_shard(visits, f"{i}/2") for i in (1, 2)]
+    assert sorted(v.planet_id for part in parts for v in part) == list(PLANETS)
+    assert select_shard(visits, None) == visits and select_shard(visits, (3, 3))[0].planet_id == 13
+    for wrong in ("0/2", "3/2", "a/b", "1"):
+        with pytest.raises(DataError, match="not a shard"):
+            select_shard(visits, wrong)
+
+
+def test_workers_follow_cores_and_memory(monkeypatch, capsys):
+    """Guards against as many workers as cores on a machine without the memory for them."""
+    import spectramind_kit.detector.store as store
+
+    monkeypatch.setattr(store, "cpu_count", lambda: 16)
+    monkeypatch.setattr(store, "free_memory_mb", lambda: 5000.0)
+    assert choose_workers(100) == 3 and "3 workers" in capsys.readouterr().out
+    monkeypatch.setattr(store, "free_memory_mb", lambda: 100.0)
+    assert choose_workers(100) == 1
+    monkeypatch.setattr(store, "free_memory_mb", lambda: 1e9)
+    assert choose_workers(100) == 16 and choose_workers(2) == 2 and choose_workers(9, workers=4) == 4
+    with pytest.raises(DataError):
+        choose_workers(3, workers=0)
+
+
+def test_unexpected_failures_cost_one_planet(make_competition, tmp_path, monkeypatch):
+    """Guards against an exception nobody foresaw ending a nine-hour run."""
+    import spectramind_kit.detector.extraction as extraction
+
+    real = extraction.extract
+
+    def fail_on_12(files, **kwargs):
+        if files.planet_id == 12:
+            raise ZeroDivisionError("surprise")
+        return real(files, **kwargs)
+
+    monkeypatch.setattr(extraction, "extract", fail_on_12)
+    report = build_light_curves(make_competition(planets=PLANETS), tmp_path, workers=1)
+    assert report.done == [(11, 0), (13, 0)]
+    assert "ZeroDivisionError: surprise" in report.failed[0].error and "planet 12" in report.failed[0].error
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_sigkill_in_the_middle_then_restart(make_competition, tmp_path):
+    """Guards the restart: nothing finished is computed again, nothing half-written is read."""
+    planets = tuple(range(20, 29))
+    data = make_competition(planets=planets)
+    code = ("from spectramind_kit.detector.store import build_light_curves; import sys; "
+            "build_light_curves(sys.argv[1], sys.argv[2], workers=1)")
+    process = subprocess.Popen([sys.executable, "-c", code, str(data), str(tmp_path)], cwd=Path(__file__).parents[2],
+                               stdout=subprocess.DEVNULL)
+    store = LightCurveStore(tmp_path)
+    deadline = time.monotonic() + 60
+    while len(store.visits()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = store.visits()
+    assert 2 <= len(finished) < len(planets), "killed too late to mean anything"
+    (store.folder / ".99_0.npz.1.part").write_bytes(b"half")  # what a kill between write and rename leaves
+    stamps = {v: store.path(*v).stat().st_mtime_ns for v in finished}
+    report = build_light_curves(data, tmp_path, workers=1)
+    assert report.reused == finished and len(report.done) == len(planets) - len(finished)
+    assert all(store.path(*v).stat().st_mtime_ns == stamps[v] for v in finished)
+    assert len(store.visits()) == len(planets) and all(store.load(*v).flux.shape[1] == 283 for v in store.visits())
+
+
+@pytest.mark.slow
+def test_dask_cluster(make_competition, tmp_path):
+    """Guards the documented way to spread stage 1 over a cluster: a Dask client's executor."""
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    data = make_competition(planets=PLANETS)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, \
+            distributed.Client(cluster) as client:
+        report = build_light_curves(data, tmp_path, executor=client.get_executor())
+    assert len(report.done) == 3 and not report.failed
