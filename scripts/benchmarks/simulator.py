@@ -112,7 +112,7 @@ def _flat_baseline(made, curves) -> dict:
 def _bounds(truths) -> dict:
     """Expected score of perfect linear-Gaussian inference, step by step."""
     from spectramind_kit.simulator import draw_visits
-    from spectramind_kit.simulator.bound import expected_score, learn_knowledge, posterior_covariance
+    from spectramind_kit.simulator.bound import combine_information, expected_score, learn_knowledge, visit_information
 
     population = np.array([draw_visits(SEED + 1, "train", k)[0].label for k in range(1000)])
     knowledge = learn_knowledge(population, seed=SEED)
@@ -120,8 +120,9 @@ def _bounds(truths) -> dict:
     labels = np.array([visits[0].label for visits in truths])
     variance = {name: [] for name in steps}
     for visits in progress(truths, desc="bound", unit="planet"):
+        informations = [visit_information(visit) for visit in visits]
         for name, options in steps.items():
-            variance[name].append(np.diag(posterior_covariance(visits, knowledge, **options)))
+            variance[name].append(np.diag(combine_information(informations, visits[0].label, knowledge, **options)))
     naive = {"naive_mean": knowledge.naive_mean, "naive_sigma": knowledge.naive_sigma}
     figures = {name: expected_score(labels, np.array(values), **naive) for name, values in variance.items()}
     sigma = np.sqrt(np.array(variance["bound"])) * 1e6

@@ -71,18 +71,26 @@ def learn_knowledge(labels: np.ndarray, *, seed: int, settings: Settings = Setti
 def posterior_covariance(visits: Sequence[VisitTruth], knowledge: SpectralKnowledge, *, n_times: int = 188, priors: Priors = Priors(),
                          mismatch: bool = True, use_prior: bool = True) -> np.ndarray:
     """(283, 283) covariance of a planet's depths after all its visits."""
-    information = np.zeros((283, 283))
-    label = visits[0].label
-    for visit in visits:
-        covariance = np.linalg.inv(visit_information(visit, n_times=n_times, priors=priors))
+    informations = [visit_information(visit, n_times=n_times, priors=priors) for visit in visits]
+    return combine_information(informations, visits[0].label, knowledge, mismatch=mismatch, use_prior=use_prior)
+
+
+def combine_information(informations: Sequence[np.ndarray], label: np.ndarray, knowledge: SpectralKnowledge, *, mismatch: bool = True,
+                        use_prior: bool = True) -> np.ndarray:
+    """(283, 283) covariance from the information of each visit (`visit_information`), the mismatch of labels and the prior.
+
+    Each visit has a mismatch of its own, so it enters before the visits are added up.
+    """
+    total = np.zeros((len(label), len(label)))
+    for information in informations:
         if mismatch:
-            covariance = covariance + np.outer(label, label) * knowledge.mismatch_covariance
-        information += np.linalg.inv(covariance)
+            relative = np.outer(label, label) * knowledge.mismatch_covariance
+            information = np.linalg.inv(np.linalg.inv(information) + relative)
+        total += information
     if use_prior:
         spread = label[1:].std()
-        prior = knowledge.level_sigma**2 * np.ones((283, 283)) + spread**2 * knowledge.shape_covariance
-        information = information + np.linalg.inv(prior)
-    return np.linalg.inv(information)
+        total = total + np.linalg.inv(knowledge.level_sigma**2 * np.ones_like(total) + spread**2 * knowledge.shape_covariance)
+    return np.linalg.inv(total)
 
 
 def visit_information(visit: VisitTruth, *, n_times: int = 188, priors: Priors = Priors()) -> np.ndarray:
