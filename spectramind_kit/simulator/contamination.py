@@ -14,8 +14,8 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import planck_photons
 
-SPOT_COVERING_SCALE = 0.008
-NEIGHBOUR_SCALE = 0.004
+SPOT_COVERING_SCALE = 0.012
+NEIGHBOUR_SCALE = 0.006
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,15 @@ class PixelMaps:
     d_xy: np.ndarray
 
 
+def throughput(wavelength_um: np.ndarray) -> np.ndarray:
+    """AIRS-CH0's passband, about 1 inside it."""
+    return np.interp(wavelength_um, _THROUGHPUT_UM, _THROUGHPUT)
+
+
 def airs_levels(wavelength_um: np.ndarray, temperature_k: float, total: float) -> np.ndarray:
     """(356,) e⁻/s per column of a star whose cut columns together give ``total`` e⁻/s."""
     width = np.abs(np.gradient(wavelength_um))
-    shape = planck_photons(wavelength_um, temperature_k) * width * np.interp(wavelength_um, _THROUGHPUT_UM, _THROUGHPUT)
+    shape = planck_photons(wavelength_um, temperature_k) * width * throughput(wavelength_um)
     return total * shape / shape[AIRS.column_cut].sum()
 
 

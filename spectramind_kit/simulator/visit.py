@@ -12,7 +12,7 @@ import numpy as np
 from spectramind_kit.simulator.constants import AIRS, FGS1, VISIT_H, planck_photons
 from spectramind_kit.simulator.contamination import Contamination, draw_contamination
 from spectramind_kit.simulator.drift import Drift, draw_drift
-from spectramind_kit.simulator.focal_plane import airs_levels
+from spectramind_kit.simulator.focal_plane import airs_levels, throughput
 from spectramind_kit.simulator.limb_darkening_law import limb_darkening_coefficients
 from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.spectra import Atmosphere, draw_spectrum
@@ -140,13 +140,8 @@ def _draw_levels(rng: np.random.Generator, grid: np.ndarray, temperature_k: floa
 
 
 def _draw_foreground(rng: np.random.Generator, grid: np.ndarray) -> np.ndarray:
-    """(357,) e⁻/s per pixel: zodiacal light, bluer and redder parts, and the telescope's own heat towards 4 µm."""
+    """(357,) e⁻/s per pixel: zodiacal light and the telescope's own heat towards 4 µm, through the same passband as the star."""
     size = float(np.exp(0.5 * rng.standard_normal()))
     scattered, thermal = rng.uniform(0.5, 1.5, 2)
-    airs = size * (1.1 * scattered * (2.0 / grid[1:]) + 0.7 * thermal * np.exp((grid[1:] - 3.9) / 0.5))
+    airs = size * throughput(grid[1:]) * (1.1 * scattered * (2.0 / grid[1:]) + 0.7 * thermal * np.exp((grid[1:] - 3.9) / 0.5))
     return np.concatenate([[8.0 * size * scattered], airs])
-
-
-def visit_time_grid(n: int) -> tuple[np.ndarray, float]:
-    """Centres (n,) and width, hours, of n equal parts of the visit."""
-    return (np.arange(n) + 0.5) * VISIT_H / n, VISIT_H / n
