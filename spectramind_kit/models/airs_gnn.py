@@ -21,7 +21,7 @@ _AIRS_RANGE_UM = (1.9, 4.0)
 def encode_wavelength(wavelength_um: Tensor) -> Tensor:
     """Sines and cosines of log-wavelength across AIRS-CH0's range: (W,) -> (W, 16)."""
     low, high = (math.log(w) for w in _AIRS_RANGE_UM)
-    place = ((wavelength_um.float().log() - low) / (high - low)).clamp(-1.0, 2.0)
+    place = ((wavelength_um.log() - low) / (high - low)).clamp(-1.0, 2.0)
     angle = math.pi * place[:, None] * 2.0 ** torch.arange(_WAVES, device=place.device) / 2.0
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
@@ -90,7 +90,7 @@ class AirsGnn(nn.Module):
         if flux.ndim == 4:
             batch, visits = flux.shape[:2]
             each = self._series(*(t.flatten(0, 1) for t in (flux, time, mask, shape))).unflatten(0, (batch, visits))
-            weight = mask.float().mean(-1)[:, :, None, None].to(each.dtype)
+            weight = mask.to(each.dtype).mean(-1)[:, :, None, None]
             series = (each * weight).sum(1) / weight.sum(1).clamp(min=1e-6)
         else:
             series = self._series(flux, time, mask, shape)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError, nearest
-from spectramind_kit.models.series import masked_mean
+from spectramind_kit.models.series import masked_mean, widen
 
 DIRECTIONS = ("wavelength_to_time", "time_to_wavelength", "both")
 _VERY_NEGATIVE = -1e4  # finite in fp16
@@ -62,7 +62,7 @@ class CrossAttention(nn.Module):
         if not weights:
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
             return self.out(mixed.transpose(1, 2).flatten(-2)), None
-        scores = (q.float() @ k.float().transpose(-1, -2)) * q.shape[-1] ** -0.5
+        scores = (widen(q) @ widen(k).transpose(-1, -2)) * q.shape[-1] ** -0.5
         if allowed is not None:
             scores = scores.masked_fill(~allowed, _VERY_NEGATIVE)
         alpha = torch.softmax(scores, dim=-1)

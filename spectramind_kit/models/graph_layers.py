@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.models.series import widen
 from spectramind_kit.models.wavelength_graph import EDGE_FEATURES, EDGE_TYPES, WavelengthGraph
 
 GRAPH_BACKENDS = ("auto", "dense", "fixed_k", "index_add", "torch_scatter")
@@ -138,7 +139,7 @@ class GatLayer(nn.Module):
     def forward(self, h: Tensor, graph: WavelengthGraph) -> Tensor:
         """h (B, W, D) -> (B, W, D)."""
         values = self.value(h).unflatten(-1, (self.heads, -1))
-        asks, offers, edges = self.asks(h).float(), self.offers(h).float(), self.scores(graph).float()
+        asks, offers, edges = widen(self.asks(h)), widen(self.offers(h)), widen(self.scores(graph))
         step = {"dense": self._dense, "fixed_k": self._fixed_k}.get(self.backend, self._listed)
         return self.own(h) + step(values, asks, offers, edges, graph).flatten(-2)
 

@@ -9,6 +9,11 @@ from torch import Tensor
 CONTEXT_CHANNELS = 5
 
 
+def widen(t: Tensor) -> Tensor:
+    """At least float32; float64 stays."""
+    return t.to(torch.promote_types(t.dtype, torch.float32))
+
+
 def clean(values: Tensor, valid: Tensor, *, limit: float = 20.0) -> Tensor:
     """Zero where not valid or not finite, clamped to ±``limit`` elsewhere.
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError
-from spectramind_kit.models.series import CONTEXT_CHANNELS, clean, describe_time, pad_to_multiple, patch, patch_mask
+from spectramind_kit.models.series import CONTEXT_CHANNELS, clean, describe_time, pad_to_multiple, patch, patch_mask, widen
 
 N_MOMENTS = 6
 
@@ -31,8 +31,8 @@ class TemporalMoments(nn.Module):
 
     def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast(device_type=flux.device.type, enabled=False):
-            residual = clean(flux.float(), mask[..., None])
-            moments = torch.bmm(time_basis(shape.float(), time.float(), mask), residual).transpose(1, 2)
+            residual = clean(widen(flux), mask[..., None])
+            moments = torch.bmm(time_basis(widen(shape), widen(time), mask), residual).transpose(1, 2)
         return 10.0 * torch.tanh(moments / 10.0)
 
 

@@ -1,0 +1,176 @@
+"""Every combination of the config groups builds, steps and round-trips; wrong configs are told apart."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from spectramind_kit.configs import available_choices, load_config
+from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.losses import CompositeLoss
+from spectramind_kit.models import build_model, example_batch
+
+GROUPS = ("model/fgs1_encoder", "model/airs_encoder", "model/fusion", "model/decoder")
+COMBINATIONS = list(itertools.product(*(available_choices(group) for group in GROUPS)))
+
+
+def small_batch(**settings):
+    return example_batch(2, **{"time_steps": 29, "n_airs": 40, **settings})
+
+
+def config_of(*overrides: str):
+    return load_config(overrides=["model/size=small", *overrides], use_hydra=False)
+
+
+def step(model: nn.Module, batch) -> float:
+    """One optimiser step; returns the loss after it."""
+    loss = CompositeLoss({"gll": 1.0, "smoothness": 0.1, "nonnegativity": 1.0})
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+    loss(model(batch), batch).total.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    optimiser.step()
+    return float(loss(model(batch), batch).total.detach())
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)
+def test_every_combination_builds_steps_and_round_trips(combination):
+    """Guards against parts that fit only their default neighbours, and against state that a checkpoint loses."""
+    config = config_of(*(f"{group}={choice}" for group, choice in zip(GROUPS, combination)))
+    torch.manual_seed(0)
+    model, batch = build_model(config.model).eval(), small_batch()
+    before = step(model, batch)
+    assert before == before and abs(before) < 1e6
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    again = build_model(config.model).eval()
+    again.load_state_dict(torch.load(file, weights_only=True), strict=True)
+    with torch.no_grad():
+        assert torch.equal(again(batch).depth_mean, model(batch).depth_mean)
+        assert not torch.equal(model(batch).delta, torch.zeros_like(batch["anchor_depth"]))  # the step did something
+
+
+@pytest.mark.parametrize("size", available_choices("model/size"))
+def test_sizes(size):
+    model = build_model(load_config(overrides=[f"model/size={size}"], use_hydra=False).model)
+    assert model(small_batch()).depth_mean.shape == (2, 41)
+
+
+@pytest.mark.parametrize("override", (
+    "model.fgs1_encoder.direction=causal", "model.fgs1_encoder.patch=1", "model.fgs1_encoder.chunk_size=8",
+    "model.airs_encoder.graph_layer=gat", "model.airs_encoder.graph_backend=index_add", "model.airs_encoder.kernels=[5]",
+    "model.airs_encoder.time_bin=7", "model.fusion.direction=both", "model.fusion.direction=time_to_wavelength",
+    "model.fusion.depth=3", "model.decoder.hidden=8"))
+def test_options_reach_the_model(override):
+    """Guards against a key in a YAML file that nothing reads, or an option that does not run."""
+    torch.manual_seed(0)
+    plain = build_model(config_of().model)
+    torch.manual_seed(0)
+    model = build_model(config_of(override).model).eval()
+    assert repr(plain) != repr(model) or str(vars_of(plain)) != str(vars_of(model))
+    step(model, small_batch())
+
+
+def vars_of(model: nn.Module) -> list:
+    return [{k: v for k, v in vars(m).items() if isinstance(v, (str, int, float, tuple))} for m in model.modules()]
+
+
+def test_feature_counts_may_be_given():
+    batch = small_batch(bin_features=4, star_features=17)
+    assert build_model(config_of().model, bin_features=4, star_features=17)(batch).depth_mean.shape == (2, 41)
+
+
+def test_plain_dicts_are_configs_too():
+    model = build_model({
+        "fgs1_encoder": {"_target_": "spectramind_kit.models.fgs1_conv.Fgs1Conv", "width": 16},
+        "airs_encoder": {"_target_": "spectramind_kit.models.airs_gnn.AirsGnn", "width": 16, "graph_depth": 0},
+        "fusion": {"_target_": "spectramind_kit.models.fusion_plain.ConcatFusion", "width": 16},
+        "decoder": {"_target_": "spectramind_kit.models.decoder_head.HeteroscedasticHead", "width": 16}})
+    step(model.eval(), small_batch())
+
+
+# ---------------------------------------------------------------- the user's own encoder
+
+class MyEncoder(nn.Module):
+    """What a user writes in a notebook: one token per step, straight from the flux."""
+
+    def __init__(self, *, width: int, gain: float = 1.0):
+        super().__init__()
+        self.gain, self.embed = gain, nn.Linear(1, width)
+
+    def forward(self, flux, *, shape, time, mask):
+        return self.embed(self.gain * torch.where(mask, flux, 0.0)[..., None]), mask
+
+
+class WrongShape(MyEncoder):
+
+    def forward(self, flux, *, shape, time, mask):
+        return super().forward(flux, shape=shape, time=time, mask=mask)[0].mean(1), mask
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A module as a notebook's `__main__` is: not in the kit, importable by name."""
+    import sys
+    import types
+
+    module = types.ModuleType("my_notebook")
+    module.MyEncoder, module.WrongShape = MyEncoder, WrongShape
+    monkeypatch.setitem(sys.modules, "my_notebook", module)
+
+
+@pytest.mark.parametrize("overrides", (
+    ["model.fgs1_encoder={_target_: my_notebook.MyEncoder, width: 32, gain: 2.0}"],
+    ["model.fgs1_encoder={_target_: my_notebook.MyEncoder}"],   # width is given by the size
+    ["model.fgs1_encoder._target_=my_notebook.MyEncoder"],      # the keys of the kit's own encoder are left over
+), ids=("whole", "width from size", "target only"))
+def test_an_encoder_of_ones_own(notebook, overrides):
+    """Guards against having to touch the kit in order to try an idea."""
+    model = build_model(config_of(*overrides).model).eval()
+    assert type(model.fgs1_encoder) is MyEncoder
+    step(model, small_batch())
+
+
+def test_an_encoder_that_breaks_the_contract_is_told_so(notebook):
+    model = build_model(config_of("model.fgs1_encoder={_target_: my_notebook.WrongShape}").model)
+    with pytest.raises(DataError, match="model.fgs1_encoder"):
+        model(small_batch())
+
+
+# ---------------------------------------------------------------- wrong configs
+
+@pytest.mark.parametrize("overrides, named", (
+    (["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamba, width: 32, dept: 2}"], "depth"),
+    (["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamva, width: 32}"], "Fgs1Mamba"),
+    (["model.fgs1_encoder={_target_: my_notebook.MyEncoder, gian: 2.0}"], "gain"),
+    (["model.airs_encoder.graph_layer=gatt"], "gat"),
+    (["model.fusion.direction=wavelength_to_tim"], "wavelength_to_time"),
+    (["model.decoder.form=anchord"], "anchored"),
+    (["model.fgs1_encoder.direction=bot"], "both"),
+    (["model.airs_encoder.graph_backend=indexadd"], "index_add"),
+), ids=lambda value: value if isinstance(value, str) else "")
+def test_mistakes_name_the_nearest(notebook, overrides, named):
+    """Guards against a typing error that trains something else than was asked for."""
+    with pytest.raises(ConfigError, match=named):
+        build_model(config_of(*overrides).model)
+
+
+def test_missing_and_unknown_parts():
+    with pytest.raises(ConfigError, match="model.fusion"):
+        build_model({k: {"_target_": "torch.nn.Identity"} for k in ("fgs1_encoder", "airs_encoder", "decoder")})
+    with pytest.raises(ConfigError, match="decoder"):
+        build_model({"fgs1_encoder": {}, "airs_encoder": {}, "fusion": {}, "decoder": {}, "decodr": {}})
+
+
+def test_a_batch_that_does_not_fit_is_told_apart():
+    model, batch = build_model(config_of().model), small_batch()
+    with pytest.raises(DataError, match="anchor_err"):
+        model({k: v for k, v in batch.items() if k != "anchor_err"})
+    with pytest.raises(DataError, match="airs"):
+        model({**batch, "airs": batch["airs"][:, :-1]})
+    with pytest.raises(DataError, match="mask"):
+        model({**batch, "mask": batch["mask"].float()})

@@ -1,0 +1,149 @@
+"""The wavelength graph and its layers: edges as promised, all backends equal, nodes permuted with the graph."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.models.graph_layers import GRAPH_LAYERS, GatLayer, SageLayer
+from spectramind_kit.models.wavelength_graph import EDGE_TYPES, MOLECULAR_BANDS, build_wavelength_graph
+
+AIRS = torch.linspace(1.9518, 3.895, 282)
+
+
+def layer_of(name: str, backend: str = "auto", *, width: int = 16):
+    torch.manual_seed(0)
+    layer = GRAPH_LAYERS[name](width, heads=4, backend=backend).double()
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    return layer
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return build_wavelength_graph(AIRS)
+
+
+def test_edges_are_of_their_kind(graph):
+    """Guards against edge types that do not mean what they are called."""
+    regions = torch.arange(282) * 8 // 282
+    for i in (0, 1, 100, 141, 281):
+        for j, kind, there in zip(graph.source[i].tolist(), graph.kind[i].tolist(), graph.present[i].tolist()):
+            if not there:
+                continue
+            assert j != i
+            if EDGE_TYPES[kind] == "spectral":
+                assert abs(i - j) <= 8
+            elif EDGE_TYPES[kind] == "molecular":
+                assert any(low <= AIRS[i] <= high and low <= AIRS[j] <= high for _, low, high in MOLECULAR_BANDS)
+            else:
+                assert regions[i] == regions[j]
+    counts = [(graph.present & (graph.kind == k)).sum(1) for k in range(3)]
+    assert (counts[0] == 8).all() and (counts[1] <= 6).all() and (counts[1] > 0).float().mean() > 0.8 and (counts[2] == 4).all()
+    assert graph.features.isfinite().all() and graph.features.abs().max() < 10
+
+
+def test_the_order_in_memory_does_not_matter(graph):
+    """Guards against a graph that joins neighbours in the array instead of neighbours in wavelength."""
+    order = torch.randperm(282, generator=torch.Generator().manual_seed(0))
+    shuffled, wanted = build_wavelength_graph(AIRS[order]), graph.permuted(order)
+    for name in ("source", "kind", "present", "features"):
+        assert torch.equal(getattr(shuffled, name), getattr(wanted, name)), name
+
+
+@pytest.mark.parametrize("count", (1, 2, 5, 40))
+def test_small_graphs(count):
+    """Guards against a crash on a cut-down set of bins."""
+    graph = build_wavelength_graph(AIRS[:count])
+    for name in GRAPH_LAYERS:
+        assert layer_of(name)(torch.randn(2, count, 16).double(), graph).isfinite().all()
+
+
+@pytest.mark.parametrize("name", GRAPH_LAYERS)
+@pytest.mark.parametrize("backend", ("dense", "fixed_k", "index_add", "torch_scatter"))
+def test_backends_agree(name, backend, graph):
+    """Guards against a backend that gives another model: outputs and all gradients equal."""
+    if backend == "torch_scatter":
+        pytest.importorskip("torch_scatter", exc_type=ImportError)
+    reference, layer = layer_of(name, "fixed_k"), layer_of(name, backend)
+    h = torch.randn(2, 282, 16, generator=torch.Generator().manual_seed(1)).double()
+    results = []
+    for each in (reference, layer):
+        x = h.clone().requires_grad_()
+        y = each(x, graph)
+        (y * y.detach().cos()).sum().backward()
+        results.append([y.detach(), x.grad, *(p.grad for p in each.parameters())])
+    for found, wanted in zip(results[1], results[0]):
+        assert torch.allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", GRAPH_LAYERS)
+@pytest.mark.parametrize("backend", ("dense", "fixed_k", "index_add"))
+def test_nodes_permuted_with_the_graph(name, backend, graph):
+    """Guards against a layer that knows a node by its number."""
+    layer, order = layer_of(name, backend), torch.randperm(282, generator=torch.Generator().manual_seed(2))
+    h = torch.randn(2, 282, 16, generator=torch.Generator().manual_seed(1)).double()
+    assert torch.allclose(layer(h[:, order], graph.permuted(order)), layer(h, graph)[:, order], atol=1e-10)
+
+
+def test_sage_is_the_mean_it_says(graph):
+    """SageLayer against its formula, node by node in plain Python."""
+    layer = layer_of("sage", "dense")
+    h = torch.randn(1, 282, 16, generator=torch.Generator().manual_seed(1)).double()
+    scores, found = layer.scores(graph), layer(h, graph)
+    for i in (0, 77, 281):
+        wanted = layer.own(h[0, i])
+        for kind, linear in enumerate(layer.told):
+            places = [k for k in range(graph.source.shape[1]) if graph.present[i, k] and graph.kind[i, k] == kind]
+            if not places:
+                continue
+            weights = torch.softmax(scores[i, places], dim=0)  # (edges, heads)
+            values = linear(h[0, graph.source[i, places]]).unflatten(-1, (4, 4))
+            wanted = wanted + (weights[..., None] * values).sum(0).flatten()
+        assert torch.allclose(found[0, i], wanted, atol=1e-10)
+
+
+def test_gat_is_the_attention_it_says(graph):
+    """GatLayer against its formula, node by node in plain Python."""
+    layer = layer_of("gat", "dense")
+    h = torch.randn(1, 282, 16, generator=torch.Generator().manual_seed(1)).double()
+    scores, found = layer.scores(graph), layer(h, graph)
+    for i in (0, 77, 281):
+        places = [k for k in range(graph.source.shape[1]) if graph.present[i, k]]
+        senders = graph.source[i, places]
+        raw = torch.nn.functional.leaky_relu(layer.asks(h[0, i]) + layer.offers(h[0, senders]) + scores[i, places], 0.2)
+        values = layer.value(h[0, senders]).unflatten(-1, (4, 4))
+        wanted = layer.own(h[0, i]) + (torch.softmax(raw, 0)[..., None] * values).sum(0).flatten()
+        assert torch.allclose(found[0, i], wanted, atol=1e-10)
+
+
+def test_messages_reach_the_neighbours_and_nobody_else(graph):
+    """Guards against an edge list read the wrong way round: source tells node, not node tells source."""
+    layer = SageLayer(16, backend="index_add").double()
+    h = torch.zeros(1, 282, 16).double()
+    touched = h.clone()
+    touched[0, 50] = 1.0
+    moved = (layer(touched, graph) - layer(h, graph)).abs().sum(-1)[0] > 1e-12
+    told = {i for i in range(282) if 50 in graph.source[i][graph.present[i]].tolist()} | {50}
+    assert set(moved.nonzero()[:, 0].tolist()) == told
+
+
+def test_torch_scatter_asked_for_and_missing(monkeypatch):
+    """Guards against a silent fallback, and against the OSError of a wheel that was built for another torch."""
+    import builtins
+
+    from spectramind_kit.models import graph_layers
+
+    real = builtins.__import__
+
+    def broken(name, *args, **settings):
+        if name == "torch_scatter":
+            raise OSError("undefined symbol")
+        return real(name, *args, **settings)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    monkeypatch.setattr(graph_layers, "_scatter_add", graph_layers._scatter_add.__wrapped__)
+    with pytest.raises(DataError, match="pip install --no-build-isolation torch-scatter"):
+        GatLayer(16, backend="torch_scatter")
