@@ -1,0 +1,99 @@
+"""The composite loss: a sum of its terms, each switchable, annealed and logged."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from spectramind_kit.configs import available_choices, load_config
+from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.losses.composite import TERMS, CompositeLoss
+from spectramind_kit.models import example_batch
+from spectramind_kit.models.build import instantiate, to_plain
+
+
+def output_of(batch, *, seed: int = 0):
+    rng = torch.Generator().manual_seed(seed)
+    err = batch["anchor_err"]
+    return SimpleNamespace(depth_mean=batch["anchor_depth"] + 0.3 * err * torch.randn(err.shape, generator=rng),
+                           depth_sigma=err * torch.exp(0.1 * torch.randn(err.shape, generator=rng)))
+
+
+@pytest.fixture
+def batch():
+    return example_batch(3, time_steps=4)
+
+
+@pytest.mark.parametrize("choice", available_choices("loss"))
+def test_configs_build_and_differentiate(choice, batch):
+    loss = instantiate(to_plain(load_config(overrides=[f"loss={choice}"], use_hydra=False).loss), where="loss")
+    output = output_of(batch)
+    output.depth_mean.requires_grad_()
+    output.depth_sigma.requires_grad_()
+    result = loss(output, batch, epoch=10)
+    result.total.backward()
+    assert output.depth_mean.grad.isfinite().all() and output.depth_sigma.grad.isfinite().all()
+    assert set(result.terms) == {name for name, weight in loss.weights.items() if weight}
+
+
+def test_the_default_config_knows_every_term():
+    assert set(load_config(use_hydra=False).loss.weights) == set(TERMS)
+
+
+def test_total_is_the_sum_of_weight_times_term(batch):
+    """Guards against a weight that is applied twice or not at all, and against terms that know of each other."""
+    weights = {name: 0.1 * (k + 1) for k, name in enumerate(TERMS)}
+    output = output_of(batch)
+    result = CompositeLoss(weights, baseline_start=0, baseline_ramp=0)(output, batch, epoch=3)
+    assert float(result.total) == pytest.approx(sum(weights[n] * float(t) for n, t in result.terms.items()), rel=1e-6)
+    for name in TERMS:
+        alone = CompositeLoss({name: 2.0}, baseline_start=0, baseline_ramp=0)(output, batch, epoch=3)
+        assert set(alone.terms) == {name} and float(alone.terms[name]) == pytest.approx(float(result.terms[name]), rel=1e-6)
+        assert float(alone.total) == pytest.approx(2.0 * float(result.terms[name]), rel=1e-6)
+
+
+def test_the_baseline_is_annealed_in(batch):
+    loss = CompositeLoss({"gll": 1.0, "baseline": 0.4}, baseline_start=2, baseline_ramp=4)
+    grown = [loss.weights_at(epoch)["baseline"] for epoch in range(8)]
+    assert grown == pytest.approx([0, 0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    early = loss(output_of(batch), batch, epoch=0)
+    assert float(early.total) == pytest.approx(float(early.terms["gll"])) and float(early.terms["baseline"]) > 0
+
+
+def test_terms_are_in_standardised_units(batch):
+    """Guards against a lambda that means something else on a noisier planet: all depths and errors doubled (a
+    planet twice as large, measured half as well) changes no term but those that compare with fixed numbers."""
+    loss = CompositeLoss({name: 1.0 for name in TERMS if name not in ("metric", "baseline")})
+    output = output_of(batch)
+    doubled = {**batch, **{k: 2 * batch[k] for k in ("anchor_depth", "anchor_err", "depth")}}
+    twice = SimpleNamespace(depth_mean=2 * output.depth_mean, depth_sigma=2 * output.depth_sigma)
+    for name, term in loss(output, batch).terms.items():
+        assert float(loss(twice, doubled).terms[name]) == pytest.approx(float(term), rel=1e-4), name
+
+
+def test_a_calibrated_anchor_scores_a_half():
+    """A likelihood term of 0.5 means: errors are what they claim to be. (pull² has mean 1.)"""
+    batch = example_batch(400, time_steps=1)
+    anchor = SimpleNamespace(depth_mean=batch["anchor_depth"], depth_sigma=batch["anchor_err"])
+    assert float(CompositeLoss({"gll": 1.0})(anchor, batch).total) == pytest.approx(0.5, abs=0.05)
+
+
+def test_loss_is_computed_in_single_precision_under_autocast(batch):
+    output = output_of(batch)
+    wanted = CompositeLoss({"gll": 1.0, "smoothness": 0.1})(output, batch).total
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = CompositeLoss({"gll": 1.0, "smoothness": 0.1})(output, batch).total
+    assert found.dtype == torch.float32 and float(found) == float(wanted)
+
+
+def test_mistakes(batch):
+    with pytest.raises(ConfigError, match="smoothness"):
+        CompositeLoss({"gll": 1.0, "smothness": 0.1})
+    with pytest.raises(ConfigError, match="switched off"):
+        CompositeLoss({"gll": 0.0})
+    with pytest.raises(ConfigError, match="second_difference"):
+        CompositeLoss({"gll": 1.0}, smoothness_form="second")
+    with pytest.raises(DataError, match="labels"):
+        CompositeLoss({"gll": 1.0})(output_of(batch), {k: v for k, v in batch.items() if k != "depth"})
