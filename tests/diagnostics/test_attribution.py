@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from spectramind_kit.diagnostics.attribution import Attributions, attribute_inputs, input_groups
+from spectramind_kit.diagnostics.attribution import Attributions, attribute_inputs
+from spectramind_kit.diagnostics.input_groups import input_groups
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.batch import example_batch
 
