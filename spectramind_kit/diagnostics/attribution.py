@@ -56,7 +56,8 @@ class Attributions:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
         with open(partial, "wb") as file:
-            np.savez_compressed(file, fingerprint=np.array(fingerprint), **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
+            np.savez_compressed(file, fingerprint=np.array(fingerprint),
+                                **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
         partial.replace(path)
         return path
 

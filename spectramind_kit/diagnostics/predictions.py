@@ -11,8 +11,8 @@ import numpy as np
 from spectramind_kit.errors import DataError
 
 STAGES = ("flat depth", "anchor", "network", "final")
-_STAGE_FIELDS = {"flat depth": ("flat_depth_mean", "flat_depth_sigma"), "anchor": ("anchor_depth", "anchor_err"), "network": ("network_depth_mean", "network_depth_sigma"),
-                 "final": ("depth_mean", "depth_sigma")}
+_STAGE_FIELDS = {"flat depth": ("flat_depth_mean", "flat_depth_sigma"), "anchor": ("anchor_depth", "anchor_err"),
+                 "network": ("network_depth_mean", "network_depth_sigma"), "final": ("depth_mean", "depth_sigma")}
 
 
 @dataclass(frozen=True)

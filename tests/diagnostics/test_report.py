@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -18,8 +20,6 @@ from spectramind_kit.diagnostics.saved_figures import known_figures
 @pytest.fixture
 def without_umap(monkeypatch):
     """UMAP costs 14 CPU s of compilation: the report does not need it here."""
-    import sys
-
     monkeypatch.setitem(sys.modules, "umap", None)
 
 
@@ -42,10 +42,18 @@ class Outside(HTMLParser):
         assert self.stack.pop() == tag
 
 
-def test_one_file_that_needs_no_network(run, without_umap):
+@pytest.fixture(scope="module")
+def page(work_dir, tmp_path_factory) -> str:
+    """The report of the example run, made once."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    shutil.copytree(work_dir, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "umap", None)
+        return write_report(folder, truth=folder / "truth.csv").read_text(encoding="utf-8")
+
+
+def test_one_file_that_needs_no_network(page):
     """Guards against a report that is blank on a plane: no script, no link, every picture inside."""
-    path = write_report(run)
-    page = path.read_text(encoding="utf-8")
     parser = Outside()
     parser.feed(page)
     assert parser.fetched == [] and parser.stack == [] and parser.images >= 8
@@ -55,9 +63,8 @@ def test_one_file_that_needs_no_network(run, without_umap):
     assert 'name="viewport"' in page and "prefers-color-scheme: dark" in page
 
 
-def test_what_a_file_says_is_escaped(run, without_umap):
+def test_what_a_file_says_is_escaped(page):
     """Guards against an error text that breaks (or scripts) the page."""
-    page = write_report(run).read_text(encoding="utf-8")
     assert "dead file &lt;b&gt;" in page and "dead file <b>" not in page
     assert "mamba-ssm" in page and "not installed" in page and "chunked scan in PyTorch" in page
 
@@ -85,7 +92,7 @@ def test_pictures_are_taken_once_and_drawn_again_for_new_results(run, without_um
     assert known_figures(run.diagnostics_dir)[figure.path.name].fingerprint == fresh.fingerprint
 
 
-def test_baselines_join_the_ladder(run, without_umap):
+def test_baselines_join_the_ladder(run):
     """Guards against a baseline that was given and is not shown."""
     from matplotlib.text import Text
 

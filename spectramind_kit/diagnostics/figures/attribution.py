@@ -55,9 +55,9 @@ def plot_attributions(run: RunResults, *, attributions: Attributions | None = No
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), fontsize=8.5)
     label_panels((left, middle, right))
     n = len(attributions.planet_id)
-    return captioned(
-        figure, f"Shapley values (shap, kernel explainer) of groups of inputs, mean size over {n} planet{'s' if n != 1 else ''}, each group "
-        f"swapped against {attributions.n_background} background planet{'s' if attributions.n_background != 1 else ''}; "
-        f"{attributions.seconds:.0f} CPU s. Darker: the group moves that band's output more. δ is the "
-        "correction to the anchor's depth in units of its error, log σ the change of the error bar. All zero means a network that "
-        "leaves the anchor as it is.")
+    return captioned(figure, (
+        f"Shapley values (shap, kernel explainer) of groups of inputs, mean size over {n} planet{'s' if n != 1 else ''}, "
+        f"each group swapped against {attributions.n_background} background "
+        f"planet{'s' if attributions.n_background != 1 else ''}; {attributions.seconds:.0f} CPU s. Darker: the group "
+        "moves that band's output more. δ is the correction to the anchor's depth in units of its error, log σ the "
+        "change of the error bar. All zero means a network that leaves the anchor as it is."))

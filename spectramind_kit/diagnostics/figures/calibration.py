@@ -55,11 +55,11 @@ def plot_pulls(run: RunResults) -> Figure:
     axes[0].set_ylabel("probability density")
     _coverage_panel(axes[2], run)
     label_panels(axes)
-    return captioned(
-        figure, "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that hardest), "
-        "narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS spectrum err together, so "
-        "with few planets the AIRS histogram is lumpy. Right: share of depths inside the central interval, against the share that "
-        "should be inside; below the diagonal is over-confident.")
+    return captioned(figure, (
+        "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that "
+        "hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS "
+        "spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths inside the "
+        "central interval, against the share that should be inside; below the diagonal is over-confident."))
 
 
 def _coverage_panel(axis, run: RunResults) -> None:
@@ -99,10 +99,10 @@ def plot_reliability(run: RunResults, *, groups: int = 8) -> Figure:
     axes[0].set_ylabel("rms error (ppm)")
     axes[0].legend(loc="upper left")
     label_panels(axes)
-    return captioned(
-        figure, "Planets sorted by predicted σ in groups of equal size; each point is the group's rms error against its rms σ, bars are the "
-        "95 % range of a bootstrap over planets. On the line σ means what it says; above it the predictions are over-confident. A "
-        "flat row of points would mean that σ does not know which planets are hard.")
+    return captioned(figure, (
+        "Planets sorted by predicted σ in groups of equal size; each point is the group's rms error against its rms σ, "
+        "bars are the 95 % range of a bootstrap over planets. On the line σ means what it says; above it the predictions "
+        "are over-confident. A flat row of points would mean that σ does not know which planets are hard."))
 
 
 def reliability_curve(sigma: np.ndarray, error: np.ndarray, *, groups: int = 8,

@@ -54,10 +54,12 @@ def plot_embedding(run: RunResults, *, which: str = "fused", method: str = "umap
     note = f" {embedding.note}." if embedding.note else ""
     if fold is not None:
         note += " Each fold has a network of its own, so groups by fold mean nothing."
-    return captioned(
-        figure, f"Each mark is one planet ({len(features)}; circles train, triangles test): its {which} embedding, {features.shape[1]} numbers, "
-        f"brought to the plane by {method_text}.{note} Neighbours look alike to the network. AIRS spread: the standard deviation of the predicted spectrum. A smooth run of colour means that it has "
-        "learned that quantity; test planets apart from the train planets would warn of a shift between the two. Axes have no unit.")
+    return captioned(figure, (
+        f"Each mark is one planet ({len(features)}; circles train, triangles test): its {which} embedding, "
+        f"{features.shape[1]} numbers, brought to the plane by {method_text}.{note} Neighbours look alike to the network. "
+        "AIRS spread: the standard deviation of the predicted spectrum. A smooth run of colour means that it has learned "
+        "that quantity; test planets apart from the train planets would warn of a shift between the two. Axes have no "
+        "unit."))
 
 
 def _features(run: RunResults, which: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

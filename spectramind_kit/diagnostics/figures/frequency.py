@@ -71,11 +71,12 @@ def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> Figure:
     for axis in (*top, bottom[0]):
         axis.set_xlabel("frequency (1/h)")
     label_panels((*top, *bottom))
-    return captioned(
-        figure, f"Mean over {visits} visits. Power is in units of what photon and read noise alone would give, so 1 is the expected level; white "
-        "noise would cross the dashed line anywhere in a spectrum once in a hundred such figures. Excess at low frequency is drift or "
-        "transit shape that the model missed; a deficit there is what the fitted drift has taken up; a narrow peak is a periodic "
-        "disturbance; a raised level everywhere means that the errors are too small.")
+    return captioned(figure, (
+        f"Mean over {visits} visits. Power is in units of what photon and read noise alone would give, so 1 is the "
+        "expected level; white noise would cross the dashed line anywhere in a spectrum once in a hundred such figures. "
+        "Excess at low frequency is drift or transit shape that the model missed; a deficit there is what the fitted "
+        "drift has taken up; a narrow peak is a periodic disturbance; a raised level everywhere means that the errors "
+        "are too small."))
 
 
 def _band_map(figure, axis, frequency: np.ndarray, power: dict[str, np.ndarray]) -> None:

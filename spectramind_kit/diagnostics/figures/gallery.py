@@ -40,9 +40,10 @@ def plot_light_curve_gallery(run: RunResults, *, light_curves: Mapping[int, Sequ
         axes[row, 0].set_ylabel(name)
     figure.colorbar(image, ax=axes[2, :], label="flux - median (%)")
     figure.align_ylabels(axes[:, 0])
-    return captioned(figure, "Above: the sum over all of FGS1 and of AIRS-CH0, relative to its median; time runs from the start of the "
-                     "visit. Below: every wavelength of AIRS-CH0, averaged over eight neighbours. A transit is a dip at the same time "
-                     "in all of them; a jump or a stripe is something that the calibration has left.")
+    return captioned(figure, (
+        "Above: the sum over all of FGS1 and of AIRS-CH0, relative to its median; time runs from the start of the visit. "
+        "Below: every wavelength of AIRS-CH0, averaged over eight neighbours. A transit is a dip at the same time in all "
+        "of them; a jump or a stripe is something that the calibration has left."))
 
 
 def _smoothed(relative: np.ndarray, width: int = 8) -> np.ndarray:

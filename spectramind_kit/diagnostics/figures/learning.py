@@ -75,10 +75,10 @@ def plot_learning_curve(run: RunResults) -> Figure:
     for axis in (left, right):
         axis.xaxis.get_major_locator().set_params(integer=True)
     label_panels((left, right))
-    return captioned(
-        figure, "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the official score on the planets that each "
-        "fold did not see; the network is asked only to improve on the anchor (dashed, where it was logged). Dotted lines: frozen "
-        "parts that are released.")
+    return captioned(figure, (
+        "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the "
+        "official score on the planets that each fold did not see; the network is asked only to improve on the anchor "
+        "(dashed, where it was logged). Dotted lines: frozen parts that are released."))
 
 
 def _loss_panel(axis, epochs: list[dict]) -> None:
@@ -156,10 +156,10 @@ def plot_contributions(run: RunResults) -> Figure:
     if shares:
         right.legend(loc="best")
     label_panels((left, right))
-    return captioned(
-        figure, "Left: how much the held-out score falls when an encoder's embedding is given to another planet (bar: mean, circles: folds). "
-        "Nothing lost means that the encoder tells the network nothing that it uses. Right: each encoder's share of the gradient "
-        "norm during training; zero while it is frozen.")
+    return captioned(figure, (
+        "Left: how much the held-out score falls when an encoder's embedding is given to another planet (bar: mean, "
+        "circles: folds). Nothing lost means that the encoder tells the network nothing that it uses. Right: each "
+        "encoder's share of the gradient norm during training; zero while it is frozen."))
 
 
 def _kept_epochs(epochs: list[dict]) -> list[dict]:

@@ -36,11 +36,11 @@ def plot_white_light_curves(run: RunResults, *, planets: Sequence[int] | None = 
         axes[row, 0].set_ylabel(name)
     figure.align_ylabels(axes[:, 0])
     figure.legend(*axes[2, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return captioned(
-        figure, "Points: the measured light curve divided by the fitted star and drift. Line: the anchor's transit. Residuals: what "
-        "is left, in parts per million of the star's flux; rms is their scatter, expected is the scatter that the photon and "
-        "read noise alone would give. A bump at ingress or egress, or an rms well above the expected one, means that the "
-        "model misses something.")
+    return captioned(figure, (
+        "Points: the measured light curve divided by the fitted star and drift. Line: the anchor's transit. Residuals: "
+        "what is left, in parts per million of the star's flux; rms is their scatter, expected is the scatter that the "
+        "photon and read noise alone would give. A bump at ingress or egress, or an rms well above the expected one, "
+        "means that the model misses something."))
 
 
 def _panel(curve_axis, residual_axis, curve: WhiteLightCurve, name: str) -> None:

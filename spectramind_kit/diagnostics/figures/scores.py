@@ -86,11 +86,12 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
         axis.grid(False, axis="y")
     axes[0].set_yticks(range(len(rungs)), [label for _, label, _ in rungs])
     axes[0].invert_yaxis()
-    return captioned(
-        figure, "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and 10 ppm in "
-        "AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, so a stage that "
-        "does not help is seen here. Anchor and network are shown before the final σ scale; for the submitted "
-        "train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of 02_train are a little lower.")
+    return captioned(figure, (
+        "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and "
+        "10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, "
+        "so a stage that does not help is seen here. Anchor and network are shown before the final σ scale; for the "
+        "submitted train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of "
+        "02_train are a little lower."))
 
 
 @numbered(6, "score_breakdown", title="Score by planet and by band")
@@ -130,6 +131,7 @@ def plot_score_breakdown(run: RunResults) -> Figure:
     right.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
     right.grid(False, axis="y")
     label_panels((left, right))
-    return captioned(
-        figure, "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole mean. Right: mean score of "
-        "the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the weight.")
+    return captioned(figure, (
+        "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole "
+        "mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the "
+        "weight."))

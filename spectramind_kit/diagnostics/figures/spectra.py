@@ -49,9 +49,10 @@ def plot_spectra(run: RunResults, *, planets: Sequence[int] | None = None) -> Fi
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names))
     against = "truth: the depths to be found" if score is not None else "there are no labels to compare with"
-    return captioned(
-        figure, f"Set shown: {name}. Shaded: the prediction's 1σ band; dashed: the anchor before the network; {against}. The point at "
-        "the left is FGS1 (0.7 µm). About two thirds of the true curve should lie inside the band. Each panel has its own scale.")
+    return captioned(figure, (
+        f"Set shown: {name}. Shaded: the prediction's 1σ band; dashed: the anchor before the network; {against}. The "
+        "point at the left is FGS1 (0.7 µm). About two thirds of the true curve should lie inside the band. Each panel "
+        "has its own scale."))
 
 
 def _set_to_show(run: RunResults) -> tuple[str, Predictions, np.ndarray | None]:
