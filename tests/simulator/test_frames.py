@@ -26,14 +26,15 @@ def maps():
 def test_each_effect_can_be_switched_off(visit, maps):
     """Guards against switches that do nothing: every one of them changes the frames of at least one sensor."""
     everything = Settings(cadence="full")
+    sensors = tuple(zip(SENSORS, maps, strict=True))[::-1]  # FGS1 is the cheaper one: AIRS is made only where FGS1 shows nothing
     pairs = slice(0, 60)
-    frames = [simulate_exposures(visit, m, s, pairs=pairs, seed=1, settings=everything).frames for s, m in zip(SENSORS, maps, strict=True)]
+    frames = {s.name: simulate_exposures(visit, m, s, pairs=pairs, seed=1, settings=everything).frames for s, m in sensors}
     for name in Effects.__dataclass_fields__:
         if name == "saturation":
             continue  # no pixel of an ordinary star reaches the full well
         off = replace(everything, effects=everything.effects.without(name))
-        changed = [simulate_exposures(visit, m, s, pairs=pairs, seed=1, settings=off).frames for s, m in zip(SENSORS, maps, strict=True)]
-        assert any(not np.array_equal(a, b) for a, b in zip(frames, changed, strict=True)), name
+        assert any(not np.array_equal(frames[s.name], simulate_exposures(visit, m, s, pairs=pairs, seed=1, settings=off).frames)
+                   for s, m in sensors), name
 
 
 def test_calibration_undoes_the_detector(visit, maps):
@@ -83,7 +84,7 @@ def test_noise_per_hour_is_that_of_full_cadence(visit, maps):
     totals = [np.nansum(cube[:, 8:24, 8:24], axis=(1, 2)) for cube in (full, reduced)]
     assert totals[1].mean() == pytest.approx(totals[0].mean(), rel=1e-4)
     assert totals[1].std() * np.sqrt(n) == pytest.approx(totals[0].std(), rel=0.06)
-    pixel = [np.nanstd(cube, axis=0)[12:18, 12:18] for cube in (full, reduced)]
+    pixel = [np.std(cube, axis=0)[12:18, 12:18] for cube in (full, reduced)]  # NaN in dead pixels
     assert np.nanmedian(pixel[1] / pixel[0]) * np.sqrt(n) == pytest.approx(1.0, rel=0.05)
 
 
