@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.transit.calibration import AnchorCalibration
 
-_AMPLITUDE_GRID = np.linspace(-2.5, 2.5, 11)     # in widths of ln s around its expectation
+_AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)     # in widths of ln s around its expectation
 _AMPLITUDE_FLOOR = 1e-6
+_DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ def raw_spectrum(measurement: DepthMeasurement, *, nuisance: NuisancePrior | Non
 def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = None) -> Anchor:
     """The posterior spectrum of one planet.
 
-    The amplitude of the features is integrated over 11 values around its expectation, each weighted by the evidence
-    of the light curves; the orbit's wide-tailed priors are taken at the solution of a first pass; b^2 >= 0 is kept by
+    The amplitude of the features and the size of this planet's drift are integrated over a grid around what the train
+    planets show, each point weighted by the evidence of the light curves; the orbit's wide-tailed priors are taken at the solution of a first pass; b^2 >= 0 is kept by
     the moments of the cut Gaussian. Two visits that disagree widen the level by half of their difference.
 
     Parameters
@@ -169,16 +170,24 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
     def posterior_at(s: float) -> Posterior:
         return projected.solve(np.r_[level_precision, np.full(modes.shape[1], 1.0 / s**2)], precision, pull)
 
-    first = posterior_at(math.exp(expected))
-    precision, pull = prior.nuisance.terms(measurement, at=first.step[basis.shape[1]:])
-    posteriors = [posterior_at(float(s)) for s in amplitude]
-    log_weight = np.array([p.log_evidence for p in posteriors]) - 0.5 * _AMPLITUDE_GRID**2
-    weight = np.exp(log_weight - log_weight.max())
+    at = posterior_at(math.exp(expected)).step[basis.shape[1]:]
+    scales = (1.0,) if prior.nuisance.drift_covariance is None else _DRIFT_SCALES   # else the fit has estimated it itself
+    posteriors, log_weight = [], []
+    for scale in scales:
+        precision, pull = prior.nuisance.terms(measurement, at=at, drift_scale=scale)
+        free = 0.5 * float(np.linalg.slogdet(precision)[1]) - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2
+        for place, s in zip(_AMPLITUDE_GRID, amplitude):
+            posteriors.append(posterior_at(float(s)))
+            log_weight.append(posteriors[-1].log_evidence + free - 0.5 * place**2)
+    weight = np.exp(np.array(log_weight) - max(log_weight))
     weight /= weight.sum()
     steps = np.array([p.step for p in posteriors])
     mean = weight @ steps
     covariance = np.einsum("g,gij->ij", weight, np.array([p.covariance for p in posteriors]))
     covariance += np.einsum("g,gi,gj->ij", weight, steps - mean, steps - mean)
+    by_scale = weight.reshape(len(scales), -1)
+    drift_scale = math.exp(float(by_scale.sum(1) @ np.log(scales)))
+    found_amplitude = float(by_scale.sum(0) @ np.log(amplitude))
     n_basis = basis.shape[1]
     mean, covariance = _truncate_impact(mean, covariance, n_basis + measurement.index("impact2"),
                                         -measurement.nuisance_reference[measurement.index("impact2")])
@@ -192,11 +201,12 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
                     covariance=depth_covariance, raw_depth=raw_depth, raw_err=np.sqrt(np.diagonal(raw_covariance).clip(0)),
                     nuisance=nuisance, flags=measurement.flags)
     return replace(anchor, features=anchor_features(anchor, measurement, raw_covariance,
-                                                    amplitude=float(weight @ np.log(amplitude)), expected=expected))
+                                                    amplitude=found_amplitude, expected=expected,
+                                                    drift_scale=drift_scale))
 
 
 def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covariance: np.ndarray, *, amplitude: float,
-                    expected: float) -> dict[str, float]:
+                    expected: float, drift_scale: float) -> dict[str, float]:
     """What predicts how wrong an anchor is (WHAT_WINS.md §3); all finite, depths in units of depth."""
     airs, quality = anchor.depth[1:], measurement.quality
     mean_err = math.sqrt(max(float(anchor.covariance[1:, 1:].mean()), 1e-20))
@@ -211,7 +221,7 @@ def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covarianc
         "raw_mean_err": math.sqrt(max(float(raw_covariance[1:, 1:].mean()), 1e-20)),
         "u1_fgs1": anchor.nuisance.get("fgs1_u1", 0.48), "u2_fgs1": anchor.nuisance.get("fgs1_u2", 0.12),
         "u1_airs": anchor.nuisance.get("airs_u1", 0.12), "u2_airs": anchor.nuisance.get("airs_u2", 0.13),
-        "impact2": anchor.nuisance.get("impact2", 0.1), "n_flags": float(len(anchor.flags)),
+        "impact2": anchor.nuisance.get("impact2", 0.1), "n_flags": float(len(anchor.flags)), "drift_scale": drift_scale,
     }
     found.update({f"quality_{k}": float(v) for k, v in quality.items()})
     return {k: v if math.isfinite(v) else 0.0 for k, v in found.items()}

@@ -2,10 +2,11 @@
 
 Per sensor (WHAT_WINS.md §3), identity at zero:
 
-    mean     <- mean + sigma_mean [a (depth - centre) + b + c (u1_FGS1 - centre)], standardised
+    mean     <- mean (1 + gain + tilt P1(l) + bend P2(l) + faint f) + sigma_mean [shift + limb (u1_FGS1 - centre)]
     variance <- k^2 e^(f.x) [posterior, mean and varying part of AIRS apart] + o^2 + (m depth)^2 + (v spread)^2
 
-``o`` is a floor, ``m depth`` what labels that no transit can reach leave (stellar contamination, dilution), ``v spread``
+The relative terms are what a foreground that was not (or too much) subtracted leaves, f = ln of the star's flux,
+standardised. ``o`` is a floor, ``m depth`` what labels that no transit can reach leave (stellar contamination, dilution), ``v spread``
 grows with the planet's own features, x are standardised features that predict the error.
 """
 
@@ -28,18 +29,20 @@ from spectramind_kit.transit.anchor import Anchor
 
 _FORMAT = 1
 _PPM = 1e-6
-_MIN_PLANETS = 16
-# name, sd of its prior around the identity value 0 (the penalty is 0.5 (value/sd)^2 / N per planet)
-_MEAN = tuple((f"{name}_{sensor}", width) for sensor in ("fgs1", "airs")
-              for name, width in (("slope", 0.5), ("shift", 1.0), ("limb", 1.0)))
-_SCALE = (("scale_fgs1", 1.0), ("scale_airs_mean", 1.0), ("scale_airs_shape", 1.0))
+_MIN_PLANETS = 24
+_STRENGTHS = (1.0, 4.0, 16.0)
+# name, sd of its prior around the identity value 0 (the penalty is 0.5 (value/sd)^2 over the effective data)
+_MEAN = (("gain_fgs1", 0.5), ("gain_airs", 0.5), ("tilt_airs", 0.3), ("bend_airs", 0.3), ("faint_fgs1", 0.3), ("faint_airs", 0.3),
+         ("shift_fgs1", 0.2), ("shift_airs", 0.2), ("limb_fgs1", 0.2), ("limb_airs", 0.2))
+_SCALE = (("scale_fgs1", 0.3), ("scale_airs_mean", 0.3), ("scale_airs_shape", 0.3))
 _EXTRA = tuple((f"{name}_{sensor}", 2.0) for sensor in ("fgs1", "airs") for name in ("floor", "depth", "spread"))
 _FEATURES = ("chi2", "baseline", "surprise", "raw_gap", "impact", "visits")
-_PREDICT = tuple((f"{name}_{sensor}", 0.5) for sensor in ("fgs1", "airs") for name in _FEATURES)
+_PREDICT = tuple((f"{name}_{sensor}", 0.07) for sensor in ("fgs1", "airs") for name in _FEATURES)
 _PARAMETERS = (*_MEAN, *_SCALE, *_EXTRA, *_PREDICT)
 NAMES = tuple(name for name, _ in _PARAMETERS)
-# additive terms are exp(start + value) of a unit: small at the identity
-_EXTRA_START = {"floor": (-1.5, 10 * _PPM), "depth": (-3.0, 1e-2), "spread": (-3.0, 1.0)}
+_RELATIVE = 2e-3   # unit of the relative corrections: 0.2 % of the depth
+# additive terms are a unit times exp(value): small at the identity, but large enough to have a slope there
+_EXTRA_UNIT = {"floor": 4 * _PPM, "depth": 6e-4, "spread": 0.03}
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,14 @@ class AnchorCalibration:
     n_planets: int
     score_before: float = float("nan")
     score_after: float = float("nan")
+    strength: float = float("nan")
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, atomically."""
         path = Path(path)
         text = {"format": _FORMAT, "names": list(NAMES), "identity": self.identity, "n_planets": self.n_planets,
                 "values": self.values.tolist(), "centres": self.centres.tolist(), "widths": self.widths.tolist(),
-                "score_before": self.score_before, "score_after": self.score_after}
+                "score_before": self.score_before, "score_after": self.score_after, "strength": self.strength}
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         partial.write_text(json.dumps(text, indent=1))
         os.replace(partial, path)
@@ -80,7 +84,7 @@ class AnchorCalibration:
             raise DataError("an anchor calibration of another version", where=str(path), fix="run the training stage again")
         return cls(values=np.array(text["values"]), centres=np.array(text["centres"]), widths=np.array(text["widths"]),
                    identity=text["identity"], n_planets=text["n_planets"], score_before=text["score_before"],
-                   score_after=text["score_after"])
+                   score_after=text["score_after"], strength=text["strength"])
 
 
 def identity_calibration(n_planets: int = 0) -> AnchorCalibration:
@@ -101,6 +105,7 @@ class _Table:
     level: Tensor       # (N,)
     spread: Tensor      # (N, 2) size of the features for FGS1 and AIRS
     limb: Tensor        # (N,)
+    faint: Tensor       # (N,) ln of the star's flux
     features: Tensor    # (N, F) standardised later
 
     def rows(self, index) -> _Table:
@@ -117,18 +122,18 @@ def _table(anchors: Sequence[Anchor]) -> _Table:
         shape.append(np.maximum(np.diagonal(block) - 2.0 * with_mean + m, 1e-16))
         cross.append(2.0 * (with_mean - m))
         f = a.features
-        rows.append([f["depth"], f["spread"], abs(f["fgs1_offset"]), f["u1_fgs1"], math.log(max(f["quality_airs_chi2"], 0.1)),
+        rows.append([f["depth"], f["spread"], abs(f["fgs1_offset"]), f["u1_fgs1"], f["quality_log_flux"], math.log(max(f["quality_airs_chi2"], 0.1)),
                      math.log1p(f["quality_n_out_of_transit"]), f["amplitude_surprise"],
                      math.log(max(f["raw_gap"], 1e-9) / max(f["airs_err"], 1e-9)), f["impact2"], f["quality_n_visits"]])
     table = torch.as_tensor(np.array(rows))
     t = {k: torch.as_tensor(np.array(v)) for k, v in (("fgs1", fgs1), ("mean", mean), ("shape", shape), ("cross", cross))}
     depth = torch.as_tensor(np.array([a.depth for a in anchors]))
     return _Table(depth=depth, level=table[:, 0], spread=torch.stack([table[:, 1] + 0.5 * table[:, 2], table[:, 1]], 1),
-                  limb=table[:, 3], features=table[:, 4:], **t)
+                  limb=table[:, 3], faint=table[:, 4], features=table[:, 5:], **t)
 
 
 def _centres(table: _Table) -> tuple[Tensor, Tensor]:
-    columns = torch.cat([torch.stack([table.level, table.limb], 1), table.features], 1)
+    columns = torch.cat([torch.stack([table.faint, table.limb], 1), table.features], 1)
     centre, width = columns.mean(0), columns.std(0)
     return centre, torch.where(width > 1e-9 * (1.0 + centre.abs()), width, torch.full_like(width, math.inf))
 
@@ -136,23 +141,27 @@ def _centres(table: _Table) -> tuple[Tensor, Tensor]:
 def _apply(values: Tensor, table: _Table, centre: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
     """Calibrated mean and sigma (N, W)."""
     p = dict(zip(NAMES, values))
-    level = (table.level - centre[0]) / width[0]
-    limb = (table.limb - centre[1]) / width[1]
+    faint = ((table.faint - centre[0]) / width[0]).clamp(-3.0, 3.0)
+    limb = ((table.limb - centre[1]) / width[1]).clamp(-3.0, 3.0)
     x = ((table.features - centre[2:]) / width[2:]).clamp(-3.0, 3.0)
+    place = torch.linspace(-1.0, 1.0, table.depth.shape[1] - 1, dtype=torch.float64)
     means, sigmas = [], []
     for k, (sensor, part) in enumerate((("fgs1", slice(0, 1)), ("airs", slice(1, None)))):
+        relative = (p[f"gain_{sensor}"] + p[f"faint_{sensor}"] * faint)[:, None]
+        if k == 1:
+            relative = relative + p["tilt_airs"] * place + p["bend_airs"] * (1.5 * place.square() - 0.5)
         # a shift is in units of the planet's own error: sharp planets move less
-        shift = (table.fgs1 if k == 0 else table.mean).sqrt() * (p[f"slope_{sensor}"] * level + p[f"shift_{sensor}"] + p[f"limb_{sensor}"] * limb)
-        means.append(table.depth[:, part] + shift[:, None])
+        shift = (table.fgs1 if k == 0 else table.mean).sqrt() * (p[f"shift_{sensor}"] + p[f"limb_{sensor}"] * limb)
+        means.append(table.depth[:, part] * (1.0 + _RELATIVE * relative) + shift[:, None])
         grow = torch.exp((x * torch.stack([p[f"{name}_{sensor}"] for name in _FEATURES])).sum(1).clamp(-2.0, 2.0) * 2.0)
         if k == 0:
             variance = (torch.exp(2.0 * p["scale_fgs1"]) * table.fgs1 * grow)[:, None]
         else:
             km, kv = torch.exp(p["scale_airs_mean"]), torch.exp(p["scale_airs_shape"])
             variance = grow[:, None] * (km**2 * table.mean[:, None] + kv**2 * table.shape + km * kv * table.cross)
-        floor, by_depth, by_spread = (torch.exp(p[f"{name}_{sensor}"] + _EXTRA_START[name][0]) * _EXTRA_START[name][1]
+        floor, by_depth, by_spread = (torch.exp(p[f"{name}_{sensor}"]) * _EXTRA_UNIT[name]
                                       for name in ("floor", "depth", "spread"))
-        extra = floor**2 + (by_depth * 0.1 * table.level) ** 2 + (by_spread * table.spread[:, k]) ** 2
+        extra = floor**2 + (by_depth * table.level) ** 2 + (by_spread * table.spread[:, k]) ** 2
         sigmas.append((variance.clamp_min(1e-14) + extra[:, None]).sqrt())
     return torch.cat(means, 1), torch.cat(sigmas, 1)
 
@@ -172,21 +181,22 @@ def _planet_scores(depth: Tensor, mean: Tensor, sigma: Tensor, naive: tuple[floa
     return (r * weight).sum(1) / weight.sum()
 
 
-def _fit(table: _Table, depth: Tensor, naive: tuple[float, float], centre: Tensor, width: Tensor) -> Tensor:
+def _fit(table: _Table, depth: Tensor, naive: tuple[float, float], centre: Tensor, width: Tensor,
+         strength: float) -> Tensor:
     """Maximise the mean score with a Gaussian pull to the identity."""
     sd = torch.tensor([w for _, w in _PARAMETERS], dtype=torch.float64)
     values = torch.zeros(len(NAMES), dtype=torch.float64, requires_grad=True)
     n = len(depth)
-    # the score per planet is a mean log likelihood over ~340 weights and ~9 e-foldings: one planet tells about as much
-    # as three independent numbers, not 283
-    strength = 0.5 / (30.0 * n)
-    optimiser = torch.optim.LBFGS([values], lr=1.0, max_iter=120, history_size=20, line_search_fn="strong_wolfe",
+    # the score is a mean log likelihood over about 8 e-foldings, and the errors of one planet's 283 bins are worth about
+    # four independent ones: this turns the sum over planets into something like a log likelihood
+    penalty = 0.5 * strength / (32.0 * n)
+    optimiser = torch.optim.LBFGS([values], lr=1.0, max_iter=80, history_size=20, line_search_fn="strong_wolfe",
                                   tolerance_grad=1e-7, tolerance_change=1e-10)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
         mean, sigma = _apply(values, table, centre, width)
-        value = -_planet_scores(depth, mean, sigma, naive).mean() + strength * (values / sd).square().sum()
+        value = -_planet_scores(depth, mean, sigma, naive).mean() + penalty * (values / sd).square().sum()
         value.backward()
         return value
 
@@ -198,7 +208,7 @@ def _fit(table: _Table, depth: Tensor, naive: tuple[float, float], centre: Tenso
 
 def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean: float | None = None,
                     naive_sigma: float | None = None, folds: int = 5, seed: int = 0,
-                    min_gain: float = 0.0005) -> AnchorCalibration:
+                    min_gain: float = 0.0005, strengths: Sequence[float] = _STRENGTHS) -> AnchorCalibration:
     """Fit the calibration on anchors whose planets their priors have not seen.
 
     Parameters
@@ -206,12 +216,13 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     anchors : N held-out anchors, uncalibrated
     depths : (N, W) labels
     naive_mean, naive_sigma : the metric's naive prediction; from ``depths`` by default
-    folds, min_gain : a cross-validation decides; below this gain of the score the identity is returned
+    folds, strengths, min_gain : a cross-validation chooses how strongly the identity pulls; below this gain of the score
+        the identity itself is returned
 
     Returns
     -------
     AnchorCalibration
-        The identity too when there are fewer than 16 planets.
+        The identity too when there are fewer than 24 planets.
     """
     depths = np.asarray(depths, dtype=np.float64)
     if len(anchors) != len(depths):
@@ -226,20 +237,21 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     sigma = torch.as_tensor(np.array([anchors[k].depth_err for k in usable]))
     before = _planet_scores(y, table.depth, sigma.clamp_min(1e-7), naive)
     order = np.random.default_rng(seed).permutation(len(usable))
-    after = torch.zeros_like(before)
+    after = torch.zeros(len(strengths), len(usable), dtype=torch.float64)
     for fold in range(folds):
         held = torch.as_tensor(order[fold::folds].copy())
         rest = torch.as_tensor(np.setdiff1d(order, order[fold::folds]))
-        values = _fit(table.rows(rest), y[rest], naive, centre, width)
-        mean, sd = _apply(values, table.rows(held), centre, width)
-        after[held] = _planet_scores(y[held], mean, sd, naive)
-    gain = float(after.mean() - before.mean())
-    values = _fit(table, y, naive, centre, width)
-    result = AnchorCalibration(values=values.numpy(), centres=centre.numpy(), widths=width.numpy(), identity=False,
-                               n_planets=len(usable), score_before=float(before.mean()), score_after=float(after.mean()))
-    if not gain > min_gain:
-        return replace(identity_calibration(len(usable)), score_before=result.score_before, score_after=result.score_after)
-    return result
+        for k, strength in enumerate(strengths):
+            values = _fit(table.rows(rest), y[rest], naive, centre, width, strength)
+            mean, sd = _apply(values, table.rows(held), centre, width)
+            after[k, held] = _planet_scores(y[held], mean, sd, naive)
+    best = int(after.mean(1).argmax())
+    scores = dict(score_before=float(before.mean()), score_after=float(after[best].mean()), strength=float(strengths[best]))
+    if not scores["score_after"] - scores["score_before"] > min_gain:
+        return replace(identity_calibration(len(usable)), **scores)
+    values = _fit(table, y, naive, centre, width, strengths[best])
+    return AnchorCalibration(values=values.numpy(), centres=centre.numpy(), widths=width.numpy(), identity=False,
+                             n_planets=len(usable), **scores)
 
 
 def calibrate(anchor: Anchor, calibration: AnchorCalibration) -> Anchor:

@@ -87,7 +87,8 @@ def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, f
     for value in values:
         rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
         own = identity_calibration(len(rest)) if calibration.identity else \
-            fit_calibration([uncalibrated[k] for k in rest], depths[rest], min_gain=-np.inf, folds=2, **naive)
+            fit_calibration([uncalibrated[k] for k in rest], depths[rest], min_gain=-np.inf, folds=2,
+                            strengths=(calibration.strength,), **naive)
         fold_calibrations.append(own)
         for k in held:
             calibrated[k] = calibrate(uncalibrated[k], own)

@@ -215,6 +215,11 @@ def outlier_factor(residual: Tensor, base_weight: Tensor, threshold: float) -> T
                       robust_weights(z[:, 1:], threshold=threshold, share_by_time=True)], dim=1)
 
 
+def drift_widths(settings: AnchorSettings, degree: int) -> Tensor:
+    """Prior width of the drift's coefficients, degrees 1.. in time: slow changes are larger than fast ones."""
+    return settings.drift_scatter * settings.drift_decay ** torch.arange(degree, dtype=torch.float64)
+
+
 def _staged(full: list[tuple[Tensor, Tensor]], stage: int, settings: AnchorSettings) -> list[tuple[Tensor, Tensor]]:
     """Drift widths with the degrees beyond ``stage`` held at (almost) nothing."""
     tiny = 0.01 * settings.drift_scatter_floor
@@ -230,12 +235,14 @@ def _learn_drift(full: list[tuple[Tensor, Tensor]], state: PlanetState, covarian
                  settings: AnchorSettings, stage: int) -> list[tuple[Tensor, Tensor]]:
     """One EM step for the drift's size per degree in time, shrunk to the population's."""
     variance, at, out = covariance.diagonal(), n_alpha + SHARED, []
-    base, n0 = settings.drift_scatter**2, _DRIFT_PRIOR_POINTS
+    n0 = _DRIFT_PRIOR_POINTS
     for visit, (airs_sd, fgs1_sd) in zip(state.visits, full):
         rows, terms = visit.airs_drift.shape
         airs_var = variance[at + 2: at + 2 + rows * terms].reshape(rows, terms)
         fgs1_var = variance[at + 2 + rows * terms: at + 2 + rows * terms + len(visit.fgs1_drift)]
+        base = drift_widths(settings, rows).square()
         airs = ((visit.airs_drift.square() + airs_var).sum(1) + n0 * base) / (terms + n0)
+        base = drift_widths(settings, len(visit.fgs1_drift)).square()
         fgs1 = (visit.fgs1_drift.square() + fgs1_var + n0 * base) / (1.0 + n0)
         airs, fgs1 = (v.clamp_min(settings.drift_scatter_floor**2).sqrt() for v in (airs, fgs1))
         new_airs, new_fgs1 = airs_sd.clone(), fgs1_sd.clone()

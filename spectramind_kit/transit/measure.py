@@ -13,13 +13,12 @@ from torch import Tensor
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit import quality
-from spectramind_kit.transit.fit import FitProblem, FitResult, nuisances, orbit_point, run_fit
+from spectramind_kit.transit.fit import FitProblem, FitResult, drift_widths, run_fit
 from spectramind_kit.transit.linear_model import LIMB_NAMES, ORBIT_NAMES, Grid, PlanetState, VisitState, visit_names
-from spectramind_kit.transit.measurement import DepthMeasurement, VisitFit
-from spectramind_kit.transit.noise import VisitData, into_bands, prepare_visit
-from spectramind_kit.transit.normal_equations import SHARED
+from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.noise import VisitData, into_bands, prepare_visit, red_noise_factor
+from spectramind_kit.transit.normal_equations import VisitResidual
 from spectramind_kit.transit.nuisance_prior import NuisancePrior, OrbitPoint, kepler_axis
-from spectramind_kit.transit.orbit import transit_duration
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.transit.starts import CatalogueOrbit, Start, find_starts, half_duration
 
@@ -126,8 +125,7 @@ def _problem(data: Sequence[VisitData], wavelength: np.ndarray, bounds: tuple[fl
     learned = prior.limb_at(star.get("Ts", 5800.0))
     if learned is not None and prior.limb_covariance is not None:
         mean, precision = learned, np.linalg.inv(prior.limb_covariance)
-    drift = [(torch.full((degree, terms), settings.drift_scatter, dtype=torch.float64),
-              torch.full((fgs1_degree,), settings.drift_scatter, dtype=torch.float64)) for _ in data]
+    drift = [(drift_widths(settings, degree)[:, None].repeat(1, terms), drift_widths(settings, fgs1_degree)) for _ in data]
     return FitProblem(data=data, grid=grid, basis=basis, basis_sd=basis_sd, point=point, settings=settings, prior=prior,
                       limb_mean=torch.as_tensor(mean), limb_precision=torch.as_tensor(precision), drift_sd=drift)
 
@@ -174,6 +172,7 @@ def _measure(data: list[VisitData], curves: Sequence[LightCurve], wavelength: np
     best, best_problem = min(tried, key=lambda pair: pair[0].objective)
     best = run_fit(best_problem, best.state, best.alpha, iterations=2 * settings.iterations, first_degree=2, robust_from=1)
 
+    data = [_with_fgs1_noise(d, b, v) for d, b, v in zip(data, bands, best.normal.visits)]
     problem = _problem(data, wavelength, bounds, star, point, settings, prior)
     problem.drift_sd = best_problem.drift_sd
     if best_problem.robust is not None:   # a glitch that all wavelengths share is known from the bands
@@ -182,6 +181,15 @@ def _measure(data: list[VisitData], curves: Sequence[LightCurve], wavelength: np
     result = run_fit(problem, state, alpha, iterations=settings.iterations, first_degree=None, robust_from=1)
     return quality.summarise(result, problem, curves=curves, wavelength=wavelength, star=star, orbit=orbit,
                              flags=flags, names=_names(result.state, data))
+
+
+def _with_fgs1_noise(data: VisitData, band: VisitData, fitted: VisitResidual) -> VisitData:
+    """FGS1 is one column: its noise is known to 10 % from its scatter, better from its residuals, which show slow noise too."""
+    white, red = red_noise_factor(fitted.residual[:, 0], 1.0 / fitted.base_weight[:, 0].clamp_min(1e-30))
+    weight, scale = data.weight.clone(), data.noise_scale.copy()
+    weight[:, 0] = band.weight[:, 0] / red
+    scale[0] = scale[0] * band.noise_scale[0] * math.sqrt(white)
+    return replace(data, weight=weight, noise_scale=scale, fgs1_red=red / max(white, 1e-12))
 
 
 def _spread_robust(band_factor: Tensor, n_wave: int) -> Tensor:
@@ -216,5 +224,3 @@ def _names(state: PlanetState, data: Sequence[VisitData]) -> tuple[str, ...]:
                              fgs1_degree=len(visit.fgs1_drift))
     return tuple(names)
 
-
-__all__ = ["measure_depths", "default_limb", "DepthMeasurement", "VisitFit", "SHARED", "nuisances", "orbit_point"]

@@ -32,6 +32,7 @@ class VisitData:
     span: tuple[float, float]    # first and last bin centre of the light curve as it was given
     noise_scale: np.ndarray      # (W,) measured scatter / flux_err
     missing: float               # share of points without a usable value
+    fgs1_red: float = 1.0        # variance of slow FGS1 noise over that of white noise, in means of eight points
 
 
 def high_frequency_scatter(values: np.ndarray) -> np.ndarray:
@@ -158,3 +159,26 @@ def robust_weights(residual: Tensor, *, threshold: float, share_by_time: bool) -
     if share_by_time and residual.shape[1] > 1:
         weights = weights * factor(residual.mean(1, keepdim=True) * math.sqrt(residual.shape[1]))
     return weights
+
+
+def red_noise_factor(residual: Tensor, variance: Tensor, *, block: int = 8) -> tuple[float, float]:
+    """How much noisier residuals (T,) are than their ``variance`` (T,): (of one point, of means over ``block`` points).
+
+    A depth is a difference of long means, so noise that is correlated over a transit's ingress counts more than its
+    point-to-point scatter tells (Pont, Zucker & Queloz 2006). The second number is never below the first; its excess
+    counts only beyond the one-sigma scatter that so few blocks have by chance.
+    """
+    used = torch.isfinite(variance) & (variance < 1e20)
+    z = residual[used] / variance[used].sqrt()
+    if len(z) < 12:
+        return 1.0, 1.0
+    robust = float((_MAD_TO_SIGMA * z.abs().median()).clamp_min(0.2))
+    z = z.clamp(-4.0 * robust, 4.0 * robust)
+    white = float(z.square().mean())
+    n = len(z) // block
+    if n < 6:
+        return white, white
+    means = z[: n * block].reshape(n, block).mean(1)
+    red = block * float(means.square().sum()) / max(n - 4.0, 1.0)    # four drift terms follow the slow part
+    excess = red / max(white, 1e-12) - 1.0 - math.sqrt(2.0 / n)
+    return white, white * (1.0 + max(0.0, excess))

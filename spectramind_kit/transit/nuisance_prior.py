@@ -126,10 +126,12 @@ class NuisancePrior:
         pull[1] -= weight2 * gap2
         return precision, pull
 
-    def terms(self, measurement: DepthMeasurement, *, at: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def terms(self, measurement: DepthMeasurement, *, at: np.ndarray | None = None,
+              drift_scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Precision (K, K) and pull (K,) of all nuisances of a measurement, at its reference.
 
         ``at`` (K,): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
+        ``drift_scale``: this planet's drift in units of the prior's width.
         """
         names = measurement.nuisance_names
         mean, sd = measurement.nuisance_mean.copy(), measurement.nuisance_sd.copy()
@@ -143,7 +145,7 @@ class NuisancePrior:
             for visit in measurement.visits:
                 places = drift_places(names, visit.visit)
                 if len(places) == len(self.drift_covariance):
-                    blocks.append((places, self.drift_mean, self.drift_covariance))
+                    blocks.append((places, self.drift_mean, drift_scale**2 * self.drift_covariance))
         for places, block_mean, covariance in blocks:
             if covariance is not None:
                 precision[np.ix_(places, places)] = np.linalg.inv(covariance)

@@ -13,6 +13,7 @@ from torch import Tensor
 from spectramind_kit.transit.fit import FitProblem, FitResult, nuisances, orbit_point
 from spectramind_kit.transit.linear_model import LIMB_NAMES, ORBIT_NAMES
 from spectramind_kit.transit.measurement import DepthMeasurement, VisitFit
+from spectramind_kit.transit.noise import red_noise_factor
 from spectramind_kit.transit.normal_equations import SHARED, NormalEquations, assemble, local_columns
 from spectramind_kit.transit.nuisance_prior import OrbitPoint
 from spectramind_kit.transit.orbit import transit_duration
@@ -33,7 +34,7 @@ def common_noise_factors(visit, *, n_wave: int, n_nuisances: int, where: Tensor)
     """Loss of information and score from noise that all AIRS wavelengths share at one time.
 
     The white residual y_t = sum_w wt e has the variance that independent noise explains plus tau^2 per time (pointing
-    jitter, gain). With one extra offset per time, N(0, tau^2), eliminated:
+    jitter, gain); slow noise counts as much as it matters for a depth (`noise.red_noise_factor`). With one extra offset per time, N(0, tau^2), eliminated:
     M -= A' (N + 1/tau^2)^-1 A, score -= A' (N + 1/tau^2)^-1 y. Returned: L (W + K, m) with M -= L L', the score's
     loss (W + K,), tau.
     """
@@ -46,11 +47,10 @@ def common_noise_factors(visit, *, n_wave: int, n_nuisances: int, where: Tensor)
     if int(used.sum()) < 12:
         return torch.zeros(n_wave + n_nuisances, 0), torch.zeros(n_wave + n_nuisances), 0.0
     white = y / total.clamp_min(1e-300)
-    centred = white[used] - white[used].median()
-    variance = float((1.4826 * centred.abs().median()) ** 2)
-    tau2 = max(0.0, variance - float((1.0 / total[used]).mean()))
+    _, red = red_noise_factor(white[used] - white[used].median(), 1.0 / total[used])
+    tau2 = max(0.0, red - 1.0) * float((1.0 / total[used]).mean())
     factors, lost = torch.zeros(n_wave + n_nuisances, 0, dtype=y.dtype), torch.zeros(n_wave + n_nuisances, dtype=y.dtype)
-    if tau2 <= 1e-12 * float((1.0 / total[used]).mean()) or tau2 == 0.0:
+    if tau2 <= 1e-3 * float((1.0 / total[used]).mean()):
         return factors, lost, 0.0
     a = torch.zeros(len(total), n_wave + n_nuisances, dtype=y.dtype)
     a[:, 1:n_wave] = root * depth[:, 1:]
@@ -170,6 +170,9 @@ def summarise(result: FitResult, problem: FitProblem, *, curves: Sequence[LightC
         "airs_chi2": max(v.airs_chi2 for v in visits), "fgs1_chi2": max(v.fgs1_chi2 for v in visits),
         "n_out_of_transit": float(sum(v.n_out_of_transit for v in visits)), "coverage": min(v.coverage for v in visits),
         "outlier_share": max(v.outlier_share for v in visits), "common_noise": max(taus),
+        "fgs1_red": max(d.fgs1_red for d in data), "fgs1_scale": max(float(d.noise_scale[0]) for d in data),
+        "airs_scale": max(float(np.median(d.noise_scale[1:])) for d in data),
+        "log_flux": math.log(max(float(np.mean([v.level[1:].sum() for v in visits])), 1e-9)),
         "level_sigma": float(sigma[0]), "visit_gap": gap, "visit_gap_sigma": gap_sigma, "n_visits": float(len(visits)),
         "impact_parameter": visits[0].impact_parameter, "duration_h": visits[0].duration_h,
         "log_axis_shift": math.log(visits[0].semi_major_axis / orbit.semi_major_axis),
@@ -233,7 +236,7 @@ def empty_measurement(planet_id: int, wavelength: np.ndarray, star: Mapping[str,
         nuisance_mean=np.r_[point.log_duration, point.impact2, 0.48, 0.12, 0.12, 0.0, 0.13, 0.0],
         nuisance_sd=np.full(n, 0.1), orbit=point.to_mapping(), visits=(), star=dict(star),
         quality={"airs_chi2": 1.0, "fgs1_chi2": 1.0, "n_out_of_transit": 0.0, "coverage": 0.0, "outlier_share": 0.0,
-                 "common_noise": 0.0, "level_sigma": 0.01, "visit_gap": 0.0, "visit_gap_sigma": 0.0, "n_visits": 0.0,
+                 "common_noise": 0.0, "fgs1_red": 1.0, "fgs1_scale": 1.0, "airs_scale": 1.0, "log_flux": 16.0, "level_sigma": 0.01, "visit_gap": 0.0, "visit_gap_sigma": 0.0, "n_visits": 0.0,
                  "impact_parameter": math.sqrt(max(point.impact2, 0.0)), "duration_h": 2.0 * math.exp(point.log_duration),
                  "log_axis_shift": 0.0, "iterations": 0.0, "converged": 0.0, "drift_size": 0.0},
         flags=flags)

@@ -33,10 +33,11 @@ class AnchorSettings:
     limb_darkening_scatter: float = 0.1   # of each coefficient
     limb_darkening_slope_scatter: float = 0.05   # from the middle to the end of the AIRS range
 
-    drift_time_degree: int = 3            # raised in steps 1, 2, 3 while fitting
-    drift_wavelength_degree: int = 3
-    fgs1_drift_degree: int = 3
-    drift_scatter: float = 5e-4           # prior of each coefficient, relative flux; re-estimated on every visit
+    drift_time_degree: int = 4            # raised in steps while fitting; what a visit does not need shrinks away
+    drift_wavelength_degree: int = 4
+    fgs1_drift_degree: int = 4
+    drift_scatter: float = 4e-4           # prior of a coefficient of degree 1, relative flux; re-estimated on every visit
+    drift_decay: float = 0.6              # the same, per further degree in time
     drift_scatter_floor: float = 3e-5
 
     outlier_threshold: float = 4.0        # sigma; beyond it a point counts less
