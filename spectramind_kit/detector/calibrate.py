@@ -147,14 +147,45 @@ def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain:
 def calibrate_block(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure.
 
-    The block should fit in the cache (a few hundred kB): ten passes over it cost less than one over the visit.
-    float32 keeps 0.004 e⁻ of 60,000.
+    Within a block a pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5 is
+    its own quadratic expansion about their mean. ADC, dark and flat are folded into the three coefficients, which leaves
+    six passes over the block instead of fourteen. What is left out is f‴/6·(x − mean)³: 0.005 e⁻ for a pixel of 20,000 e⁻
+    that jitter moves by 3 %. The block should fit in the cache.
     """
-    electrons = convert_adu_to_electrons(adu, gain=float(1.0 / pixels.factor), offset=float(pixels.offset),
-                                         dtype=np.float32)
-    if pixels.coefficients is not None:
-        electrons = correct_linearity(electrons, pixels.coefficients)
-    exposures = electrons[1::2] - electrons[0::2]
-    exposures -= pixels.dark_charge
-    exposures *= pixels.inverse_flat
-    return exposures
+    counts = adu.astype(np.float32)
+    first, last = counts[0::2], counts[1::2]
+    a0, a1, a2 = _expand(_typical(first), pixels)
+    b0, b1, b2 = _expand(_typical(last), pixels)
+    result = last * b2
+    result += b1
+    result *= last
+    subtract = first * a2
+    subtract += a1
+    subtract *= first
+    result -= subtract
+    result += b0 - a0 - pixels.dark_charge * pixels.inverse_flat
+    return result
+
+
+def _typical(reads: np.ndarray) -> np.ndarray:
+    """Roughly the mean of each pixel's reads, (P,), from eight of them."""
+    return reads[::max(1, len(reads) // 8)].mean(axis=0, dtype=np.float32)
+
+
+def _expand(centre: np.ndarray, pixels: PixelCalibration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(k0, k1, k2), each (P,): electrons over flat = k0 + k1·ADU + k2·ADU² near ``centre`` (P,) ADU."""
+    gain = pixels.factor
+    x = centre * gain + pixels.offset
+    if pixels.coefficients is None:
+        value, slope, half_curvature = x, np.ones_like(x), np.zeros_like(x)
+    else:
+        # Horner's rule for a polynomial, its first and half its second derivative together
+        value, slope, half_curvature = pixels.coefficients[-1].copy(), np.zeros_like(x), np.zeros_like(x)
+        for c in pixels.coefficients[-2::-1]:
+            half_curvature = half_curvature * x + slope
+            slope = slope * x + value
+            value = value * x + c
+    k2 = half_curvature * gain ** 2
+    k1 = slope * gain - 2.0 * k2 * centre
+    k0 = value - (slope * gain - k2 * centre) * centre
+    return tuple((k * pixels.inverse_flat).astype(np.float32) for k in (k0, k1, k2))

@@ -40,9 +40,8 @@ def replace_cosmic_rays(block: np.ndarray, scatter: np.ndarray, *, sigma: float)
     """
     if len(block) < 5:
         return 0
-    mean = block.mean(axis=0)
-    limit = np.float32(0.8 * sigma) * scatter  # a hit pulls the mean towards itself: look a little earlier
-    suspects = np.flatnonzero((block.max(axis=0) - mean > limit) | (mean - block.min(axis=0) > limit))
+    # a hit of `sigma` makes a range of more than that by the noise of the other samples, 2 σ to the far side at least
+    suspects = np.flatnonzero(block.max(axis=0) - block.min(axis=0) > np.float32(sigma + 1.0) * scatter)
     if not len(suspects):
         return 0
     series = block[:, suspects]

@@ -96,35 +96,40 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
     more than its error is drawn to the common one (empirical Bayes per feature), so that weak series do not fit noise.
     """
     start, stop = int(edges[0]), int(edges[-1])
-    flux, features = flux[start:stop].astype(np.float64), features[start:stop]
-    nothing = np.zeros(flux.shape[1])
-    if np.diff(edges).max() < 3:
-        local = lambda v: _minus_neighbours(v)  # noqa: E731
-    else:
-        counts = np.diff(edges)
-        local = lambda v: v - np.repeat(bin_mean(v, edges - start), counts, axis=0)  # noqa: E731
+    flux, features = flux[start:stop], features[start:stop]
+    level = flux.mean(axis=0, dtype=np.float64)
+    counts = np.diff(edges)
+
+    def local(values: np.ndarray) -> np.ndarray:
+        if counts.max() < 3:
+            return _minus_neighbours(values)
+        return values - np.repeat(bin_mean(values, edges - start).astype(values.dtype), counts, axis=0)
+
     x = local(features)
     scale = x.std(axis=0)
     used = np.flatnonzero(scale > 1e-12)
     if len(flux) < 12 * max(1, len(used)) or not len(used):
-        return (lambda f: np.ones((len(f), flux.shape[1]))), nothing
+        return (lambda f: np.ones((len(f), flux.shape[1]))), np.zeros(flux.shape[1])
     x = x[:, used] / scale[used]
-    level = flux.mean(axis=0)
-    y = local(flux) / np.where(level > 0, level, 1.0)
-    white = (y * level).sum(axis=1) / level.sum()
-    common, keep = _robust_fit(x, white)
+    y = local(flux)
+    y /= np.where(level > 0, level, 1.0).astype(y.dtype)
+    common, keep = _robust_fit(x, (y @ (level / level.sum()).astype(y.dtype)).astype(np.float64))
+    # all that follows needs only xᵀx, xᵀy and Σy² over the samples kept
+    x *= keep[:, None]
+    gram, cross = x.T @ x, x.astype(y.dtype).T @ y
+    power = np.einsum("tw,tw,t->w", y, y, keep.astype(y.dtype))
+    inverse = np.linalg.inv(gram)
     if flux.shape[1] == 1:
         coefficients = common[:, None]
     else:
-        gram = np.linalg.inv(x[keep].T @ x[keep])
-        own = gram @ (x[keep].T @ y[keep])
-        noise = (y[keep] - x[keep] @ own).var(axis=0)
-        error = np.diag(gram)[:, None] * noise  # variance of each coefficient
+        own = inverse @ cross
+        noise = (power - (own * cross).sum(axis=0)) / keep.sum()
+        error = np.diag(inverse)[:, None] * np.maximum(noise, 1e-30)  # variance of each coefficient
         spread = ((own - common[:, None]) ** 2 / error).mean(axis=1, keepdims=True)
         signal = np.maximum(spread - 1.0, 0.0) * np.median(error, axis=1, keepdims=True)  # variance of the true responses
         coefficients = common[:, None] + (own - common[:, None]) * signal / (signal + error)
-    residual = y[keep] - x[keep] @ coefficients
-    explained = 1.0 - residual.var(axis=0) / np.maximum(y[keep].var(axis=0), 1e-30)
+    residual = power - 2.0 * (coefficients * cross).sum(axis=0) + (coefficients * (gram @ coefficients)).sum(axis=0)
+    explained = 1.0 - residual / np.maximum(power, 1e-30)
     centre = features[:, used].mean(axis=0)
     return (lambda f: 1.0 + (f[:, used] - centre) / scale[used] @ coefficients), explained
 
@@ -134,11 +139,12 @@ def _robust_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keep = np.isfinite(y)
     coefficients = np.zeros(x.shape[1])
     for _ in range(_ROUNDS):
-        gram = x[keep].T @ x[keep]
+        kept = x * keep[:, None]
+        gram = kept.T @ x
         gram[np.diag_indices_from(gram)] += 1e-8 * keep.sum()
-        coefficients = np.linalg.solve(gram, x[keep].T @ y[keep])
+        coefficients = np.linalg.solve(gram, kept.T @ y)
         residual = y - x @ coefficients
-        sigma = 1.4826 * np.median(np.abs(residual))
+        sigma = 1.4826 * np.median(np.abs(residual[::max(1, len(residual) // 8192)]))
         keep = np.abs(residual) < 4.5 * max(sigma, 1e-30)
     return coefficients, keep
 

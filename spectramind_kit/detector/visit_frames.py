@@ -130,7 +130,11 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
         exposures = raw.block(start, stop)
         if settings.cosmic_rays:
             hits += replace_cosmic_rays(exposures, scatter, sigma=settings.cosmic_ray_sigma)
-        flux[a:b] = exposures if per_bin == 1 else exposures.reshape(b - a, per_bin, n_pixels).mean(axis=1)
+        if per_bin == 1:
+            flux[a:b] = exposures
+        else:
+            np.add.reduce(exposures.reshape(b - a, per_bin, n_pixels), axis=1, out=flux[a:b])
+            flux[a:b] *= np.float32(1.0 / per_bin)
         if trace is not None:
             trace.add(exposures, slice(start - first, stop - first))
         full = raw.adu[2 * start:2 * stop].max(axis=0) >= top
