@@ -12,7 +12,7 @@ import numpy as np
 from spectramind_kit.simulator.calibration_maps import LINEARITY_RANGE_E
 
 FULL_WELL_E = 100_000.0
-KTC_E = 6.5          # reset noise; the difference of the reads of one ramp is free of it
+KTC_E = 3.0          # reset noise; the difference of the reads of one ramp is free of it
 COSMIC_RATE = 1.0e-6  # hits per stored sample (pixel and read) at full cadence
 COSMIC_E = (8.5, 1.0)  # mean and scatter of the logarithm of the charge of a hit: median 5 k e⁻
 

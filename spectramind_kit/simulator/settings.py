@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 from spectramind_kit.errors import ConfigError, nearest
 
-VERSION = 3  # raise when the same seed draws other data: a folder made by an older version is then not continued
+VERSION = 4  # raise when the same seed draws other data: a folder made by an older version is then not continued
 
 
 @dataclass(frozen=True)

@@ -95,3 +95,19 @@ def test_totals_of_the_reference_star(visit, maps):
     fgs1 = simulate_exposures(star, maps[1], FGS1, pairs=slice(0, 50), seed=1).electrons
     assert np.nansum(airs, axis=(1, 2)).mean() == pytest.approx(16.26e6, rel=0.02)
     assert np.nansum(fgs1, axis=(1, 2)).mean() == pytest.approx(2.21e5, rel=0.02)
+
+
+def test_raw_frames_look_like_the_real_ones(visit, maps, reference_data):
+    """Guards against frames that no telescope wrote: ADU of first and last reads, and their scatter in time, against 50 real frames."""
+    real = np.load(reference_data / "raw_frames_342072318_first50.npz")
+    star = star_only(visit, fgs1=2.21e5, airs=16.26e6)
+    for sensor, sensor_maps, key in zip(SENSORS, maps, ("AIRS", "FGS1"), strict=True):
+        frames = simulate_exposures(star, sensor_maps, sensor, pairs=slice(0, 25), seed=1).frames
+        for read in (0, 1):
+            ours, theirs = (np.percentile(reads[read::2], [1, 25, 50, 75, 99]) for reads in (frames, real[key]))
+            assert ours == pytest.approx(theirs, rel=0.15), (sensor.name, read)
+            assert ours[1:4] == pytest.approx(theirs[1:4], rel=0.03), (sensor.name, read)
+        ours, theirs = (np.median(np.diff(reads.astype(float)[0::2], axis=0).std(0)) for reads in (frames, real[key]))
+        assert ours == pytest.approx(theirs, rel=0.06), sensor.name
+        ours, theirs = (np.percentile((reads[1::2].astype(float) - reads[0::2]).std(0), [5, 50]) for reads in (frames, real[key]))
+        assert ours == pytest.approx(theirs, rel=0.1), sensor.name
