@@ -34,10 +34,23 @@ def ssd_chunked(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Te
 
 
 def _in_chunks(t: Tensor, chunk: int) -> Tensor:
-    """(B, L, H, C) -> (H, B·K, l, C), a strided view; zeros are appended where L is no multiple of l."""
-    missing = -t.shape[1] % chunk
-    t = F.pad(t, (0, 0, 0, 0, 0, missing)) if missing else t.contiguous()
-    return t.view(-1, chunk, *t.shape[2:]).permute(2, 0, 1, 3)
+    """(B, L, H, C) -> (H, B·K, l, C) in one pass over memory; zeros stand where L is no multiple of l."""
+    batch, length, heads, channels = t.shape
+    padded = length + -length % chunk
+    out = t.new_empty(heads, batch, padded, channels)
+    out[:, :, :length] = t.permute(2, 0, 1, 3)
+    out[:, :, length:] = 0.0
+    return out.view(heads, -1, chunk, channels)
+
+
+def _over_time(t: Tensor, batch: int, length: int) -> Tensor:
+    """(H, B·K, l, C) -> (B, L, H, C), a view: the inverse of `_in_chunks`."""
+    return t.view(t.shape[0], batch, -1, t.shape[-1])[:, :, :length].permute(1, 2, 0, 3)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """(H, BK, i, j) @ (H, BK, j, k) as one batch."""
+    return torch.bmm(left.flatten(0, 1), right.flatten(0, 1)).unflatten(0, left.shape[:2])
 
 
 class _Pieces:
@@ -47,12 +60,14 @@ class _Pieces:
         self.batch, heads = dt.shape[0], dt.shape[2]
         self.b, self.c = b, c = _in_chunks(b, chunk), _in_chunks(c, chunk)                   # (G, BK, l, N)
         self.dt = dt = _in_chunks(dt[..., None], chunk)[..., 0].contiguous()                 # (H, BK, l)
-        self.entering: list[Tensor] = []                                                     # states, head by head
         self.group = [h * b.shape[0] // heads for h in range(heads)]
         # float64 sums: differences of long fp32 sums lose the digits that parity with the reference needs
         total = (dt if dt.device.type == "mps" else dt.double()).mul(a[:, None, None]).cumsum(-1)
         ahead = torch.ones(chunk, chunk, dtype=torch.bool, device=dt.device).triu_(1)
-        self.decay = (total[..., :, None] - total[..., None, :]).to(dt.dtype).masked_fill_(ahead, -torch.inf).exp_()
+        head = total.to(dt.dtype)
+        tail = (total - head).to(dt.dtype)  # head + tail: float64's digits in two fp32 numbers, at half the traffic
+        self.decay = (head[..., :, None] - head[..., None, :]).add_(tail[..., :, None]).sub_(tail[..., None, :])
+        self.decay.masked_fill_(ahead, -torch.inf).exp_()
         self.until_end = (total[..., -1:] - total).to(dt.dtype).exp_()                       # (H, BK, l)
         self.since_start = torch.exp(total.to(dt.dtype))
         scores = torch.matmul(c, b.transpose(-1, -2))[self.group]                            # (H, BK, l, l)
@@ -62,79 +77,69 @@ class _Pieces:
         self.reads = c[self.group] * self.since_start[..., None]                             # (H, BK, l, N)
         self.writes = b[self.group] * (self.until_end * dt)[..., None]
 
-        # decay from the end of chunk j to the start of chunk k > j: the states are passed on by one product, not by a loop
-        passed = total[..., -1].view(heads, self.batch, -1).cumsum(-1)                       # (H, B, K)
-        before = F.pad(passed[..., :-1], (1, 0))
-        self.count = passed.shape[-1]
-        later = torch.ones(self.count, self.count, dtype=torch.bool, device=dt.device).triu_()
-        self.carry = (before[..., :, None] - passed[..., None, :]).to(dt.dtype).masked_fill_(later, -torch.inf).exp_()
+        self.count = dt.shape[1] // self.batch
+        self.total = total
 
-    def between(self, h: int, states: Tensor, *, back: bool = False) -> Tensor:
-        """States (BK, N, P) gained in each chunk -> states that enter each chunk; ``back``: the transpose."""
-        carry = self.carry[h].transpose(-1, -2) if back else self.carry[h]
-        return torch.bmm(carry, states.view(self.batch, self.count, -1)).view_as(states)
+    def pass_on(self, gained: Tensor, *, back: bool = False) -> Tensor:
+        """States (H, BK, N, P) gained in each chunk -> states that enter each chunk; ``back``: the transpose.
 
-
-def _chunks(t: Tensor, chunk: int) -> Tensor:
-    """(B, L, C) -> (B·K, l, C); a view where L is a multiple of l."""
-    missing = -t.shape[1] % chunk
-    t = F.pad(t, (0, 0, 0, missing)) if missing else t
-    return t.unflatten(1, (-1, chunk)).flatten(0, 1)
+        A CPU walks from chunk to chunk, with all heads and rows at once; a GPU, where a step costs a kernel, takes
+        one product with the decays from every chunk to every later one.
+        """
+        shape = (len(gained), self.batch, self.count, *gained.shape[2:])
+        if gained.device.type == "cpu":
+            gains, entering = gained.view(shape).unbind(2), gained.new_empty(shape)
+            enters, keeps = entering.unbind(2), self.since_start[..., -1].view(*shape[:3], 1, 1).unbind(2)
+            order = range(self.count - 1, -1, -1) if back else range(self.count)
+            before = None
+            for k in order:
+                if before is None:
+                    enters[k].zero_()
+                else:
+                    torch.addcmul(gains[before], keeps[before], enters[before], out=enters[k])
+                before = k
+            return entering.view_as(gained)
+        passed = self.total[..., -1].view(shape[:3]).cumsum(-1)                              # (H, B, K)
+        later = torch.ones(self.count, self.count, dtype=torch.bool, device=gained.device).triu_()
+        carry = (F.pad(passed[..., :-1], (1, 0))[..., :, None] - passed[..., None, :]).to(gained.dtype)
+        carry = carry.masked_fill_(later, -torch.inf).exp_()
+        return torch.matmul(carry.transpose(-1, -2) if back else carry, gained.view(*shape[:3], -1)).view_as(gained)
 
 
 class _Ssd(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, chunk: int) -> Tensor:
-        y = torch.empty_like(x, memory_format=torch.contiguous_format)
-        pieces = _Pieces(dt, a, b, c, skip, chunk)
-        for h in range(x.shape[2]):
-            y[:, :, h] = _run_head(_chunks(x[:, :, h], chunk), pieces, h, x.shape[1])
-        ctx.save_for_backward(x, a)
-        ctx.pieces = pieces
-        return y
+        pieces, series = _Pieces(dt, a, b, c, skip, chunk), _in_chunks(x, chunk)             # (H, BK, l, P)
+        y, entering = _product(pieces.within, series), None
+        if pieces.count > 1:
+            entering = pieces.pass_on(_product(pieces.writes.transpose(-1, -2), series))     # (H, BK, N, P)
+            y.flatten(0, 1).baddbmm_(pieces.reads.flatten(0, 1), entering.flatten(0, 1))
+        ctx.save_for_backward(series, a, entering)
+        ctx.pieces, ctx.length = pieces, x.shape[1]
+        return _over_time(y, *x.shape[:2])
 
     @staticmethod
     def backward(ctx, grad_y: Tensor):
-        x, a = ctx.saved_tensors
-        with torch.autocast(device_type=x.device.type, enabled=False):
-            return *_backward(grad_y.to(x.dtype), x, a, ctx.pieces), None
+        series, a, entering = ctx.saved_tensors
+        with torch.autocast(device_type=series.device.type, enabled=False):
+            return *_backward(grad_y.to(series.dtype), series, a, entering, ctx.pieces, ctx.length), None
 
 
-def _run_head(series: Tensor, pieces: _Pieces, h: int, length: int) -> Tensor:
-    """series (B·K, l, P) -> output (B, L, P) of one head; keeps the states that enter the chunks in ``pieces``."""
-    out = torch.bmm(pieces.within[h], series)
-    if pieces.count > 1:
-        gained = torch.bmm(pieces.writes[h].transpose(-1, -2), series)                       # (BK, N, P)
-        entering = pieces.between(h, gained)
-        out.baddbmm_(pieces.reads[h], entering)
-        pieces.entering.append(entering)
-    return out.view(pieces.batch, -1, series.shape[-1])[:, :length]
-
-
-def _head_backward(grad_out: Tensor, series: Tensor, pieces: _Pieces, h: int):
-    """Gradients of one head: of its input (B·K, l, P), its three matrices, and the decay over each chunk (B·K,)."""
-    grad_in = torch.bmm(pieces.within[h].transpose(-1, -2), grad_out)
-    grad_within = torch.bmm(grad_out, series.transpose(-1, -2))
-    if pieces.count == 1:
-        return grad_in, grad_within, torch.zeros_like(pieces.reads[h]), torch.zeros_like(pieces.writes[h]), series.new_zeros(len(series))
-    entering = pieces.entering[h]
-    leaving = pieces.between(h, torch.bmm(pieces.reads[h].transpose(-1, -2), grad_out), back=True)
-    grad_in.baddbmm_(pieces.writes[h], leaving)
-    return (grad_in, grad_within, torch.bmm(grad_out, entering.transpose(-1, -2)),
-            torch.bmm(series, leaving.transpose(-1, -2)), torch.linalg.vecdot(leaving.flatten(1), entering.flatten(1)))
-
-
-def _backward(grad_y: Tensor, x: Tensor, a: Tensor, pieces: _Pieces):
+def _backward(grad_y: Tensor, series: Tensor, a: Tensor, entering: Tensor | None, pieces: _Pieces, length: int):
     """Gradients of x, dt, a, b, c and the skip."""
-    batch, length, heads, channels = x.shape
-    dt, b, c, group, chunk = pieces.dt, pieces.b, pieces.c, pieces.group, pieces.dt.shape[-1]
-    grad_x, found = torch.empty_like(x, memory_format=torch.contiguous_format), []
-    for h in range(heads):
-        grad_in, *rest = _head_backward(_chunks(grad_y[:, :, h], chunk), _chunks(x[:, :, h], chunk), pieces, h)
-        grad_x[:, :, h] = grad_in.view(batch, -1, channels)[:, :length]
-        found.append(rest)
-    grad_within, grad_reads, grad_writes, grad_keep = (torch.stack(t) for t in zip(*found))  # (H, BK, ...)
+    batch, dt, b, c, group = pieces.batch, pieces.dt, pieces.b, pieces.c, pieces.group
+    grad_out = _in_chunks(grad_y, dt.shape[-1])
+    grad_series = _product(pieces.within.transpose(-1, -2), grad_out)
+    grad_within = _product(grad_out, series.transpose(-1, -2))
+    if entering is None:  # a single chunk: no state is ever read
+        grad_reads, grad_writes = torch.zeros_like(pieces.reads), torch.zeros_like(pieces.writes)
+        grad_keep = torch.zeros_like(pieces.since_start[..., -1])
+    else:
+        leaving = pieces.pass_on(_product(pieces.reads.transpose(-1, -2), grad_out), back=True)  # of the states that leave
+        grad_series.flatten(0, 1).baddbmm_(pieces.writes.flatten(0, 1), leaving.flatten(0, 1))
+        grad_reads, grad_writes = _product(grad_out, entering.transpose(-1, -2)), _product(series, leaving.transpose(-1, -2))
+        grad_keep = torch.linalg.vecdot(leaving.flatten(2), entering.flatten(2))             # (H, BK)
 
     grad_skip = grad_within.diagonal(dim1=-2, dim2=-1).sum((1, 2))
     by_step = grad_within * pieces.mix                                                       # dL / d(dt_s), per t
@@ -142,11 +147,10 @@ def _backward(grad_y: Tensor, x: Tensor, a: Tensor, pieces: _Pieces):
     given = by_step.sum(-2) + written
     # the exponents: what the sum of log-decays up to step t does to each of its uses. Gains and losses cancel along
     # the sum, so both are made of the same rounded numbers and added in float64; no decay lies between a step and itself
-    wide = torch.float32 if x.device.type == "mps" else torch.float64
+    wide = torch.float32 if series.device.type == "mps" else torch.float64
     by_step.diagonal(dim1=-2, dim2=-1).zero_()
-    by_step.mul_(dt[..., None, :])
-    written = written.mul_(dt).to(wide)
-    grad_total = by_step.sum(-1, dtype=wide) - by_step.sum(-2, dtype=wide) - written + (grad_reads * pieces.reads).sum(-1)
+    exact, written = by_step.mul_(dt[..., None, :]).to(wide), written.mul_(dt).to(wide)
+    grad_total = exact.sum(-1) - exact.sum(-2) - written + (grad_reads * pieces.reads).sum(-1)
     grad_total[..., -1] += written.sum(-1) + grad_keep * pieces.since_start[..., -1]
     grad_log_decay = grad_total.flip(-1).cumsum(-1).flip(-1).to(dt.dtype)                    # (H, BK, l)
     grad_dt = given.addcmul_(grad_log_decay, a[:, None, None])
@@ -155,8 +159,8 @@ def _backward(grad_y: Tensor, x: Tensor, a: Tensor, pieces: _Pieces):
     grad_c = grad_reads.mul_(pieces.since_start[..., None]).add_(torch.matmul(grad_scores, b[group]))
     grad_b = grad_writes.mul_((pieces.until_end * dt)[..., None]).add_(torch.matmul(grad_scores.transpose(-1, -2), c[group]))
 
-    def over_time(t: Tensor, groups: int) -> Tensor:  # (H, BK, l, C) -> (B, L, G, C), heads of a group summed
-        return t.unflatten(0, (groups, -1)).sum(1).permute(1, 2, 0, 3).reshape(batch, -1, groups, t.shape[-1])[:, :length]
+    def of_groups(t: Tensor) -> Tensor:  # (H, BK, l, N) -> (B, L, G, N), heads of a group summed
+        return _over_time(t.unflatten(0, (len(b), -1)).sum(1), batch, length)
 
-    return (grad_x, over_time(grad_dt[..., None], heads)[..., 0], (grad_log_decay * dt).sum((1, 2)),
-            over_time(grad_b, len(b)), over_time(grad_c, len(b)), grad_skip)
+    return (_over_time(grad_series, batch, length), _over_time(grad_dt[..., None], batch, length)[..., 0],
+            (grad_log_decay * dt).sum((1, 2)), of_groups(grad_b), of_groups(grad_c), grad_skip)
