@@ -82,8 +82,8 @@ ensure_environment() {
         mkdir -p "$venv"
         exec 9>"$venv/lock"
         flock 9
-        _SPECTRAMIND_LOCKED=1 ensure_environment
-        status=$?
+        status=0
+        _SPECTRAMIND_LOCKED=1 ensure_environment || status=$?
         exec 9>&-
         return $status
     fi
@@ -91,8 +91,8 @@ ensure_environment() {
     if ! _interpreter_works "$PYTHON"; then
         interpreter="$(_find_interpreter)" || return 1
         echo "Making the environment in $venv with $("$interpreter" --version) ($build build of torch; about 2 minutes) ..."
-        made="$("$interpreter" -m venv --clear "$venv" 2>&1)"
-        status=$?
+        status=0
+        made="$("$interpreter" -m venv --clear "$venv" 2>&1)" || status=$?
         mkdir -p "$venv" && echo "$made" >"$log"
         [ $status -eq 0 ] || { _tell_log "$log"; return 1; }
     else

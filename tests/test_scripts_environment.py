@@ -101,3 +101,10 @@ def test_a_failed_installation_shows_the_end_of_the_log(tmp_path):
     assert done.returncode != 0
     assert "could not be made" in done.stderr and "torch==0.0.1" in done.stderr and "install.log" in done.stderr
     assert (tmp_path / "venv" / "install.log").is_file() and not (tmp_path / "venv" / "stamp").exists()
+
+
+def test_a_venv_that_cannot_be_made_is_told(tmp_path):
+    """Guards against a script that ends without a word, because `set -e` acts before the message."""
+    python = program(tmp_path / "bin" / "python3.11", f'if [ "$2" = venv ]; then echo "no space left on device"; exit 1; fi\nexec {sys.executable} "$@"')
+    done = bash("set -euo pipefail\nensure_environment", SPECTRAMIND_VENV=str(tmp_path / "venv"), SPECTRAMIND_PYTHON=str(python), SPECTRAMIND_TORCH="cpu")
+    assert done.returncode != 0 and "no space left on device" in done.stderr and "could not be made" in done.stderr, done.stdout + done.stderr

@@ -91,6 +91,21 @@ def test_the_bootstrap_cell_does_not_walk_the_planets(tmp_path, wheel):
 
 
 @pytest.mark.slow
+def test_hydra_comes_with_the_dataset(tmp_path):
+    """Guards against the one package that Kaggle's image lacks: found by the bootstrap cell, and giving the same configuration."""
+    from tests.kaggle_session import attach, run_code
+
+    stage.stage(tmp_path / "dataset", owner="someone")
+    competition = tmp_path / "competition"
+    competition.mkdir()
+    inputs = attach(tmp_path / "input", layout="nested", competition=competition, dataset=tmp_path / "dataset")
+    outcome = run_code(BOOTSTRAP + "\nimport hydra\nfrom spectramind_kit import load_config\nprint(hydra.__file__)\n"
+                       "print(load_config(use_hydra=True) == load_config(use_hydra=False))", tmp_path, inputs=inputs)
+    lines = outcome.text.strip().splitlines()
+    assert outcome.exit_code == 0 and "site-packages" not in lines[-2] and lines[-1] == "True" and not outcome.breaches, outcome.text
+
+
+@pytest.mark.slow
 def test_a_staged_dataset_is_complete(tmp_path):
     """Guards against a dataset without hydra-core, without weights, or with the light curves of the whole train set."""
     weights = tmp_path / "work"
