@@ -127,8 +127,26 @@ def backend_table(run: RunResults) -> Table:
     for stage, record in (run.info.get("stages") or {}).items():
         if isinstance(record, Mapping) and record.get("overrides"):
             rows.append(("overrides", stage, " ".join(map(str, record["overrides"]))))
+    rows += _decisions(run)
     rows += [("backend", str(name), str(choice)) for name, choice in (run.info.get("backends") or {}).items()]
     return Table("Settings and backends", ("kind", "name", "value"), tuple(rows), "run.json holds none")
+
+
+def _decisions(run: RunResults) -> list[tuple[str, str, str]]:
+    """How far the network is trusted and how the error bars are scaled, as decided on planets not seen in training."""
+    rows = []
+    for event in run.of_kind("network_share")[-1:]:
+        gain, error = event.get("gain"), event.get("gain_error")
+        how = f" ({gain:+.4f} ± {error:.4f} over the anchor, out of fold)" if None not in (gain, error) else ""
+        rows.append(("decision", "weight of the network", f"{event.get('chosen')}{how}"))
+    for record in (run.info.get("stages") or {}).values():
+        for name, value in (record.get("sigma_scale") or {}).items() if isinstance(record, Mapping) else ():
+            if name != "network_share" and isinstance(value, (int, float)):
+                rows.append(("decision", name.replace("_", " ").replace("factor", "σ factor"), f"{value:.3f}"))
+    parameters = run.info.get("parameters")
+    if isinstance(parameters, Mapping):
+        rows.append(("network", "parameters", ", ".join(f"{name} {count}" for name, count in parameters.items())))
+    return rows
 
 
 def environment_table(run: RunResults) -> Table:

@@ -113,7 +113,7 @@ def test_a_restarted_training_replaces_the_older_curve():
 
 def test_released_groups_and_encoders_are_named(run):
     """Guards against a learning curve that hides when the warm start ended."""
-    assert "graph released" in texts(plot_learning_curve(run)) and "temporal released" in texts(plot_learning_curve(run))
+    assert "kept" in texts(plot_learning_curve(run)) and "graph released" in texts(plot_learning_curve(run)) and "temporal released" in texts(plot_learning_curve(run))
     assert "FGS1 encoder" in texts(plot_contributions(run))
 
 

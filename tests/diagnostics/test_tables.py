@@ -37,3 +37,16 @@ def test_an_empty_run_has_tables_that_say_why(tmp_path):
 
     for table in all_tables(open_run(tmp_path)):
         assert table.rows or table.empty_because
+
+
+def test_what_was_decided_is_told(run):
+    """Guards against a report that does not say how far the network was trusted."""
+    import json
+
+    from spectramind_kit.diagnostics import open_run
+    from spectramind_kit.diagnostics.tables import backend_table
+
+    with open(run.work_dir / "metrics.jsonl", "a", encoding="utf-8") as log:
+        log.write("\n" + json.dumps({"event": "network_share", "chosen": 0.5, "gain": 0.01, "gain_error": 0.004}) + "\n")
+    rows = backend_table(open_run(run.work_dir)).rows
+    assert ("decision", "weight of the network", "0.5 (+0.0100 ± 0.0040 over the anchor, out of fold)") in rows

@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_BUDGET_S = {"smoke": 6.0, "quick": 20.0}
+
+
 @numbered(11, "attributions", title="Which inputs move the network")
 def plot_attributions(run: RunResults, *, attributions: Attributions | None = None,
                       cpu_budget_s: float | None = None) -> Figure:
     """Mean absolute Shapley value of every input group for δ and log σ of every band.
 
     ``attributions`` come from `attribute_inputs`. Without them the run's network is explained within ``cpu_budget_s``
-    CPU seconds (30, in the smoke profile 6); the values are kept in the run's folder while its predictions are the same.
+    CPU seconds (30; 20 and 6 in the quick and smoke profiles); the values are kept in the run's folder while its predictions are the same.
     """
     from matplotlib.ticker import MaxNLocator
 
     if attributions is None:
         attributions = kept_attributions(run)
     if attributions is None:
-        budget = cpu_budget_s if cpu_budget_s is not None else 6.0 if run.info.get("profile") == "smoke" else 30.0
+        budget = cpu_budget_s if cpu_budget_s is not None else _BUDGET_S.get(run.info.get("profile"), 30.0)
         attributions = explain_network(run, cpu_budget_s=budget)
     attributions.save(run.diagnostics_dir / FILE_NAME, fingerprint=run.fingerprint)
     size = np.abs(attributions.value).mean(axis=0)                              # (G, O)

@@ -54,17 +54,7 @@ def plot_learning_curve(run: RunResults) -> Figure:
     figure = new_figure(7.2, 3.8)
     left, right = figure.subplots(1, 2)
     _loss_panel(left, epochs)
-    folds = sorted({event.get("fold", 0) for event in epochs})
-    for index, fold in enumerate(folds):
-        rows = sorted((e for e in epochs if e.get("fold", 0) == fold), key=lambda e: e.get("epoch", 0))
-        score = np.array([_number(e.get("held_out_score")) for e in rows])
-        epoch = np.array([e.get("epoch", i) for i, e in enumerate(rows)])
-        good = np.isfinite(score)
-        if good.any():
-            right.plot(epoch[good], score[good], color=SERIES[index % len(SERIES)], marker=".", ms=4, label=f"fold {fold}")
-    before = [_number(e.get("anchor_score")) for e in epochs if _is_number(e.get("anchor_score"))]
-    if before:
-        right.axhline(float(np.mean(before)), color=COLOURS["anchor"], ls="--", lw=1.2, label="anchor alone")
+    _score_panel(right, epochs)
     right.set(title="held-out score", xlabel="epoch", ylabel="official score")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, fontsize=8.5)
     for epoch, names in _releases(epochs).items():
@@ -78,7 +68,25 @@ def plot_learning_curve(run: RunResults) -> Figure:
     return captioned(figure, (
         "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the "
         "official score on the planets that each fold did not see; the network is asked only to improve on the anchor "
-        "(dashed, where it was logged). Dotted lines: frozen parts that are released."))
+        "(dashed). Stars: the epochs whose weights were kept. Dotted lines: frozen parts that are released."))
+
+
+def _score_panel(axis, epochs: list[dict]) -> None:
+    """Held-out score of each fold, the epoch that was kept, and the fold's own anchor (folds hold different planets)."""
+    kept = {event.get("fold", 0): event for event in kept_epochs(epochs)}
+    for index, fold in enumerate(sorted(kept)):
+        rows = [event for event in epochs if event.get("fold", 0) == fold and _is_number(event.get("held_out_score"))]
+        if not rows:
+            continue
+        colour = SERIES[index % len(SERIES)]
+        axis.plot([e["epoch"] for e in rows], [e["held_out_score"] for e in rows], color=colour, marker=".", ms=4,
+                  label=f"fold {fold}")
+        axis.plot(kept[fold]["epoch"], kept[fold]["held_out_score"], "*", ms=10, color=colour, mec="white", mew=0.7, zorder=3)
+        if _is_number(kept[fold].get("anchor_score")):
+            axis.axhline(kept[fold]["anchor_score"], color=colour, ls="--", lw=1.0, alpha=0.7)
+    if kept:
+        axis.plot([], [], "*", ms=9, color=COLOURS["data"], label="kept")
+        axis.plot([], [], "--", lw=1.0, color=COLOURS["data"], label="its anchor")
 
 
 def _loss_panel(axis, epochs: list[dict]) -> None:
@@ -125,7 +133,7 @@ def plot_contributions(run: RunResults) -> Figure:
     """Drop of the held-out score when an encoder's embedding is permuted across planets, and its gradient share."""
     drops: dict[str, list[float]] = defaultdict(list)
     epochs = latest_epochs(run.events)
-    for event in _kept_epochs(epochs):
+    for event in kept_epochs(epochs):
         for name, value in (event.get("contribution_score_drop") or {}).items():
             if _is_number(value):
                 drops[name].append(float(value))
@@ -162,7 +170,7 @@ def plot_contributions(run: RunResults) -> Figure:
         "encoder's share of the gradient norm during training; zero while it is frozen."))
 
 
-def _kept_epochs(epochs: list[dict]) -> list[dict]:
+def kept_epochs(epochs: list[dict]) -> list[dict]:
     """The epoch of each fold whose weights were kept: the best held-out score."""
     best: dict[int, dict] = {}
     for event in epochs:
