@@ -16,7 +16,8 @@ _COLUMNS_AT_A_TIME, _ROWS_AT_A_TIME = 64, 4096  # transposing in tiles of half a
 
 @dataclass(frozen=True)
 class PixelSelection:
-    """Pixels of a detector in the order in which they are read; the first ``grid`` of them form a rectangle."""
+    """Pixels of a detector in the order in which they are read: a rectangle (``grid``) first, then the rest, from which
+    only the foreground is measured."""
 
     instrument: Instrument
     row: np.ndarray
@@ -25,6 +26,11 @@ class PixelSelection:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def n_grid(self) -> int:
+        """Pixels in the rectangle."""
+        return self.grid[0] * self.grid[1]
 
     @property
     def flat_index(self) -> np.ndarray:
@@ -39,8 +45,8 @@ class PixelSelection:
 def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSelection:
     """The pixels that the light curve needs.
 
-    AIRS-CH0: edge rows, trace rows, edge rows, times the columns of the cut: a grid (edge + trace + edge, 282).
-    FGS1: the PSF window as a grid, then the four corner squares.
+    AIRS-CH0: the trace rows times the columns of the cut, a grid (16, 282); then the edge rows.
+    FGS1: the PSF window, a grid (16, 16); then the four corner squares.
     """
     if instrument.name == FGS1.name:
         window = np.arange(*settings.fgs1_window)
@@ -49,10 +55,10 @@ def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSe
         columns = np.r_[np.tile(window, len(window)), np.tile(corner, len(corner))]
         return PixelSelection(instrument, rows, columns, (len(window), len(window)))
     edge = settings.airs_edge_rows
-    rows = np.r_[0:edge, slice(*settings.airs_rows), instrument.rows - edge:instrument.rows]
+    trace = np.arange(*settings.airs_rows)
+    rows = np.r_[trace, 0:edge, instrument.rows - edge:instrument.rows]
     columns = np.arange(instrument.cut.start, instrument.cut.stop)
-    return PixelSelection(instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)),
-                          (len(rows), len(columns)))
+    return PixelSelection(instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)), (len(trace), len(columns)))
 
 
 def all_pixels(instrument: Instrument) -> PixelSelection:

@@ -14,6 +14,7 @@ from spectramind_kit.detector.timing import bin_mean
 from spectramind_kit.detector.visit_frames import CalibratedFrames
 
 _ROUNDS = 3
+_ENOUGH_PER_BIN = 240
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ def extract_window(frames: CalibratedFrames, *, settings: DetectorSettings) -> W
     """
     n_rows, n_columns = frames.selection.grid
     n = n_rows * n_columns
-    window = frames.flux[:, :n]
+    window = frames.flux
     bad = frames.bad[:n]
-    mean_all = frames.flux.mean(axis=0, dtype=np.float64)
+    mean_all = np.concatenate([window.mean(axis=0, dtype=np.float64), frames.rest])
     foreground, wing = 0.0, 0.0
     if settings.foreground != "off":
         foreground, wing = estimate_window_foreground(
@@ -98,7 +99,13 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
     start, stop = int(edges[0]), int(edges[-1])
     flux, features = flux[start:stop], features[start:stop]
     level = flux.mean(axis=0, dtype=np.float64)
+    centre = features.mean(axis=0)
     counts = np.diff(edges)
+    if counts.min() >= _ENOUGH_PER_BIN:  # a third of FGS1's 360 exposures per bin determines eight numbers as well
+        step = int(counts.min()) // (_ENOUGH_PER_BIN // 2)
+        flux, features = flux[::step], features[::step]
+        edges = -(-(edges - start) // step)
+        start, counts = 0, np.diff(edges)
 
     def local(values: np.ndarray) -> np.ndarray:
         if counts.max() < 3:
@@ -130,8 +137,7 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
         coefficients = common[:, None] + (own - common[:, None]) * signal / (signal + error)
     residual = power - 2.0 * (coefficients * cross).sum(axis=0) + (coefficients * (gram @ coefficients)).sum(axis=0)
     explained = 1.0 - residual / np.maximum(power, 1e-30)
-    centre = features[:, used].mean(axis=0)
-    return (lambda f: 1.0 + (f[:, used] - centre) / scale[used] @ coefficients), explained
+    return (lambda f: 1.0 + (f[:, used] - centre[used]) / scale[used] @ coefficients), explained
 
 
 def _robust_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -28,22 +28,23 @@ class Trace:
 
 def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Trace:
     """Sum the trace of calibrated AIRS-CH0 frames (`calibrate_visit`, bins or exposures)."""
-    images = frames.images
-    n_rows, n_columns = images.shape[1:]
-    rows = frames.selection.row.reshape(n_rows, n_columns)[:, 0]
-    bad = frames.bad[:n_rows * n_columns].reshape(n_rows, n_columns)
-    read_noise = frames.read_noise.reshape(n_rows, n_columns)
-    edge = (rows < settings.airs_edge_rows) | (rows >= frames.selection.instrument.rows - settings.airs_edge_rows)
+    selection = frames.selection
+    n_rows, n_columns = selection.grid
+    trace = frames.images
+    rows = selection.row.reshape(-1, n_columns)[:, 0]  # of the trace, then of the edges
+    bad = frames.bad.reshape(-1, n_columns)
     foreground, edge_star = np.zeros(n_columns), np.zeros(n_columns)
-    if settings.foreground != "off":
-        foreground, edge_star = estimate_trace_foreground(images.mean(axis=0, dtype=np.float64), rows, edge=edge, bad=bad,
-                                                      remove_wing=settings.foreground == "wing_removed")
-    trace = images[:, ~edge] - foreground.astype(np.float32)
-    lost = bad[~edge]
+    if settings.foreground != "off" and len(rows) > n_rows:
+        mean = np.concatenate([trace.mean(axis=0, dtype=np.float64), frames.rest.reshape(-1, n_columns)])
+        foreground, edge_star = estimate_trace_foreground(mean, rows, edge=np.arange(len(rows)) >= n_rows, bad=bad,
+                                                          remove_wing=settings.foreground == "wing_removed")
+    trace = trace - foreground.astype(np.float32)
+    lost, rows = bad[:n_rows], rows[:n_rows]
+    read_noise = frames.read_noise.reshape(-1, n_columns)[:n_rows]
     if lost.any():
         DispersionFill.plan(trace.mean(axis=0), lost).apply(trace)
     mean = trace.mean(axis=0, dtype=np.float64)
-    variance = np.maximum(mean + foreground, 0.0) + read_noise[~edge] ** 2
+    variance = np.maximum(mean + foreground, 0.0) + read_noise ** 2
     if settings.airs_extraction == "optimal":
         weight = optimal_weights(mean, variance)
         flux = np.einsum("trc,rc->tc", trace, weight.astype(np.float32))
@@ -51,7 +52,7 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
         weight = np.ones_like(mean)
         flux = trace.sum(axis=1)
     noise = np.sqrt((weight ** 2 * variance).sum(axis=0))
-    row = rows[~edge].astype(np.float64)
+    row = rows.astype(np.float64)
     profile = trace.sum(axis=2, dtype=np.float64)
     total = profile.sum(axis=1)
     centroid = (profile * row).sum(axis=1) / total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from spectramind_kit.errors import DataError
 _BLOCK_SAMPLES = 400_000  # raw samples in a block: 1.6 MB in float32, which stays in a core's second cache
 _SHORTEST_BLOCK = 32  # exposures; cosmic rays need neighbours in time
 _SATURATED_SHARE = 0.01
+_REST_EXPOSURES = 700  # of a visit, to measure the pixels beside the rectangle: 0.3 e⁻ each
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,37 @@ class RawVisit:
     def n_exposures(self) -> int:
         return len(self.exposures)
 
-    def block(self, start: int, stop: int) -> np.ndarray:
-        """Calibrated exposures [start, stop) of the selected pixels, (n, P) float32."""
-        return calibrate_block(self.adu[2 * start:2 * stop], self.pixels)
+    def grid_block(self) -> Callable[[int, int], np.ndarray]:
+        """A function (start, stop) → calibrated exposures of the rectangle's pixels, (n, G) float32."""
+        n = self.selection.n_grid
+        pixels = self.pixels.part(slice(0, n))
+        return lambda start, stop: calibrate_block(self.adu[2 * start:2 * stop, :n], pixels)
+
+    def rest_mean(self) -> np.ndarray:
+        """(P − G,) mean over the visit of the pixels beside the rectangle, from some of the exposures.
+
+        The median of the means of 25 stretches: a cosmic ray spoils one stretch.
+        """
+        n, total = self.selection.n_grid, self.n_exposures
+        if n == len(self.selection):
+            return np.empty(0)
+        chosen = np.arange(0, total, max(1, total // _REST_EXPOSURES))
+        reads = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
+        exposures = calibrate_block(self.adu[reads, n:], self.pixels.part(slice(n, None)))
+        return np.median([part.mean(axis=0) for part in np.array_split(exposures, min(25, len(exposures)))], axis=0)
 
 
 @dataclass(frozen=True)
 class CalibratedFrames:
     """Calibrated exposures (or means over bins of them) of one sensor in one visit.
 
-    flux (N, P) float32 e⁻ per exposure, bad pixels as they are · bad (P,) · read_noise (P,) σ per exposure, e⁻ ·
-    time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the
+    flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,) mean over the visit
+    of the pixels beside it · bad (P,) · read_noise (P,) σ per exposure, e⁻ · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the
     trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for.
     """
 
     flux: np.ndarray
+    rest: np.ndarray
     selection: PixelSelection
     bad: np.ndarray
     read_noise: np.ndarray
@@ -70,9 +88,8 @@ class CalibratedFrames:
 
     @property
     def images(self) -> np.ndarray:
-        """The rectangle of the selection: (N, rows, columns). Corner pixels of FGS1 are left out."""
-        rows, columns = self.selection.grid
-        return self.flux[:, :rows * columns].reshape(-1, rows, columns)
+        """(N, rows, columns) of the rectangle."""
+        return self.flux.reshape(-1, *self.selection.grid)
 
 
 def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: DetectorSettings, axis: AxisInfo,
@@ -108,7 +125,7 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     Bins must have equal numbers of exposures. Exposures behind the last edge are not used. With ``trace_rows`` (detector
     rows, half open) the trace of every single exposure is summed too: what the jitter model looks at.
     """
-    n_pixels = len(raw.selection)
+    n_pixels = raw.selection.n_grid
     if bin_edges is None:
         first, last, per_bin = 0, raw.n_exposures, 1
     else:
@@ -118,7 +135,8 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
             raise ValueError("bins must have equal numbers of exposures")
     count = (last - first) // per_bin
     flux = np.empty((count, n_pixels), np.float32)
-    mean, scatter = sample_pixels(raw.block, raw.n_exposures, read_noise=raw.pixels.read_noise)
+    block = raw.grid_block()
+    mean, scatter = sample_pixels(block, raw.n_exposures, read_noise=raw.pixels.read_noise[:n_pixels])
     top = np.iinfo(raw.adu.dtype).max
     hits, saturated = 0, np.zeros(n_pixels, np.int64)
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
@@ -127,7 +145,7 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     edges = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         start, stop = first + a * per_bin, first + b * per_bin
-        exposures = raw.block(start, stop)
+        exposures = block(start, stop)
         if settings.cosmic_rays:
             hits += replace_cosmic_rays(exposures, scatter, sigma=settings.cosmic_ray_sigma)
         if per_bin == 1:
@@ -137,9 +155,10 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
             flux[a:b] *= np.float32(1.0 / per_bin)
         if trace is not None:
             trace.add(exposures, slice(start - first, stop - first))
-        full = raw.adu[2 * start:2 * stop].max(axis=0) >= top
+        last_reads = raw.adu[2 * start + 1:2 * stop:2, :n_pixels]
+        full = last_reads.max(axis=0) >= top
         if full.any():
-            saturated[full] += (raw.adu[2 * start + 1:2 * stop:2, full] >= top).sum(axis=0)
+            saturated[full] += (last_reads[:, full] >= top).sum(axis=0)
     frames = _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, saturated=saturated)
     return replace(frames, columns=trace.columns, moments=trace.moments) if trace is not None else frames
 
@@ -149,15 +168,16 @@ class _TraceSums:
 
     def __init__(self, raw: RawVisit, mean: np.ndarray, trace_rows: tuple[int, int], n_exposures: int):
         rows, columns = raw.selection.grid
-        row = raw.selection.row.astype(np.float64)
+        row = raw.selection.row[:rows * columns].astype(np.float64)
+        dead = raw.pixels.bad[:rows * columns]
         lit = (row >= trace_rows[0]) & (row < trace_rows[1])
         in_grid = lit.reshape(rows, columns)[:, 0]
         self.rows = slice(int(in_grid.argmax()), int(in_grid.argmax() + in_grid.sum()))
         self.shape = rows, columns
-        bad = raw.pixels.bad.reshape(self.shape)[self.rows]
+        bad = dead.reshape(self.shape)[self.rows]
         self.bad = np.nonzero(bad)
         self.fill = DispersionFill.plan(mean.reshape(self.shape)[self.rows], bad) if bad.any() else None
-        used = (lit & ~raw.pixels.bad).astype(np.float64)
+        used = (lit & ~dead).astype(np.float64)
         offset = row - 0.5 * (trace_rows[0] + trace_rows[1] - 1)
         self.weights = np.stack([used, used * offset, used * offset ** 2], axis=1).astype(np.float32)
         self.columns = np.empty((n_exposures, columns), np.float32)
@@ -215,9 +235,9 @@ def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: 
     full = saturated > _SATURATED_SHARE * (last - first)
     if full.any():
         flags.append(f"{name}: {int(full.sum())} saturated pixels")
-    bad = raw.pixels.bad | full
-    rows, columns = raw.selection.grid
-    if bad[:rows * columns].mean() > 0.5:
+    bad = raw.pixels.bad.copy()
+    bad[:len(full)] |= full
+    if bad[:len(full)].mean() > 0.5:
         raise DataError("most pixels of the window are unusable", where=f"{raw.label}, {name}", expected="working pixels",
                         found=f"{bad.mean():.0%} dead or saturated", fix="leave the planet out")
     key = "fgs1" if name == FGS1.name else "airs"
@@ -225,5 +245,5 @@ def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: 
             f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(full.sum()),
             f"{key}_exposures": float(raw.n_exposures)}
     time = raw.exposures.centre_h[first:last].reshape(-1, per_bin).mean(axis=1)
-    return CalibratedFrames(flux=flux, selection=raw.selection, bad=bad, read_noise=raw.pixels.read_noise, time_h=time,
+    return CalibratedFrames(flux=flux, rest=raw.rest_mean(), selection=raw.selection, bad=bad, read_noise=raw.pixels.read_noise, time_h=time,
                             flags=tuple(flags), info=info)

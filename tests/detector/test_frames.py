@@ -90,10 +90,10 @@ def test_selection_holds_trace_and_edges():
     """Guards against a selection whose rectangle is not the trace: order and grid must agree."""
     settings = DetectorSettings()
     airs = select_pixels(AIRS, settings)
-    assert airs.grid == (24, 282) and len(airs) == 24 * 282
-    rows = airs.row.reshape(airs.grid)[:, 0]
-    assert rows.tolist() == [0, 1, 2, 3, *range(8, 24), 28, 29, 30, 31]
-    assert airs.column.reshape(airs.grid)[0].tolist() == list(range(39, 321))
+    assert airs.grid == (16, 282) and len(airs) == 24 * 282
+    rows = airs.row.reshape(-1, 282)[:, 0]
+    assert rows.tolist() == [*range(8, 24), 0, 1, 2, 3, 28, 29, 30, 31]
+    assert airs.column.reshape(-1, 282)[0].tolist() == list(range(39, 321))
     fgs1 = select_pixels(FGS1, settings)
     assert fgs1.grid == (16, 16) and len(fgs1) == 256 + 64
     assert len(set(fgs1.flat_index.tolist())) == len(fgs1)
