@@ -87,7 +87,7 @@ def failure_table(run: RunResults) -> Table:
     for stage, record in (run.info.get("stages") or {}).items():
         for key, entries in record.items() if isinstance(record, Mapping) else ():
             if key.startswith("failed_") and isinstance(entries, list):
-                rows += [(stage, f"left out ({key.removeprefix('failed_')})", f"{e.get('planet_id')}, visit {e.get('visit')}",
+                rows += [(stage, f"left out ({key.removeprefix('failed_')})", f"{e.get('planet_id')}" + (f", visit {e['visit']}" if e.get("visit") is not None else ""),
                           str(e.get("error"))[:300]) for e in entries if isinstance(e, Mapping)]
             elif key == "sources" and isinstance(entries, Mapping):
                 rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entries.items()]

@@ -2,10 +2,86 @@
 
 from __future__ import annotations
 
-import pytest
+import shutil
 
-from spectramind_kit.diagnostics.network import explain_network, load_network
+import numpy as np
+import pytest
+import torch
+
+from spectramind_kit.diagnostics import open_run
+from spectramind_kit.diagnostics.figures.attribution import plot_attributions
+from spectramind_kit.diagnostics.figures.embedding import plot_embedding
+from spectramind_kit.diagnostics.network import explain_network, load_network, network_embeddings
 from spectramind_kit.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def network_dir(measured_dir, tmp_path_factory):
+    """Two measured planets and a bundle of an untrained network, written as training writes it."""
+    import pandas as pd
+
+    from spectramind_kit.configs import load_config
+    from spectramind_kit.diagnostics.visits import planets_with_light_curves, stored_light_curves, stored_measurement
+    from spectramind_kit.inference.bundle import save_bundle
+    from spectramind_kit.inference.uncertainty import SigmaScale
+    from spectramind_kit.models.build import build_model, to_plain
+    from spectramind_kit.training.anchors import Measured
+    from spectramind_kit.training.dataset import Normaliser
+    from spectramind_kit.training.folds import Network, planet_rows
+    from spectramind_kit.training.loop import FoldResult
+    from spectramind_kit.transit.anchor import apply_prior
+    from spectramind_kit.transit.calibration import identity_calibration
+    from spectramind_kit.transit.spectral_prior import default_spectral_prior
+
+    folder = tmp_path_factory.mktemp("network") / "run"
+    shutil.copytree(measured_dir, folder)
+    run = open_run(folder)
+    planets = planets_with_light_curves(run)
+    measured = Measured({p: stored_measurement(run, p) for p in planets}, ())
+    rows = planet_rows({p: stored_light_curves(run, p) for p in planets}, measured=measured, stars=pd.DataFrame(),
+                       anchors={p: apply_prior(m) for p, m in measured.measurements.items()})
+    config = {name: to_plain(load_config(profile="smoke")[name]) for name in ("data", "anchor", "model")}
+    torch.manual_seed(0)
+    normaliser = Normaliser.fit(rows)
+    model = build_model(config["model"], bin_features=rows[0]["bins"].shape[-1], star_features=len(normaliser.star_names))
+    for parameter in model.decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)  # a fresh head says nothing: give it something to explain
+    result = FoldResult(fold=0, state=model.state_dict(), held_out_score=0.5, anchor_score=0.5, epochs_run=1)
+    network = Network((result,), normaliser, np.array(planets), {}, "digest")
+    save_bundle(folder / "bundle", config=config, naive={"naive_mean": 0.0147, "naive_sigma": 0.0107},
+                prior=default_spectral_prior(rows[0]["wavelength_um"]), calibration=identity_calibration(), network=network,
+                anchor_scale=SigmaScale(), network_scale=SigmaScale(), flat=(1.0, 3e-4), time_flip=False)
+    return folder
+
+
+def test_the_network_is_read_back_and_explained(network_dir):
+    """Guards against a contract between training's bundle and diagnostics that has drifted."""
+    run = open_run(network_dir)
+    network = load_network(run)
+    assert len(np.unique(network.planet_id)) == 2 and network.batch["airs"].shape[0] == len(network.planet_id)
+    found = explain_network(run, network=network, cpu_budget_s=1)
+    np.testing.assert_allclose(found.base + found.value.sum(axis=1), found.output, atol=1e-6)
+    assert np.abs(found.value).max() > 1e-4
+    figure = plot_attributions(run, attributions=found)
+    assert not figure.empty_because
+    before = (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
+    assert not plot_attributions(run, cpu_budget_s=0.1).empty_because                # kept, not computed again
+    assert np.abs(found.value - type(found).load(run.diagnostics_dir / "attributions.npz").value).max() == 0
+    assert before <= (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
+
+
+def test_embeddings_are_of_one_network_and_kept(network_dir):
+    """Guards against a map of several networks' embeddings, and against reading all planets twice."""
+    run = open_run(network_dir)
+    found = network_embeddings(run)
+    assert set(found) == {"planet_id", "fused", "fgs1", "airs"} and len(found["fused"]) == 2
+    (network_dir / "bundle").rename(network_dir / "gone")
+    try:
+        again = network_embeddings(run)
+    finally:
+        (network_dir / "gone").rename(network_dir / "bundle")
+    np.testing.assert_array_equal(again["fused"], found["fused"])
+    assert "at least 3 planets" in plot_embedding(run).empty_because
 
 
 def test_a_run_without_a_bundle_says_so(run):

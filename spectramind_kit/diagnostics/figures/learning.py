@@ -68,11 +68,11 @@ def plot_learning_curve(run: RunResults) -> Figure:
     return captioned(figure, (
         "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the "
         "official score on the planets that each fold did not see; the network is asked only to improve on the anchor "
-        "(dashed). Stars: the epochs whose weights were kept. Dotted lines: frozen parts that are released."))
+        "(dashed). Stars: the weights that are kept. Dotted lines: frozen parts that are released."))
 
 
 def _score_panel(axis, epochs: list[dict]) -> None:
-    """Held-out score of each fold, the epoch that was kept, and the fold's own anchor (folds hold different planets)."""
+    """Held-out score of each fold, the epoch that is kept, and the fold's own anchor (folds hold different planets)."""
     kept = {event.get("fold", 0): event for event in kept_epochs(epochs)}
     for index, fold in enumerate(sorted(kept)):
         rows = [event for event in epochs if event.get("fold", 0) == fold and _is_number(event.get("held_out_score"))]
@@ -171,13 +171,8 @@ def plot_contributions(run: RunResults) -> Figure:
 
 
 def kept_epochs(epochs: list[dict]) -> list[dict]:
-    """The epoch of each fold whose weights were kept: the best held-out score."""
-    best: dict[int, dict] = {}
-    for event in epochs:
-        fold = event.get("fold", 0)
-        if fold not in best or _number(event.get("held_out_score")) > _number(best[fold].get("held_out_score")):
-            best[fold] = event
-    return list(best.values())
+    """The epoch of each fold whose weights are kept: the last one. Taking the best would select on the held-out score."""
+    return list({event.get("fold", 0): event for event in epochs}.values())
 
 
 def _encoder_name(name: str) -> str:
