@@ -18,7 +18,7 @@ from spectramind_kit.transit.settings import AnchorSettings
 
 _STEP_LIMIT = {"log_duration": 0.25, "impact2": 0.25, "limb": 0.3, "mid_time": 0.3}
 _GRAZING_MARGIN = 0.03   # b stays below reach - margin: beyond it nothing is hidden and nothing has a slope
-_ROBUST_UPDATES = 3
+_ROBUST_UPDATES = 6       # a long glitch loses its pull step by step
 _DRIFT_PRIOR_POINTS = 2.0  # the population's width counts like so many coefficients of one visit
 
 
@@ -190,11 +190,14 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
             stage += 1
         problem.drift_sd = _staged(full_sd, stage, settings)
         if robust_from <= done < robust_from + _ROBUST_UPDATES:
+            old = problem.robust
             problem.robust = [outlier_factor(v.residual, v.base_weight, settings.outlier_threshold)
                               for v in normal.visits]
-            normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
+            if _changed(old, problem.robust):
+                normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
+            else:
+                problem.robust = old
     problem.drift_sd = full_sd
-    normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
     objective = normal.chi2 + prior_terms(problem, state, alpha)[2]
     return FitResult(state=state, alpha=alpha, normal=normal, objective=objective, covariance=covariance,
                      iterations=done, converged=converged)
@@ -208,11 +211,19 @@ def _within_bounds(step: Tensor, covariance: Tensor, n_alpha: int, state: Planet
     return step + covariance[:, k] / covariance[k, k] * (allowed - step[k])
 
 
+def _changed(old: Sequence[Tensor] | None, new: Sequence[Tensor]) -> bool:
+    """Whether outlier factors moved enough to linearise again."""
+    if old is None:
+        return any(float(f.min()) < 1.0 for f in new)
+    return any(float((a - b).abs().max()) > 0.1 for a, b in zip(old, new))
+
+
 def outlier_factor(residual: Tensor, base_weight: Tensor, threshold: float) -> Tensor:
-    """Robust factor (T, W); FGS1 and AIRS-CH0 are judged apart."""
+    """Robust factor (T, W). The sensors are judged apart, but a time that most of AIRS-CH0 rejects is lost to FGS1 too."""
     z = residual * base_weight.sqrt()
-    return torch.cat([robust_weights(z[:, :1], threshold=threshold, share_by_time=False),
-                      robust_weights(z[:, 1:], threshold=threshold, share_by_time=True)], dim=1)
+    airs = robust_weights(z[:, 1:], threshold=threshold, share_by_time=True)
+    fgs1 = robust_weights(z[:, :1], threshold=threshold, share_by_time=False)
+    return torch.cat([fgs1 * airs.median(1, keepdim=True).values, airs], dim=1)
 
 
 def drift_widths(settings: AnchorSettings, degree: int) -> Tensor:

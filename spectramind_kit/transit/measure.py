@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,16 +103,22 @@ def _orbit_point(star: Mapping[str, float], orbit: CatalogueOrbit) -> OrbitPoint
 
 def _spectrum_basis(wavelength: np.ndarray, settings: AnchorSettings, modes: int) -> tuple[Tensor, Tensor]:
     """Level, FGS1 offset and smooth shapes (W, M) of the reference spectrum; widths relative to the depth."""
-    airs = wavelength[1:]
-    kernel = np.exp(-0.5 * ((airs[:, None] - airs[None, :]) / _SHAPE_LENGTH_UM) ** 2)
-    values, vectors = np.linalg.eigh(kernel)
-    order = np.argsort(values)[::-1][: min(modes, len(airs))]
-    order = order[values[order] > 1e-4 * values.max()]
-    shapes = vectors[:, order] * np.sqrt(values[order])
+    shapes = _smooth_shapes(wavelength[1:].tobytes(), modes)
     basis = np.zeros((len(wavelength), 2 + shapes.shape[1]))
     basis[:, 0], basis[0, 1], basis[1:, 2:] = 1.0, 1.0, shapes
     sd = np.r_[np.inf, settings.fgs1_offset_scatter, np.full(shapes.shape[1], settings.spectrum_scatter)]
     return torch.as_tensor(basis), torch.as_tensor(sd)
+
+
+@lru_cache(maxsize=32)
+def _smooth_shapes(wavelength_bytes: bytes, modes: int) -> np.ndarray:
+    """Eigenvectors (W - 1, M) of a squared-exponential kernel, times the root of their eigenvalue; the same for every planet."""
+    airs = np.frombuffer(wavelength_bytes, dtype=np.float64)
+    kernel = np.exp(-0.5 * ((airs[:, None] - airs[None, :]) / _SHAPE_LENGTH_UM) ** 2)
+    values, vectors = np.linalg.eigh(kernel)
+    order = np.argsort(values)[::-1][:modes]
+    order = order[values[order] > 1e-4 * values.max()]
+    return vectors[:, order] * np.sqrt(values[order])
 
 
 def _problem(data: Sequence[VisitData], wavelength: np.ndarray, bounds: tuple[float, float], star, point: OrbitPoint,

@@ -43,12 +43,14 @@ def high_frequency_scatter(values: np.ndarray) -> np.ndarray:
     """
     if len(values) < 11:
         return np.full(values.shape[1], np.nan)
-    third = values[3:] - 3.0 * values[2:-1] + 3.0 * values[1:-2] - values[:-3]
-    enough = np.isfinite(third).sum(0) >= 8
+    third = np.abs(values[3:] - 3.0 * values[2:-1] + 3.0 * values[1:-2] - values[:-3])
+    known = np.isfinite(third)
     out = np.full(values.shape[1], np.nan)
-    if enough.any():
-        out[enough] = _MAD_TO_SIGMA * np.nanmedian(np.abs(third[:, enough]), axis=0) / _THIRD_DIFFERENCE_NORM
-    return out
+    whole = known.all(0)
+    out[whole] = np.median(third[:, whole], axis=0)
+    for k in np.flatnonzero(~whole & (known.sum(0) >= 8)):
+        out[k] = np.median(third[known[:, k], k])
+    return out * (_MAD_TO_SIGMA / _THIRD_DIFFERENCE_NORM)
 
 
 def _running_median(values: np.ndarray, width: int) -> np.ndarray:
@@ -90,8 +92,8 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
         raise DataError("a light curve is too short to fit", where=where, expected="at least 12 times",
                         found=str(len(time)), fix="use shorter time bins")
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0.0) & np.isfinite(time)[:, None]
-    typical = np.nanmedian(np.where(good, flux, np.nan), axis=0, keepdims=True) if good.any() else np.zeros((1, 1))
-    good &= np.isfinite(typical) & (typical > 0.0) & (flux > 0.0)   # a column without light carries nothing
+    typical = np.array([[np.median(column[ok]) if ok.any() else 0.0 for column, ok in zip(flux.T, good.T)]])
+    good &= (typical > 0.0) & (np.where(good, flux, 0.0) > 0.0)   # a column without light carries nothing
     if not good.any():
         raise DataError("a light curve has no usable flux", where=where, expected="finite flux and flux_err > 0",
                         found="none", fix="look at stage 1 for this visit")
@@ -103,42 +105,50 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
         weight = good[cut].reshape(n, step, -1).astype(np.float64)
         count = weight.sum(1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            flux = np.nansum(np.where(good, flux, 0.0)[cut].reshape(n, step, -1), 1) / count
+            flux = np.sum(np.where(good, flux, 0.0)[cut].reshape(n, step, -1), 1) / count
             error = np.sqrt(np.sum(np.where(good, error, 0.0)[cut].reshape(n, step, -1) ** 2, 1)) / count
         good = count > 0.5 * step
         time = time[cut].reshape(n, step).mean(1)
     scale = measure_noise_scale(np.where(good, flux, np.nan), np.where(good, error, np.nan))
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.where(good, 1.0 / (error * scale) ** 2, 0.0)
-    fill = np.broadcast_to(np.where(np.isfinite(typical), typical, 1.0), flux.shape)
-    flux = np.where(good, flux, np.maximum(fill, 1e-3))
+    flux = np.where(good, flux, _filled(flux, good, np.maximum(typical, 1e-3)))
     return VisitData(visit=int(light_curve.visit), time=torch.as_tensor(time), flux=torch.as_tensor(flux),
                      weight=torch.as_tensor(weight), exposure_h=exposure, span=span, noise_scale=scale,
                      missing=float(1.0 - good.mean()))
 
 
+def _filled(flux: np.ndarray, good: np.ndarray, typical: np.ndarray) -> np.ndarray:
+    """Stand-ins (T, W) for missing points: the column's typical flux times what the other columns do at that time."""
+    seen = np.where(good, flux, 0.0)[:, 1:].sum(1)
+    expected = np.where(good, typical, 0.0)[:, 1:].sum(1)
+    return typical * np.where(expected > 0.0, seen / np.maximum(expected, 1e-9), 1.0)[:, None]
+
+
 def into_bands(data: VisitData, wavelength_um: np.ndarray, n_bands: int) -> tuple[VisitData, np.ndarray]:
     """FGS1 and ``n_bands`` sums of neighbouring AIRS wavelengths, with the noise that those sums show.
 
-    Returns the visit with W = 1 + n_bands and the bands' wavelengths (flux-weighted). A missing point takes the
-    column's typical flux, so one dead point does not move a whole band.
+    Returns the visit with W = 1 + n_bands and the bands' wavelengths (flux-weighted). A missing point does what
+    its neighbours do (`prepare_visit`); a time at which half of a band is missing is left out of that band.
     """
     edges = np.linspace(1, data.flux.shape[1], n_bands + 1).round().astype(int)
     flux, variance, centre = [data.flux[:, 0]], [1.0 / data.weight[:, 0].clamp_min(1e-30)], [float(wavelength_um[0])]
+    missing = [data.weight[:, 0] <= 0.0]
     for low, high in zip(edges[:-1], edges[1:]):
         alive = (data.weight[:, low:high] > 0.0).double().mean(0) > 0.5
         part = data.flux[:, low:high] * alive
         noise = torch.where(data.weight[:, low:high] > 0.0, 1.0 / data.weight[:, low:high].clamp_min(1e-30), 0.0) * alive
         flux.append(part.sum(1).clamp_min(1e-6))
         variance.append(noise.sum(1).clamp_min(1e-12) if alive.any() else torch.full_like(part[:, 0], 1e30))
+        gone = (data.weight[:, low:high] <= 0.0) & alive
+        missing.append(gone.sum(1) >= 0.5 * alive.sum().clamp_min(1))
         mean = part.mean(0).numpy()
         centre.append(float(np.average(wavelength_um[low:high], weights=np.maximum(mean, 1e-9))))
     flux_all, error = torch.stack(flux, 1), torch.stack(variance, 1).sqrt()
-    missing = data.weight[:, 0] <= 0.0
     scale = high_frequency_scatter((flux_all / error).numpy())
     scale = np.clip(np.where(np.isfinite(scale), scale, 1.0), 0.7, 100.0)
     weight = 1.0 / (error * torch.as_tensor(scale)) ** 2
-    weight[missing, 0] = 0.0
+    weight[torch.stack(missing, 1)] = 0.0
     return VisitData(visit=data.visit, time=data.time, flux=flux_all, weight=weight, exposure_h=data.exposure_h,
                      span=data.span, noise_scale=scale, missing=data.missing), np.array(centre)
 

@@ -159,12 +159,15 @@ def summarise(result: FitResult, problem: FitProblem, *, curves: Sequence[LightC
         score = score - lost
         common.append(factors)
         taus.append(tau)
+    shared = torch.cat(common, dim=1)
     gap, gap_sigma = visit_disagreement(normal, problem, per_visit)
     curve_of = {int(c.visit): c for c in curves}
     visits = tuple(_visit_fit(k, result, problem, curve_of[d.visit], taus[k]) for k, d in enumerate(data))
     value = nuisances(state)
     mean, sd = _default_prior(problem, value)
     sigma = result.covariance.diagonal().clamp_min(0.0).sqrt()
+    # a model that misses the data by more than noise knows less than its curvature says
+    trust = 1.0 / max(1.0, max(v.airs_chi2 for v in visits) if "poor fit" in {f for v in visits for f in v.flags} else 1.0)
     found = _planet_flags(result, visits, orbit, gap_sigma, float(sigma[0]))
     quality = {
         "airs_chi2": max(v.airs_chi2 for v in visits), "fgs1_chi2": max(v.fgs1_chi2 for v in visits),
@@ -181,9 +184,10 @@ def summarise(result: FitResult, problem: FitProblem, *, curves: Sequence[LightC
     }
     return DepthMeasurement(
         planet_id=int(curves[0].planet_id), wavelength_um=wavelength, reference_depth=state.depth.numpy(),
-        nuisance_reference=value.numpy(), depth_information=normal.depth_information.numpy(),
-        coupling=normal.coupling.numpy(), nuisance_information=normal.nuisance_information.numpy(),
-        common=torch.cat(common, dim=1).numpy(), depth_score=score[:n_wave].numpy(), nuisance_score=score[n_wave:].numpy(),
+        nuisance_reference=value.numpy(), depth_information=(trust * normal.depth_information).numpy(),
+        coupling=(trust * normal.coupling).numpy(), nuisance_information=(trust * normal.nuisance_information).numpy(),
+        common=(math.sqrt(trust) * shared).numpy(), depth_score=(trust * score[:n_wave]).numpy(),
+        nuisance_score=(trust * score[n_wave:]).numpy(),
         nuisance_names=names, nuisance_mean=mean.numpy(), nuisance_sd=sd.numpy(),
         orbit=orbit_point(state, problem.point).to_mapping(), visits=visits, star=dict(star), quality=quality,
         flags=tuple(flags) + found)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.transit import DepthMeasurement, apply_prior, fit_anchor, measure_depths, raw_spectrum
+from tests.transit.synthetic import Planet, make_light_curve, make_planet
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def planet() -> Planet:
+    return make_planet(1)
+
+
+@pytest.fixture(scope="module")
+def measurement(planet: Planet) -> DepthMeasurement:
+    return measure_depths([make_light_curve(planet, seed=1)], planet.star)
+
+
+def _pulls(curves, planet: Planet, depth: np.ndarray | None = None):
+    anchor = fit_anchor(curves, planet.star)
+    truth = planet.depth if depth is None else depth
+    return anchor, (anchor.depth - truth) / anchor.depth_err
+
+
+def test_finds_the_orbit_and_the_depths(planet: Planet, measurement: DepthMeasurement) -> None:
+    """Guards against a fit that ends in another minimum or against derivatives of the wrong sign."""
+    visit = measurement.visits[0]
+    assert visit.mid_transit_time == pytest.approx(planet.mid_time, abs=0.005)
+    assert visit.semi_major_axis == pytest.approx(planet.axis, rel=0.03)
+    assert visit.airs_chi2 == pytest.approx(1.0, abs=0.05)
+    raw, covariance = raw_spectrum(measurement)
+    pull = (raw - planet.depth) / np.sqrt(np.diagonal(covariance))
+    assert np.abs(pull).max() < 5.0 and 0.6 < pull.std() < 1.4
+    assert measurement.flags == ()
+
+
+def test_without_noise_the_spectrum_comes_back(planet: Planet) -> None:
+    """Guards against a bias of the model, smearing and drift included: 5 ppm in every bin."""
+    curve = make_light_curve(planet, seed=3, noise=0.01, drift=1e-4)
+    raw, _ = raw_spectrum(measure_depths([curve], planet.star))
+    assert np.abs(raw - planet.depth)[1:].mean() < 5e-6
+    assert abs(raw[0] - planet.depth[0]) < 1e-5
+
+
+def test_model_flux_explains_the_light_curve(planet: Planet, measurement: DepthMeasurement) -> None:
+    """Guards against a network fed with residuals to another model than the fit's."""
+    curve, visit = make_light_curve(planet, seed=1), measurement.visits[0]
+    residual = (curve.flux - visit.model_flux) / curve.flux_err
+    assert residual.shape == (187, 283)
+    assert 0.9 < residual[:, 1:].std() < 1.1
+    assert abs(residual[:, 1:].mean()) < 0.02
+    assert np.all(visit.baseline_flux >= visit.model_flux - 1e-6)
+    assert visit.transit_shape.min() > -1.3 and abs(visit.transit_shape[0]).max() < 1e-9
+
+
+def test_save_and_load(measurement: DepthMeasurement, tmp_path) -> None:
+    """Guards against a cache that changes a measurement."""
+    path = tmp_path / "planet.npz"
+    measurement.save(path)
+    again = DepthMeasurement.load(path)
+    for name in ("depth_information", "coupling", "nuisance_information", "common", "depth_score"):
+        assert np.array_equal(getattr(again, name), getattr(measurement, name))
+    assert again.flags == measurement.flags and again.nuisance_names == measurement.nuisance_names
+    assert np.array_equal(again.visits[0].model_flux, measurement.visits[0].model_flux)
+    assert sorted(os.listdir(tmp_path)) == ["planet.npz"]
+    path.write_bytes(b"broken")
+    with pytest.raises(DataError, match="cannot be read"):
+        DepthMeasurement.load(path)
+
+
+HARD = {
+    "only the second half": (dict(mid_time=0.3), {}, "incomplete transit"),
+    "only the first half": (dict(mid_time=7.4), {}, "incomplete transit"),
+    "grazing": (dict(impact=0.92), {}, "near grazing"),
+    "shallow": (dict(level=6e-4, amplitude=1e-5), {}, "shallow transit"),
+    "table far off": (dict(table_axis_factor=1.6), {}, "orbit far from the star table"),
+    "drift ten times larger": ({}, dict(drift=3e-3), None),
+    "few points": ({}, dict(n_times=40), None),
+    "many points": ({}, dict(n_times=900), None),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_case(name: str) -> None:
+    """Guards against an exception, an over-confident error bar or a missing flag where a transit is hard to measure."""
+    fixed, curve, flag = HARD[name]
+    for seed in (0, 2):
+        planet = make_planet(seed, **fixed)
+        anchor, pull = _pulls(make_light_curve(planet, seed=seed, **curve), planet)
+        assert np.isfinite(anchor.depth).all() and (anchor.depth_err > 0).all()
+        assert np.abs(pull).max() < 4.0
+        assert flag is None or any(flag in f for f in anchor.flags)
+
+
+def test_a_run_of_outliers(planet: Planet) -> None:
+    """Guards against a glitch that bends the drift or fills the transit."""
+    curve = make_light_curve(planet, seed=1)
+    for part, factor in ((slice(5, 20), 0.99), (slice(60, 70), 1.004)):
+        flux = curve.flux.copy()
+        flux[part] *= factor
+        anchor, pull = _pulls(dataclasses.replace(curve, flux=flux), planet)
+        assert np.abs(pull).max() < 4.0
+        assert any("outliers" in f for f in anchor.flags)
+
+
+def test_missing_points_and_dead_columns(planet: Planet) -> None:
+    """Guards against NaN that spreads, and against stand-ins for missing points that look like a transit."""
+    flux = make_light_curve(planet, seed=1).flux.copy()
+    flux[:, 40], flux[100], flux[30:50, 100:120], flux[20:30, 0], flux[:, 90] = np.nan, np.nan, np.nan, np.nan, -1.0
+    anchor, pull = _pulls(dataclasses.replace(make_light_curve(planet, seed=1), flux=flux), planet)
+    assert np.isfinite(anchor.depth).all() and np.abs(pull).max() < 4.0
+
+
+def test_two_visits_share_an_orbit_and_may_disagree(planet: Planet) -> None:
+    """Guards against visits that are averaged although they contradict each other."""
+    curves = [make_light_curve(planet, seed=5, visit=v) for v in (0, 1)]
+    both, pull = _pulls(curves, planet)
+    one = fit_anchor(curves[0], planet.star)
+    assert np.abs(pull).max() < 4.0 and "visits disagree" not in both.flags
+    assert both.features["mean_err"] < one.features["mean_err"]
+    other = make_light_curve(planet, seed=5, visit=1, depth=1.04 * planet.depth)
+    torn, pull = _pulls([curves[0], other], planet, 1.02 * planet.depth)
+    assert "visits disagree" in torn.flags and np.abs(pull).max() < 4.0
+    assert torn.features["airs_err"] > 5 * both.features["airs_err"]
+
+
+def test_nothing_to_fit_is_flagged_not_raised(planet: Planet) -> None:
+    """Guards against one broken visit that ends a run, and against a confident answer from no data."""
+    curve = make_light_curve(planet, seed=1)
+    dead = dataclasses.replace(curve, flux=np.full_like(curve.flux, np.nan))
+    measurement = measure_depths([dead], planet.star)
+    assert "no information" in measurement.flags and any("no usable flux" in f for f in measurement.flags)
+    anchor = apply_prior(measurement)
+    assert np.isfinite(anchor.depth).all() and anchor.depth_err.min() > 0.005
+    half = measure_depths([curve, dataclasses.replace(dead, visit=1)], planet.star)
+    assert len(half.visits) == 1 and any("visit 1 not used" in f for f in half.flags)
+    empty_table = measure_depths([curve], {})
+    assert "star table incomplete" in empty_table.flags and len(empty_table.visits) == 1
+
+
+def test_mistakes_of_the_caller_are_errors(planet: Planet) -> None:
+    """Guards against a silent mixture of planets."""
+    curve = make_light_curve(planet, seed=1)
+    with pytest.raises(DataError, match="no light curve"):
+        measure_depths([], planet.star)
+    with pytest.raises(DataError, match="not of one planet"):
+        measure_depths([curve, dataclasses.replace(curve, planet_id=2)], planet.star)
