@@ -112,7 +112,7 @@ class SageLayer(nn.Module):
             matrix = weights.new_zeros(nodes, nodes, self.heads).index_put((rows, graph.source), weights, accumulate=True)
             return torch.einsum("ijh,bjhd->bihd", matrix, values)
         if self.backend == "fixed_k":
-            return torch.einsum("ikh,bikhd->bihd", weights, values[:, graph.source])
+            return (weights[..., None] * values[:, graph.source]).sum(2)  # twice as fast as an einsum, which makes tiny products
         node, place = _edge_list(graph)
         return _sum_edges(values[:, graph.source[node, place]] * weights[node, place][None, :, :, None], node, nodes,
                           backend=self.backend)
@@ -148,7 +148,7 @@ class GatLayer(nn.Module):
         scores = F.leaky_relu(asks[:, :, None] + offers[:, graph.source] + edges, 0.2)  # (B, W, K, H)
         scores = scores.masked_fill(~graph.present[..., None], _VERY_NEGATIVE)
         alpha = (torch.softmax(scores, dim=2) * graph.present[..., None]).to(values.dtype)
-        return torch.einsum("bikh,bikhd->bihd", alpha, values[:, graph.source])
+        return (alpha[..., None] * values[:, graph.source]).sum(2)
 
     @staticmethod
     def _dense(values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph) -> Tensor:
