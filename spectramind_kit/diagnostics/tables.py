@@ -43,7 +43,8 @@ def score_table(run: RunResults) -> Table:
             low, high = bootstrap_interval(planets)
             error = (mean - predictions.depth) * 1e6
             pull = pulls(predictions.with_stage(stage))
-            rows.append((name, {"final": "submitted"}.get(stage, stage), f"{np.clip(planets.mean(), 0, 1):.4f}", f"{low:.3f} … {high:.3f}",
+            rows.append((name, {"final": "submitted"}.get(stage, stage), f"{np.clip(planets.mean(), 0, 1):.4f}",
+                         f"{low:.3f} … {high:.3f}",
                          f"{np.sqrt((error[:, 0] ** 2).mean()):.0f}", f"{np.sqrt((error[:, 1:] ** 2).mean()):.0f}",
                          f"{pull[:, 0].std():.2f}", f"{pull[:, 1:].std():.2f}"))
     return Table("Scores", ("set", "stage", "score", "95 % of bootstrap", "rms FGS1 (ppm)", "rms AIRS (ppm)",
@@ -59,7 +60,8 @@ def planet_table(run: RunResults, *, count: int = 5) -> Table:
         for index in np.argsort(score)[:count]:
             error = (predictions.depth_mean - predictions.depth)[index]
             pull = error / predictions.depth_sigma[index]
-            rows.append((name, str(predictions.planet_id[index]), f"{score[index]:.3f}", f"{1e6 * predictions.depth[index].mean():.0f}",
+            rows.append((name, str(predictions.planet_id[index]), f"{score[index]:.3f}",
+                         f"{1e6 * predictions.depth[index].mean():.0f}",
                          f"{1e6 * error[0]:+.0f} ({pull[0]:+.1f}σ)", f"{1e6 * error[1:].mean():+.0f}",
                          f"{np.sqrt((pull[1:] ** 2).mean()):.1f}"))
     return Table("The planets that cost most", ("set", "planet", "score", "depth (ppm)", "FGS1 error (ppm)", "AIRS mean error (ppm)",
@@ -87,8 +89,8 @@ def failure_table(run: RunResults) -> Table:
     for stage, record in (run.info.get("stages") or {}).items():
         for key, entries in record.items() if isinstance(record, Mapping) else ():
             if key.startswith("failed_") and isinstance(entries, list):
-                rows += [(stage, f"left out ({key.removeprefix('failed_')})", f"{e.get('planet_id')}" + (f", visit {e['visit']}" if e.get("visit") is not None else ""),
-                          str(e.get("error"))[:300]) for e in entries if isinstance(e, Mapping)]
+                rows += [(stage, f"left out ({key.removeprefix('failed_')})", _who(entry), str(entry.get("error"))[:300])
+                         for entry in entries if isinstance(entry, Mapping)]
             elif key == "sources" and isinstance(entries, Mapping):
                 rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entries.items()]
             elif key in ("left_naive", "anchor_left_out_for", "network_left_out", "network_failed"):
@@ -96,6 +98,11 @@ def failure_table(run: RunResults) -> Table:
     rows += _measurement_flags(run)
     rows += [("diagnostics", "note", "", note) for note in run.notes]
     return Table("Flags and failures", ("stage", "what", "planet", "reason"), tuple(rows), "none: every planet went through")
+
+
+def _who(failure: Mapping) -> str:
+    visit = failure.get("visit")
+    return f"{failure.get('planet_id')}" + (f", visit {visit}" if visit is not None else "")
 
 
 def _measurement_flags(run: RunResults, *, max_planets: int = 300) -> list[tuple[str, str, str, str]]:
