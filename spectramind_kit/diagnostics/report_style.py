@@ -36,7 +36,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.87rem; font-variant
 th, td { text-align: left; padding: 0.35rem 0.7rem 0.35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td { overflow-wrap: break-word; }
 td:first-child { white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tr:last-child td { border-bottom: none; }
 td.number { text-align: right; white-space: nowrap; }
 th.number { text-align: right; }
