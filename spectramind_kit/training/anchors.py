@@ -19,7 +19,7 @@ from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.run_folder import RunFolder
-from spectramind_kit.transit.cross_fit import cross_fit
+from spectramind_kit.transit.held_out import cross_fit
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 

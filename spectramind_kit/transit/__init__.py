@@ -16,8 +16,8 @@ _WHERE = {
     "SpectralPrior": "spectral_prior", "learn_spectral_prior": "spectral_prior",
     "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
     "raw_spectrum": "anchor", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
-    "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "cross_fit",
-    "cross_fit": "cross_fit", "learn_priors": "cross_fit", "assign_folds": "cross_fit",
+    "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
+    "cross_fit": "held_out", "learn_priors": "held_out", "assign_folds": "held_out",
 }
 
 __all__ = sorted(_WHERE)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.metric import array_score
+from spectramind_kit.transit import (AnchorSettings, SpectralPrior, apply_prior, assign_folds, calibrate, cross_fit,
+                                     default_spectral_prior, fit_calibration, identity_calibration, learn_spectral_prior,
+                                     measure_depths)
+from spectramind_kit.transit.anchor import Anchor, Projected, _truncate_impact, solve
+from spectramind_kit.transit.calibration import AnchorCalibration, _planet_scores
+from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
+
+torch.set_num_threads(1)
+
+
+def _spectra(n: int) -> np.ndarray:
+    return np.array([make_planet(seed).depth for seed in range(n)])
+
+
+@pytest.fixture(scope="module")
+def train() -> tuple[list, np.ndarray]:
+    planets = [make_planet(seed) for seed in range(16)]
+    return ([measure_depths([make_light_curve(p, seed=k)], p.star) for k, p in enumerate(planets)],
+            np.array([p.depth for p in planets]))
+
+
+def test_prior_describes_spectra_it_has_not_seen() -> None:
+    """Guards against a prior that is too narrow (over-confident) or knows nothing of shapes."""
+    depths = _spectra(80)
+    prior = learn_spectral_prior(depths[:60], WAVELENGTH)
+    ratios = []
+    for depth in depths[60:]:
+        shape = depth - depth[1:].mean()
+        amplitude = np.sqrt(0.8 * shape[1:].var() + 0.2 * (shape[0] / prior.notes["fgs1_unit"]) ** 2)
+        noise = 5e-6
+        covariance = amplitude**2 * prior.modes @ prior.modes.T + noise**2 * np.eye(283)
+        ratios.append(shape @ np.linalg.solve(covariance, shape) / 283)
+        few = prior.modes[:, -9:]                       # most of a new spectrum lies in the leading modes
+        left = shape - few @ np.linalg.lstsq(few, shape, rcond=None)[0]
+        assert left.std() < 0.35 * shape.std()
+    assert np.median(ratios) < 1.0
+
+
+@pytest.mark.parametrize("n", [0, 3, 6, 30])
+def test_prior_from_few_planets_is_usable(n: int, train) -> None:
+    """Guards against a crash or a collapsed covariance when only a handful of labels is given."""
+    prior = learn_spectral_prior(_spectra(max(n, 1))[:n].reshape(n, 283), WAVELENGTH)
+    anchor = apply_prior(train[0][0], prior)
+    assert np.isfinite(anchor.depth).all() and anchor.depth_err.min() > 1e-6
+    assert np.abs((anchor.depth - train[1][0]) / anchor.depth_err).max() < 5.0
+
+
+def test_prior_saves_and_loads(tmp_path) -> None:
+    """Guards against a submission that uses another prior than training."""
+    prior = learn_spectral_prior(_spectra(20), WAVELENGTH)
+    prior.save(tmp_path / "prior.npz")
+    again = SpectralPrior.load(tmp_path / "prior.npz")
+    assert np.array_equal(again.modes, prior.modes) and again.nuisance == prior.nuisance
+    assert again.log_amplitude == prior.log_amplitude and again.learned_from == 20
+    with pytest.raises(DataError, match="cannot be read"):
+        SpectralPrior.load(tmp_path / "missing.npz")
+    with pytest.raises(DataError, match="do not fit"):
+        learn_spectral_prior(np.ones((4, 10)), WAVELENGTH)
+
+
+def test_update_equals_dense_gaussian_algebra(train) -> None:
+    """Guards against a wrong Schur complement or a sign: the same posterior from the full (W + K) matrix."""
+    m = train[0][0]
+    w, k = 283, m.n_nuisances
+    rng = np.random.default_rng(0)
+    basis = np.c_[np.ones(w), rng.normal(size=(w, 5)) * 1e-4]
+    basis_precision = np.r_[1e4, np.ones(5)]
+    origin = m.reference_depth + 1e-4
+    nuisance_precision, pull = np.diag(1.0 / m.nuisance_sd**2), rng.normal(size=k)
+    got = solve(m, basis, basis_precision, origin, nuisance_precision, pull)
+
+    information = np.block([[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]])
+    information -= m.common @ m.common.T
+    score = np.r_[m.depth_score, m.nuisance_score]
+    design = np.zeros((w + k, 6 + k))
+    design[:w, :6], design[w:, 6:] = basis, np.eye(k)
+    shift = np.r_[origin - m.reference_depth, np.zeros(k)]
+    total = design.T @ information @ design
+    total[:6, :6] += np.diag(basis_precision)
+    total[6:, 6:] += nuisance_precision
+    rhs = design.T @ (score - information @ shift) + np.r_[np.zeros(6), pull]
+    expected = np.linalg.solve(total, rhs)
+    sd = np.sqrt(np.diagonal(got.covariance))
+    assert np.allclose(got.step / sd, expected / sd, atol=1e-5)
+    assert np.allclose(np.diagonal(got.covariance), np.diagonal(np.linalg.inv(total)), rtol=1e-5)
+    assert Projected.of(m, basis, origin).n_basis == 6
+
+
+def test_cut_gaussian_has_the_moments_of_a_sample() -> None:
+    """Guards against a wrong formula for b^2 >= 0."""
+    mean, covariance = np.array([0.3, -0.1]), np.array([[1.0, 0.5], [0.5, 0.4]])
+    sample = np.random.default_rng(0).multivariate_normal(mean, covariance, 400_000)
+    kept = sample[sample[:, 1] > 0.2]
+    new_mean, new_covariance = _truncate_impact(mean, covariance, 1, 0.2)
+    assert np.allclose(new_mean, kept.mean(0), atol=0.01) and np.allclose(new_covariance, np.cov(kept.T), atol=0.02)
+
+
+def _fake_anchors(n: int, *, scale: float, bias: float, seed: int = 0) -> tuple[list[Anchor], np.ndarray]:
+    """Anchors with errors of a known covariance times ``scale``^2 and a relative bias."""
+    rng = np.random.default_rng(seed)
+    base = np.full((283, 283), (3e-5) ** 2) + np.eye(283) * (2e-5) ** 2
+    root, depths, anchors = np.linalg.cholesky(base), _spectra(n), []
+    for k, depth in enumerate(depths):
+        guess = depth * (1.0 + bias) + scale * root @ rng.normal(size=283)
+        features = {"depth": guess[1:].mean(), "spread": 5e-5, "fgs1_offset": 1e-5, "u1_fgs1": 0.48, "quality_log_flux": 16.0,
+                    "quality_airs_chi2": 1.0, "quality_n_out_of_transit": 80.0 + k % 7, "amplitude_surprise": rng.normal(),
+                    "raw_gap": 2e-5, "airs_err": 3.6e-5, "impact2": rng.uniform(0, 0.5), "quality_n_visits": 1.0}
+        anchors.append(Anchor(planet_id=k, wavelength_um=WAVELENGTH, depth=guess, covariance=base, raw_depth=guess,
+                              raw_err=np.sqrt(np.diagonal(base)), features=features))
+    return anchors, depths
+
+
+def _score(anchors, depths, naive) -> float:
+    return array_score(depths, np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors]), **naive)
+
+
+def test_calibration_repairs_scale_and_bias() -> None:
+    """Guards against a calibration that does not reach the official score of well-scaled error bars."""
+    anchors, depths = _fake_anchors(160, scale=2.5, bias=4e-3)
+    naive = dict(naive_mean=float(depths.mean()), naive_sigma=float(depths.std()))
+    calibration = fit_calibration(anchors[:100], depths[:100], **naive)
+    assert not calibration.identity and calibration.score_after > calibration.score_before + 0.05
+    repaired = [calibrate(a, calibration) for a in anchors[100:]]
+    assert _score(repaired, depths[100:], naive) > _score(anchors[100:], depths[100:], naive) + 0.05
+    pull = np.array([(a.depth - d) / a.depth_err for a, d in zip(repaired, depths[100:])])
+    assert 0.8 < pull[:, 1:].std() < 1.25 and abs(pull[:, 1:].mean()) < 0.35
+
+
+def test_calibration_is_the_identity_where_nothing_is_wrong() -> None:
+    """Guards against noise that is fitted: honest anchors must come back (nearly) unchanged."""
+    anchors, depths = _fake_anchors(120, scale=1.0, bias=0.0)
+    calibration = fit_calibration(anchors, depths)
+    for a in anchors[:5]:
+        b = calibrate(a, calibration)
+        assert np.abs(b.depth - a.depth).max() < 0.5 * a.depth_err.max()
+        assert 0.75 < (b.depth_err / a.depth_err).mean() < 1.35
+    assert fit_calibration(anchors[:10], depths[:10]).identity
+    assert calibrate(anchors[0], identity_calibration()) is anchors[0]
+
+
+def test_calibration_scores_as_the_official_metric_does() -> None:
+    """Guards against a training objective that is not the score."""
+    anchors, depths = _fake_anchors(12, scale=1.3, bias=0.0)
+    naive = (float(depths.mean()), float(depths.std()))
+    mean, sigma = (np.array([getattr(a, k) for a in anchors]) for k in ("depth", "depth_err"))
+    ours = float(_planet_scores(*(torch.as_tensor(v) for v in (depths, mean, sigma)), naive).mean())
+    assert ours == pytest.approx(array_score(depths, mean, sigma, naive_mean=naive[0], naive_sigma=naive[1]), abs=1e-9)
+
+
+def test_calibration_saves_and_loads(tmp_path) -> None:
+    """Guards against a submission calibrated otherwise than training said."""
+    anchors, depths = _fake_anchors(60, scale=2.0, bias=0.0)
+    calibration = fit_calibration(anchors, depths)
+    calibration.save(tmp_path / "c.json")
+    again = AnchorCalibration.load(tmp_path / "c.json")
+    assert np.array_equal(calibrate(anchors[0], again).depth_err, calibrate(anchors[0], calibration).depth_err)
+    (tmp_path / "c.json").write_text("{}")
+    with pytest.raises(DataError):
+        AnchorCalibration.load(tmp_path / "c.json")
+
+
+def test_cross_fit_never_uses_a_planet_for_itself(train) -> None:
+    """Guards against a leak: changing one label must not change that planet's own held-out anchor."""
+    measurements, depths = train
+    folds = assign_folds(len(depths), folds=4, seed=1)
+    first = cross_fit(measurements, depths, folds=folds)
+    changed = depths.copy()
+    changed[3] *= 1.02
+    second = cross_fit(measurements, changed, folds=folds)
+    assert np.array_equal(first.uncalibrated[3].depth, second.uncalibrated[3].depth)
+    assert not np.array_equal(first.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth,
+                              second.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth)
+
+
+def test_cross_fit_beats_one_flat_depth(train) -> None:
+    """Guards against an anchor that is worse than the white-light depth it starts from."""
+    measurements, depths = train
+    fitted = cross_fit(measurements, depths, folds=4)
+    naive = dict(naive_mean=float(depths.mean()), naive_sigma=float(depths.std()))
+    flat = np.repeat(np.array([m.reference_depth[1:].mean() for m in measurements])[:, None], 283, 1)
+    best_flat = max(array_score(depths, flat, np.full_like(flat, s), **naive) for s in np.geomspace(2e-5, 1e-3, 20))
+    assert _score(fitted.anchors, depths, naive) > best_flat + 0.05
+    assert len(fitted.anchors) == len(depths) and fitted.prior.nuisance.learned_from == len(depths)
+    anchor = fitted.predict(measurements[0])
+    assert np.linalg.eigvalsh(anchor.covariance).min() > -1e-12
+
+
+def test_default_prior_needs_no_label() -> None:
+    """Guards against an ad-hoc use that asks for training first."""
+    prior = default_spectral_prior(WAVELENGTH)
+    assert prior.modes.shape[0] == 283 and prior.learned_from == 0
+
+
+def test_unknown_setting_is_an_error() -> None:
+    """Guards against a misspelt setting that is silently ignored; the YAML mirrors the dataclass."""
+    with pytest.raises(ConfigError, match="drift_scatter"):
+        AnchorSettings.from_mapping({"drift_scater": 1.0})
+    from omegaconf import OmegaConf
+
+    from spectramind_kit.configs import CONFIG_DIR
+
+    loaded = OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / "anchor" / "default.yaml"))
+    assert AnchorSettings.from_mapping(loaded) == AnchorSettings()
+    assert set(loaded) - {"_target_"} == set(AnchorSettings().to_mapping())
