@@ -164,13 +164,13 @@ def network_namespace() -> tuple[str, ...]:
 
 
 def run_kernel(notebook: Path, folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True, timeout_s: float = 900,
-               **parameters: str | float | int) -> Outcome:
+               **parameters: object) -> Outcome:
     """Run a notebook as Kaggle does: copied away from the checkout, in a folder of its own, parameters as in the file unless given."""
     working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun, gpu=gpu)
     source = folder / "kernel" / "__notebook__.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(notebook, source)
-    options = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
+    options = ["-y", json.dumps(parameters)] if parameters else []  # JSON is YAML, and keeps the types
     command = [*prefix, sys.executable, "-m", "papermill", str(source), str(folder / "kernel" / "__results__.ipynb"), "--cwd", str(working),
                "-k", "python3", "--log-output", "--no-progress-bar", *options]
     done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

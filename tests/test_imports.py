@@ -21,7 +21,7 @@ OPTIONAL = {"polars", "hydra", "umap", "shap", "matplotlib", "mamba_ssm", "causa
 FLOOR = {"errors": 0, "runtime": 0, "metric": 0, "configs": 0, "submission": 1, "detector": 1, "simulator": 2, "transit": 2,
          "models": 3, "losses": 3, "training": 4, "inference": 4, "diagnostics": 5, "notebook": 6, "check_environment": 6, "compiled_wheels": 6}
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.
-ONLY = {"models": {"errors", "runtime", "detector.instrument", "models"},
+ONLY = {"models": {"errors", "runtime", "metric", "detector.instrument", "models"},
         "losses": {"errors", "runtime", "metric", "detector.instrument", "losses", "models"},
         "detector": {"errors", "runtime", "configs", "detector"},
         "transit": {"errors", "runtime", "metric", "configs", "detector", "transit"},
@@ -153,5 +153,5 @@ def test_files_hold_one_idea(path: Path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 350, "longer than 350 lines"
     assert not re.match(r"(utils?|helpers?|misc|common|.*_v\d+|.*_final)$", path.stem), "a name that says nothing"
-    if text.strip():
+    if any(not isinstance(node, ast.Expr) for node in ast.parse(text).body):  # more than a docstring
         assert "from __future__ import annotations" in text

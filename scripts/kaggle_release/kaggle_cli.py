@@ -27,10 +27,12 @@ FAILURES = (
     (r"Dataset (version )?creation error:.*", "Kaggle refused the dataset", "see what it said"),
     (r"Skipping folder:.*", "a folder was left out of the upload", "pass --dir-mode zip"),
 )
-EXIT_FAILURES = (
-    (r"401|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN", "Kaggle does not accept the credentials", "make a new API token on the account's settings page"),
-    (r"403|[Ff]orbidden|[Dd]enied", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
-    (r"404|[Nn]ot [Ff]ound", "Kaggle does not know the address", "check owner and slug; a dataset must be created before it gets a version"),
+EXIT_FAILURES = (  # whole phrases: a bare 401 is also a part of an upload's speed
+    (r"401 Client Error|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN", "Kaggle does not accept the credentials",
+     "make a new API token on the account's settings page"),
+    (r"403 Client Error|[Ff]orbidden|[Dd]enied", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
+    (r"404 Client Error|[Nn]ot [Ff]ound", "Kaggle does not know the address",
+     "check owner and slug; a dataset must be created before it gets a version"),
     (r"ConnectionError|Max retries|ProxyError|timed out", "Kaggle cannot be reached", "check the network"),
 )
 SUCCESS = r"successfully pushed|Dataset is being created|Dataset version is being created"
@@ -76,7 +78,7 @@ def check_answer(answer: Answer) -> None:
     lines = [line.strip() for line in answer.text.splitlines() if line.strip() and "%|" not in line]  # no progress bars
     what, fix = "the Kaggle CLI failed" if answer.exit_code else "the Kaggle CLI did not report success", ""
     for pattern, meaning, advice in EXIT_FAILURES:
-        if re.search(pattern, answer.text):
+        if any(re.search(pattern, line) for line in lines):
             what, fix = meaning, advice
             break
     raise DataError(what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix)

@@ -134,6 +134,15 @@ def test_refusals_are_explained(tmp_path, status, word):
     assert done.returncode != 0 and word in done.stderr and "Traceback" not in done.stderr, done.stdout + done.stderr
 
 
+def test_an_upload_speed_is_no_status_code():
+    """Guards against '401 kB/s' being taken for refused credentials, as it was once."""
+    from scripts.kaggle_release.kaggle_cli import Answer, check_answer
+
+    text = "100%|██████████| 133/133 [00:00<00:00, 401kB/s]\nUpload successful: weights.zip (401B)\nNot found"
+    with pytest.raises(DataError, match="must be created before"):
+        check_answer(Answer(("kaggle",), 1, text))
+
+
 def test_an_unset_owner_is_an_error(tmp_path):
     """Guards against a kernel pushed to INSERT_OWNER."""
     with KaggleStub() as stub:
