@@ -64,8 +64,8 @@ _install_all() {
         "$python" -c 'import numpy, pandas, pyarrow, torch; print("torch", torch.__version__)'
 }
 
-_stamp() {  # the kit's own version does not matter: it is installed editable
-    { echo "$2"; cat "$3" "$SPECTRAMIND_ROOT/pyproject.toml"; } |
+_stamp() {  # with the folder: the kit is installed editable, so an environment belongs to one checkout
+    { echo "$2 $SPECTRAMIND_ROOT"; cat "$3" "$SPECTRAMIND_ROOT/pyproject.toml"; } |
         "$1" -c 'import hashlib, sys; print(sys.version_info[:2], hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'
 }
 
