@@ -196,7 +196,8 @@ def visit_model(state: PlanetState, number: int, grid: Grid, time: Tensor, *, sp
 
     n_airs, n_fgs1 = visit.airs_drift.numel(), visit.fgs1_drift.numel()
     total = 8 + 2 + n_airs + n_fgs1
-    a = torch.zeros(total, *airs.flux.shape, dtype=time.dtype, device=time.device)
+    a = torch.empty(total, *airs.flux.shape, dtype=time.dtype, device=time.device)
+    a[2:4], a[9], a[10 + n_airs:] = 0.0, 0.0, 0.0
     f = torch.zeros(total, *fgs1.flux.shape, dtype=time.dtype, device=time.device)
     for column, block, parts in ((a, airs.flux, airs), (f, fgs1.flux, fgs1)):
         column[0], column[1], column[8] = parts.log_duration / block, parts.impact2 / block, parts.mid_time / block
@@ -204,8 +205,10 @@ def visit_model(state: PlanetState, number: int, grid: Grid, time: Tensor, *, sp
     a[4], a[6] = airs.u1 / airs.flux, airs.u2 / airs.flux
     a[5], a[7] = a[4] * grid.x, a[6] * grid.x
     f[9] = f[8]
-    a[10: 10 + n_airs] = ((airs_time[:, None, :, None] * grid.lambda_basis[None, :, None, :])
-                          / airs_drift).reshape(n_airs, *airs.flux.shape)
+    terms = len(grid.lambda_basis)
+    for degree, course in enumerate(airs_time):
+        place = a[10 + degree * terms: 10 + (degree + 1) * terms]
+        torch.mul(course[:, None] / airs_drift, grid.lambda_basis[:, None, :], out=place)
     f[10 + n_airs:] = (fgs1_time[:, :, None] / fgs1_drift)
     relative = torch.cat([fgs1_drift * fgs1.flux, airs_drift * airs.flux], dim=1)
     depth = torch.cat([fgs1.depth / fgs1.flux, airs.depth / airs.flux], dim=1)

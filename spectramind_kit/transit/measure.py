@@ -30,6 +30,7 @@ _BANDS = 6
 _SHAPE_LENGTH_UM = 0.25     # correlation length of the reference spectrum
 _SHAPE_MODES = 12
 _SHORT_RUN = 5              # steps that tell a good start from a bad one
+_GOOD_START = 1.3           # chi^2 per point below which no other start is tried
 
 
 def measure_depths(light_curves: Sequence[LightCurve], star: Mapping[str, float], *,
@@ -174,6 +175,8 @@ def _measure(data: list[VisitData], curves: Sequence[LightCurve], wavelength: np
         problem = _problem(bands, band_wavelength, bounds, star, point, settings, prior)
         state, alpha = _initial_state(problem, start)
         tried.append((run_fit(problem, state, alpha, iterations=_SHORT_RUN, first_degree=1, robust_from=99), problem))
+        if tried[-1][0].normal.chi2 < _GOOD_START * sum(int((b.weight > 0).sum()) for b in bands):
+            break
     if not tried:
         raise ValueError("no start was found")
     best, best_problem = min(tried, key=lambda pair: pair[0].objective)

@@ -76,11 +76,11 @@ def assemble(state: PlanetState, data: Sequence[VisitData], grid: Grid, *, setti
         means = []
         for part, columns in ((slice(1, None), model.airs), (slice(0, 1), model.fgs1)):
             mean = (weight[:, part] * columns).sum(1) / norm[part]
-            centred = (columns - mean[:, None, :]).mul_(root[:, part])
+            centred = columns.sub_(mean[:, None, :]).mul_(root[:, part])
             flat = centred.reshape(len(centred), -1)
             info_n[where[:, None], where[None, :]] += flat @ flat.T
             score_n[where] += flat @ scaled[:, part].reshape(-1)
-            cross = torch.einsum("ktw,tw->wk", centred, depth[:, part])
+            cross = torch.stack([(column * depth[:, part]).sum(0) for column in centred], dim=1)
             rows = torch.arange(n_wave, device=where.device)[part]
             coupling[rows[:, None], where[None, :]] += cross
             means.append(mean)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _COMMON_MODES = 10           # rank kept of the noise that wavelengths share
 _LITTLE_BASELINE = 12
 _POOR_CHI2 = 1.25
-_DISAGREE_SIGMA = 4.0
+_DISAGREE_SIGMA = 3.5
 _SHALLOW_DEPTH = 1e-3
 
 
@@ -54,7 +54,7 @@ def common_noise_factors(visit, *, n_wave: int, n_nuisances: int, where: Tensor)
         return factors, lost, 0.0
     a = torch.zeros(len(total), n_wave + n_nuisances, dtype=y.dtype)
     a[:, 1:n_wave] = root * depth[:, 1:]
-    a[:, n_wave + where] = torch.einsum("tw,ktw->tk", root, airs)
+    a[:, n_wave + where] = torch.stack([(root * column).sum(1) for column in airs], dim=1)
     norm = weight.sum(0).clamp_min(1e-300)
     gram = torch.diag(total + 1.0 / tau2) - (weight / norm) @ weight.T
     factor = torch.linalg.cholesky(gram)
