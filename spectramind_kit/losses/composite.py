@@ -49,7 +49,8 @@ class CompositeLoss(nn.Module):
     """
 
     def __init__(self, weights: Mapping[str, float], *, fgs1_weight: float = FGS1_WEIGHT, pull_limit: float = 0.0,
-                 naive_mean: float = OFFICIAL_NAIVE_MEAN, naive_sigma: float = OFFICIAL_NAIVE_SIGMA, smoothness_form: str = "second_difference",
+                 naive_mean: float = OFFICIAL_NAIVE_MEAN, naive_sigma: float = OFFICIAL_NAIVE_SIGMA,
+                 smoothness_form: str = "second_difference",
                  smoothness_cutoff: float = 0.25, baseline_spread: float = 3e-4, baseline_start: int = 2,
                  baseline_ramp: int = 5, unit: float = 0.0):
         super().__init__()
