@@ -154,7 +154,7 @@ def calibrate_block(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
 
     Within a block a pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5 is
     its own cubic expansion about their mean. ADC, dark and flat are folded into the four coefficients, which leaves nine
-    passes over the block instead of fifteen. What is left out is f⁗/24·(x − mean)⁴: below 0.6 e⁻ in single samples of the worst pixels of
+    passes over the block instead of fifteen. What is left out is f⁗/24·(x − mean)⁴: below 1 e⁻ in single samples of the worst pixels of
     real FGS1 frames, which jitter moves by 5,000 e⁻, 0.002 e⁻ on average (a quadratic: 6 e⁻). The block should fit in
     the cache.
     """

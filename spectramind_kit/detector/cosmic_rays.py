@@ -11,25 +11,21 @@ _CHUNKS, _CHUNK_LENGTH = 8, 24
 _LARGEST_SHARE, _SMALLEST_LIMIT = 0.005, 6
 
 
-def sample_pixels(read_block: Callable[[int, int], np.ndarray], n_exposures: int, *,
-                  read_noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and σ of a CDS sample of every pixel, both (P,): the σ holds shot noise, read noise and jitter as they are.
+def measure_pixel_scatter(read_block: Callable[[int, int], np.ndarray], n_exposures: int, *,
+                          read_noise: np.ndarray) -> np.ndarray:
+    """σ of a CDS sample of every pixel, (P,): shot noise, read noise and jitter as they are.
 
-    From eight short chunks spread over the visit. σ comes from first differences (blind to slow drifts and the transit), the
-    median over the chunks is blind to a cosmic ray in one of them. Never below 0.7 of the read noise.
+    From first differences (blind to slow drifts and the transit) in eight short chunks spread over the visit; the median
+    over the chunks is blind to a cosmic ray in one of them. Never below 0.7 of the read noise.
 
     ``read_block(start, stop)`` gives calibrated exposures (n, P).
     """
     length = min(_CHUNK_LENGTH, n_exposures)
-    starts = np.unique(np.linspace(0, n_exposures - length, _CHUNKS).astype(int))
-    means, sigmas = [], []
-    for start in starts:
-        exposures = read_block(int(start), int(start) + length)
-        means.append(exposures.mean(axis=0))
-        difference = np.diff(exposures, axis=0)
+    sigmas = []
+    for start in np.unique(np.linspace(0, n_exposures - length, _CHUNKS).astype(int)):
+        difference = np.diff(read_block(int(start), int(start) + length), axis=0)
         sigmas.append(np.sqrt(np.einsum("tp,tp->p", difference, difference) / (2.0 * max(1, len(difference)))))
-    scatter = np.maximum(np.median(sigmas, axis=0), 0.7 * read_noise)
-    return np.median(means, axis=0).astype(np.float32), scatter.astype(np.float32)
+    return np.maximum(np.median(sigmas, axis=0), 0.7 * read_noise).astype(np.float32)
 
 
 def replace_cosmic_rays(block: np.ndarray, scatter: np.ndarray, *, sigma: float) -> int:

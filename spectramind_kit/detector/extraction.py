@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spectramind_kit.detector.instrument import AIRS, FGS1
-from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, extract_window, fit_jitter, remove_jitter
+from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, fit_jitter, plan_window, remove_jitter
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import measure_binned_scatter, measure_flux_err, measure_scatter
@@ -29,11 +29,13 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
     wavelength_um = wavelength_um if wavelength_um is not None else read_wavelengths(data_dir)
 
     raw = read_raw_visit(files, FGS1, settings=settings, axis=axis, adc=adc)
-    frames = calibrate_raw(raw, settings=settings)
-    fgs1_exposures, flags, info = raw.exposures, list(frames.flags), dict(frames.info)
-    del raw
-    window = extract_window(frames, settings=settings)
-    del frames
+    fgs1_exposures, sample = raw.exposures, raw.sample()
+    plan = plan_window(raw.selection, sample[0], bad=raw.pixels.bad | sample[1], read_noise=raw.pixels.read_noise,
+                       settings=settings)
+    frames = calibrate_raw(raw, settings=settings, project=plan.projection, sample=sample)
+    flags, info = list(frames.flags), dict(frames.info)
+    window = plan.apply(frames.projected)
+    del raw, frames
 
     raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
     bins = make_time_bins(raw.exposures, fgs1_exposures, settings=settings, where=files.label)

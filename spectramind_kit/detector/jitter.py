@@ -9,6 +9,7 @@ import numpy as np
 
 from spectramind_kit.detector.calibrate import interpolate_bad_pixels
 from spectramind_kit.detector.foreground import estimate_window_foreground
+from spectramind_kit.detector.frames import PixelSelection
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import bin_mean
 from spectramind_kit.detector.visit_frames import CalibratedFrames
@@ -34,47 +35,67 @@ class WindowFlux:
         return self.features[:, :2]
 
 
-def extract_window(frames: CalibratedFrames, *, settings: DetectorSettings) -> WindowFlux:
-    """Flux and pointing of every FGS1 exposure.
+@dataclass(frozen=True)
+class WindowPlan:
+    """What turns calibrated FGS1 exposures (N, G) into flux and pointing: one matrix.
+
+    projection (G, 7): the weights of the flux, then those of the six amplitudes of the fit.
+    """
+
+    projection: np.ndarray
+    predicted_noise: float
+    foreground: float
+    corner_star_light: float
+
+    def apply(self, projected: np.ndarray) -> WindowFlux:
+        """From exposures @ projection, (N, 7)."""
+        values = projected - np.float32(self.foreground) * self.projection.sum(axis=0)
+        relative = values[:, 2:] / values[:, 1:2]
+        dr, dc = relative[:, 0], relative[:, 1]
+        features = np.stack([dr, dc, dr * dr, dr * dc, dc * dc, *relative[:, 2:].T], axis=1)
+        return WindowFlux(flux=values[:, 0].astype(np.float64), features=features.astype(np.float64),
+                          predicted_noise=self.predicted_noise, foreground=self.foreground,
+                          corner_star_light=self.corner_star_light)
+
+
+def plan_window(selection: PixelSelection, mean: np.ndarray, *, bad: np.ndarray, read_noise: np.ndarray,
+                settings: DetectorSettings) -> WindowPlan:
+    """From the mean of every selected pixel, (P,), bad pixels (P,) and the read noise of an exposure (P,).
 
     Each frame is read as F·(M + δr·∂M/∂r + δc·∂M/∂c + second derivatives), M the mean frame, by weighted least squares:
-    one matrix product gives flux, centroid offsets and higher moments of all exposures. ``sum`` adds the pixels up
-    instead (the offsets still come from the fit).
+    one matrix product gives flux, centroid offsets and higher moments of all exposures. The flux is weighted by M over its
+    variance (``optimal``), which leaves dead pixels out, or is the plain sum with dead pixels interpolated (``sum``).
     """
-    n_rows, n_columns = frames.selection.grid
-    n = n_rows * n_columns
-    window = frames.flux
-    bad = frames.bad[:n]
-    mean_all = np.concatenate([window.mean(axis=0, dtype=np.float64), frames.rest])
+    shape, n = selection.grid, selection.n_grid
     foreground, wing = 0.0, 0.0
     if settings.foreground != "off":
         foreground, wing = estimate_window_foreground(
-            mean_all, frames.selection.row.astype(float), frames.selection.column.astype(float), n_window=n,
-            bad=frames.bad, remove_wing=settings.foreground == "wing_removed")
-    image = interpolate_bad_pixels((mean_all[:n] - foreground).reshape(n_rows, n_columns), bad.reshape(n_rows, n_columns))
-    variance = np.maximum(image + foreground, 0.0) + frames.read_noise[:n].reshape(n_rows, n_columns) ** 2
-    weight = np.where(bad.reshape(n_rows, n_columns), 0.0, 1.0 / variance)
-    templates = _templates(image)
+            mean, selection.row.astype(float), selection.column.astype(float), n_window=n, bad=bad,
+            remove_wing=settings.foreground == "wing_removed")
+    lost = bad[:n].reshape(shape)
+    image = interpolate_bad_pixels((mean[:n] - foreground).reshape(shape), lost)
+    variance = np.maximum(image + foreground, 0.0) + read_noise[:n].reshape(shape) ** 2
+    weight = np.where(lost, 0.0, 1.0 / variance)
     if settings.fgs1_extraction == "optimal":
         flux_weight = weight * np.maximum(image, 0.0)
-        flux_weight *= image.sum() / (flux_weight * image).sum()
-        filled_weight = flux_weight
+        norm = (flux_weight * image).sum()
+        flux_weight = flux_weight * (image.sum() / norm) if norm > 0 else np.ones(shape)
     else:
-        flux_weight = _fold_fill(bad.reshape(n_rows, n_columns)) if bad.any() else np.ones((n_rows, n_columns))
-        filled_weight = flux_weight
-    design = np.stack([t.ravel() for t in templates], axis=1)
-    w = weight.ravel()[:, None]
-    solve = np.linalg.solve(design.T @ (w * design), (w * design).T)  # (K, n)
-    projection = np.concatenate([filled_weight.reshape(1, n), solve]).astype(np.float32)
-    values = window @ projection.T
-    values -= np.float32(foreground) * projection.sum(axis=1)
-    flux, amplitude = values[:, 0], values[:, 1:]
-    relative = amplitude[:, 1:] / amplitude[:, :1]
-    dr, dc = relative[:, 0], relative[:, 1]
-    features = np.stack([dr, dc, dr * dr, dr * dc, dc * dc, *relative[:, 2:].T], axis=1)
-    noise = float(np.sqrt((filled_weight ** 2 * variance).sum()))
-    return WindowFlux(flux=flux.astype(np.float64), features=features.astype(np.float64), predicted_noise=noise,
-                      foreground=foreground, corner_star_light=wing)
+        flux_weight = _fold_fill(lost)
+    design = np.stack([t.ravel() for t in _templates(image)], axis=1)
+    weighted = weight.ravel()[:, None] * design
+    gram = design.T @ weighted
+    gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)  # a window without a star still has a solution
+    projection = np.concatenate([flux_weight.reshape(n, 1), weighted @ np.linalg.inv(gram)], axis=1)
+    return WindowPlan(projection=projection.astype(np.float32), foreground=foreground, corner_star_light=wing,
+                      predicted_noise=float(np.sqrt((flux_weight ** 2 * variance).sum())))
+
+
+def extract_window(frames: CalibratedFrames, *, settings: DetectorSettings) -> WindowFlux:
+    """Flux and pointing of every FGS1 exposure of calibrated frames (`calibrate_visit`)."""
+    mean = np.concatenate([frames.flux.mean(axis=0, dtype=np.float64), frames.rest])
+    plan = plan_window(frames.selection, mean, bad=frames.bad, read_noise=frames.read_noise, settings=settings)
+    return plan.apply(frames.flux @ plan.projection)
 
 
 def remove_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> tuple[np.ndarray, float]:

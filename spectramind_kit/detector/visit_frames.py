@@ -14,7 +14,7 @@ from spectramind_kit.detector.calibrate import (
     prepare_pixels,
 )
 from spectramind_kit.detector.calibration_set import CalibrationSet, read_calibration
-from spectramind_kit.detector.cosmic_rays import replace_cosmic_rays, sample_pixels
+from spectramind_kit.detector.cosmic_rays import measure_pixel_scatter, replace_cosmic_rays
 from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
@@ -26,7 +26,7 @@ from spectramind_kit.errors import DataError
 _BLOCK_SAMPLES = 400_000  # raw samples in a block: 1.6 MB in float32, which stays in a core's second cache
 _SHORTEST_BLOCK = 32  # exposures; cosmic rays need neighbours in time
 _SATURATED_SHARE = 0.01
-_REST_EXPOSURES = 700  # of a visit, to measure the pixels beside the rectangle: 0.3 e⁻ each
+_SAMPLE = {AIRS.name: 700, FGS1.name: 2000}  # exposures that give every pixel's mean to 0.4–0.7 e⁻
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ class RawVisit:
         pixels = self.pixels.part(slice(0, n))
         return lambda start, stop: calibrate_block(self.adu[2 * start:2 * stop, :n], pixels)
 
-    def rest_mean(self) -> np.ndarray:
-        """(P − G,) mean over the visit of the pixels beside the rectangle, from some of the exposures.
+    def sample(self) -> tuple[np.ndarray, np.ndarray]:
+        """(P,) mean over the visit of every selected pixel, and which pixels are saturated, from 700 (AIRS-CH0) or 2,000
+        (FGS1) of the exposures.
 
-        The median of the means of 25 stretches: a cosmic ray spoils one stretch.
+        The mean is the median of the means of 25 stretches: a cosmic ray spoils one stretch.
         """
-        n, total = self.selection.n_grid, self.n_exposures
-        if n == len(self.selection):
-            return np.empty(0)
-        chosen = np.arange(0, total, max(1, total // _REST_EXPOSURES))
+        chosen = np.arange(0, self.n_exposures, max(1, self.n_exposures // _SAMPLE[self.selection.instrument.name]))
         reads = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
-        exposures = calibrate_block(self.adu[reads, n:], self.pixels.part(slice(n, None)))
-        return np.median([part.mean(axis=0) for part in np.array_split(exposures, min(25, len(exposures)))], axis=0)
+        adu = self.adu[reads]
+        saturated = (adu[1::2] >= np.iinfo(adu.dtype).max).mean(axis=0) > _SATURATED_SHARE
+        parts = np.array_split(np.arange(len(chosen)), min(25, len(chosen)))
+        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.pixels).mean(axis=0) for part in parts]
+        return np.median(means, axis=0).astype(np.float64), saturated
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class CalibratedFrames:
 
     flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,) mean over the visit
     of the pixels beside it · bad (P,) · read_noise (P,) σ per exposure, e⁻ · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the
-    trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for.
+    trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for · projected (N, K)
+    the exposures times a matrix, where one was given: then flux has no rows.
     """
 
     flux: np.ndarray
@@ -83,6 +85,7 @@ class CalibratedFrames:
     time_h: np.ndarray
     flags: tuple[str, ...]
     info: dict[str, float]
+    projected: np.ndarray | None = None
     columns: np.ndarray | None = None
     moments: np.ndarray | None = None
 
@@ -119,11 +122,13 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
 
 
 def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.ndarray | None = None,
-                  trace_rows: tuple[int, int] | None = None) -> CalibratedFrames:
+                  trace_rows: tuple[int, int] | None = None, project: np.ndarray | None = None,
+                  sample: tuple[np.ndarray, np.ndarray] | None = None) -> CalibratedFrames:
     """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is given.
 
     Bins must have equal numbers of exposures. Exposures behind the last edge are not used. With ``trace_rows`` (detector
-    rows, half open) the trace of every single exposure is summed too: what the jitter model looks at.
+    rows, half open) the trace of every single exposure is summed too: what the jitter model looks at. With ``project`` (G, K) the
+    exposures are multiplied by it and not kept. ``sample``: from `RawVisit.sample`, where the caller has it already.
     """
     n_pixels = raw.selection.n_grid
     if bin_edges is None:
@@ -134,32 +139,33 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
         if not (np.diff(bin_edges) == per_bin).all():
             raise ValueError("bins must have equal numbers of exposures")
     count = (last - first) // per_bin
-    flux = np.empty((count, n_pixels), np.float32)
+    flux = np.empty((count if project is None else 0, n_pixels), np.float32)
+    projected = None if project is None else np.empty((count, project.shape[1]), np.float32)
     block = raw.grid_block()
-    mean, scatter = sample_pixels(block, raw.n_exposures, read_noise=raw.pixels.read_noise[:n_pixels])
-    top = np.iinfo(raw.adu.dtype).max
-    hits, saturated = 0, np.zeros(n_pixels, np.int64)
+    mean, saturated = sample if sample is not None else raw.sample()
+    scatter = measure_pixel_scatter(block, raw.n_exposures, read_noise=raw.pixels.read_noise[:n_pixels])
+    hits = 0
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
     n_blocks = max(1, count * per_bin // length)
-    trace = _TraceSums(raw, mean, trace_rows, last - first) if trace_rows else None
+    trace = _TraceSums(raw, mean[:n_pixels], trace_rows, last - first) if trace_rows else None
     edges = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         start, stop = first + a * per_bin, first + b * per_bin
         exposures = block(start, stop)
         if settings.cosmic_rays:
             hits += replace_cosmic_rays(exposures, scatter, sigma=settings.cosmic_ray_sigma)
-        if per_bin == 1:
+        if projected is not None:
+            np.matmul(exposures, project, out=projected[a:b])
+        elif per_bin == 1:
             flux[a:b] = exposures
         else:
             np.add.reduce(exposures.reshape(b - a, per_bin, n_pixels), axis=1, out=flux[a:b])
             flux[a:b] *= np.float32(1.0 / per_bin)
         if trace is not None:
             trace.add(exposures, slice(start - first, stop - first))
-        last_reads = raw.adu[2 * start + 1:2 * stop:2, :n_pixels]
-        full = last_reads.max(axis=0) >= top
-        if full.any():
-            saturated[full] += (last_reads[:, full] >= top).sum(axis=0)
-    frames = _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, saturated=saturated)
+    frames = _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, rest=mean[n_pixels:],
+                     saturated=saturated)
+    frames = replace(frames, projected=projected)
     return replace(frames, columns=trace.columns, moments=trace.moments) if trace is not None else frames
 
 
@@ -229,21 +235,19 @@ def _unlit(selection: PixelSelection) -> np.ndarray:
     return np.flatnonzero(edge) if edge.any() else np.arange(len(selection))
 
 
-def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: int, hits: int,
+def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: int, hits: int, rest: np.ndarray,
             saturated: np.ndarray) -> CalibratedFrames:
     name, flags = raw.selection.instrument.name, list(raw.flags)
-    full = saturated > _SATURATED_SHARE * (last - first)
-    if full.any():
-        flags.append(f"{name}: {int(full.sum())} saturated pixels")
-    bad = raw.pixels.bad.copy()
-    bad[:len(full)] |= full
-    if bad[:len(full)].mean() > 0.5:
+    if saturated.any():
+        flags.append(f"{name}: {int(saturated.sum())} saturated pixels")
+    bad = raw.pixels.bad | saturated
+    if bad[:raw.selection.n_grid].mean() > 0.5:
         raise DataError("most pixels of the window are unusable", where=f"{raw.label}, {name}", expected="working pixels",
                         found=f"{bad.mean():.0%} dead or saturated", fix="leave the planet out")
     key = "fgs1" if name == FGS1.name else "airs"
     info = {f"{key}_cosmic_rays": float(hits), f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
-            f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(full.sum()),
+            f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(saturated.sum()),
             f"{key}_exposures": float(raw.n_exposures)}
     time = raw.exposures.centre_h[first:last].reshape(-1, per_bin).mean(axis=1)
-    return CalibratedFrames(flux=flux, rest=raw.rest_mean(), selection=raw.selection, bad=bad, read_noise=raw.pixels.read_noise, time_h=time,
+    return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, read_noise=raw.pixels.read_noise, time_h=time,
                             flags=tuple(flags), info=info)

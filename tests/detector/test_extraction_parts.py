@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.cosmic_rays import replace_cosmic_rays, sample_pixels
+from spectramind_kit.detector.cosmic_rays import measure_pixel_scatter, replace_cosmic_rays
 from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.foreground import estimate_trace_foreground, estimate_window_foreground
 from spectramind_kit.detector.jitter import average_over_exposures, fit_jitter, remove_jitter
@@ -22,7 +22,7 @@ def test_cosmic_rays_are_found_and_noise_is_left_alone():
     clean = block.copy()
     where = (np.array([0, 7, 30, 59, 30]), np.array([3, 4, 100, 200, 101]))
     block[where] += (25 * sigma[where[1]]).astype(np.float32)
-    _, scatter = sample_pixels(lambda a, b: clean[a:b], 30, read_noise=np.zeros(500))
+    scatter = measure_pixel_scatter(lambda a, b: clean[a:b], 30, read_noise=np.zeros(500))
     np.testing.assert_allclose(scatter, sigma, rtol=0.8)
     assert np.median(scatter / sigma) == pytest.approx(1.0, abs=0.06)
     assert replace_cosmic_rays(block, scatter, sigma=12.0) == 5

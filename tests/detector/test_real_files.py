@@ -63,7 +63,7 @@ def test_totals_per_exposure_are_this_stars(data_dir, frames, instrument):
     good = ~calibration.unusable
     assert len(fast.flux) == 25
     # the local expansion of the linearity polynomial: noise is 13 e⁻ and more
-    np.testing.assert_allclose(fast.images[:, good], exposures[:, good], atol=0.6)
+    np.testing.assert_allclose(fast.images[:, good], exposures[:, good], atol=1.0)
     assert np.abs(fast.images[:, good] - exposures[:, good]).mean() < 2e-3
     assert fast.images[:, :, instrument.cut][:, good[:, instrument.cut]].sum(axis=1, dtype=float).mean() == pytest.approx(total, rel=1e-5)
 
