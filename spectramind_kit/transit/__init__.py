@@ -17,7 +17,7 @@ _WHERE = {
     "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
     "raw_spectrum": "anchor", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
     "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
-    "cross_fit": "held_out", "learn_priors": "held_out", "assign_folds": "held_out",
+    "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
 }
 
 __all__ = sorted(_WHERE)
