@@ -60,7 +60,7 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     rungs += [(name, name, COLOURS["data"]) for name in baselines]
     rungs += [(name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"])) for name in STAGES
               if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())]
-    figure = new_figure(7.2, 0.9 + 0.42 * len(rungs) + 0.45)
+    figure = new_figure(7.2, 1.5 + 0.42 * len(rungs))
     axes = figure.subplots(1, len(run.judged), sharey=True, sharex=True, squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, run.judged.items()):
         scores = stage_scores(run, predictions) | {"naive": np.zeros(len(predictions))}
@@ -79,10 +79,10 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
                 ends = np.clip([low, high], 0.0, 1.0)
                 axis.plot(ends, [row, row], color=COLOURS["truth"], lw=1.2, solid_capstyle="butt")
                 shown = max(shown, float(ends[1]))
-            below = f" (before the clip at 0: {value:.2f})" if value < 0 else ""
-            axis.text(shown + 0.015, row, f"{np.clip(value, 0, 1):.3f}{below}", va="center", fontsize=9)
+            text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {value:.2f})".replace("-", "−")
+            axis.text(shown + 0.015, row, text, va="center", fontsize=9)
         count = len(predictions)
-        axis.set(title=f"{name} ({count} planet{'s' if count != 1 else ''})", xlabel="official score", xlim=(0, 1))
+        axis.set(title=f"{name}\n({count} planet{'s' if count != 1 else ''})", xlabel="official score", xlim=(0, 1))
         axis.grid(False, axis="y")
     axes[0].set_yticks(range(len(rungs)), [label for _, label, _ in rungs])
     axes[0].invert_yaxis()
