@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.simulator.constants import Sensor
+from spectramind_kit.simulator.settings import Effects
 from spectramind_kit.simulator.stars_planets import SPLITS
 
 SETS = {"train": 2, "test": 8}
@@ -75,6 +76,22 @@ def draw_maps(seed: int, split: str, number: int, sensor: Sensor) -> DetectorMap
                         delinearity=invert_polynomials(linearity), dead_mask=dead,
                         dark_file=dark + 2e-4 * error * rng.standard_normal(shape), flat_file=flat_file,
                         read_file=read * (1.0 + 0.01 * error * rng.standard_normal(shape)))
+
+
+def calibration_products(maps: DetectorMaps, effects: Effects) -> dict[str, np.ndarray]:
+    """The five calibration files, by product. An effect that is switched off has a file that says so: the calibration of a detector
+    without non-linearity must not correct one."""
+    rows, columns = maps.dead_mask.shape
+    linearity = maps.linearity
+    if not effects.nonlinearity:
+        linearity = np.zeros_like(linearity)
+        linearity[1] = 1.0
+    flat = maps.flat_file if effects.flat_field else np.where(maps.dead_mask, maps.flat_file, 1.0)
+    dead = maps.dead_mask
+    if not effects.dead_pixels:
+        flat, dead = np.where(dead, 1.0, flat), np.zeros_like(dead)
+    return {"dark": maps.dark_file if effects.dark else np.zeros((rows, columns)), "dead": dead, "flat": flat,
+            "linear_corr": linearity.reshape(-1, columns), "read": maps.read_file}
 
 
 def set_of_planet(rng: np.random.Generator, split: str) -> int:

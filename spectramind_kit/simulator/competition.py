@@ -16,7 +16,7 @@ from spectramind_kit.detector.instrument import INSTRUMENTS
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import COMPETITION, progress
 from spectramind_kit.simulator import writer
-from spectramind_kit.simulator.calibration_maps import DetectorMaps, draw_maps, set_of_planet
+from spectramind_kit.simulator.calibration_maps import DetectorMaps, calibration_products, draw_maps, set_of_planet
 from spectramind_kit.simulator.constants import SENSORS
 from spectramind_kit.simulator.frames import draw_pointing_path, simulate_frames
 from spectramind_kit.simulator.settings import Effects, Settings
@@ -146,7 +146,7 @@ def _write_planet(root: Path, data_dir: Path, seed: int, settings: Settings, whi
             maps = maps_of_visit(seed, split, index, truth.visit)
             for instrument, sensor_maps, sensor_frames in zip(INSTRUMENTS, maps, frames, strict=True):
                 writer.write_signal(folder, instrument, truth.visit, sensor_frames)
-                writer.write_calibration(folder, instrument, truth.visit, sensor_maps)
+                writer.write_calibration(folder, instrument, truth.visit, calibration_products(sensor_maps, settings.effects))
     return planet_id
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spectramind_kit.simulator.calibration_maps import DetectorMaps
+from spectramind_kit.simulator.calibration_maps import DetectorMaps, calibration_products
 from spectramind_kit.simulator.constants import Sensor
 from spectramind_kit.simulator.frames import simulate_frames
 from spectramind_kit.simulator.jitter import draw_path
@@ -34,19 +34,16 @@ def simulate_exposures(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *,
 def calibrate_with_maps(frames: np.ndarray, maps: DetectorMaps, sensor: Sensor, *, settings: Settings) -> np.ndarray:
     """(n, rows, columns) e⁻: ADC, linearity, dark, difference of the reads, flat; dead pixels are NaN. The effects undone one by
     one, as an inverse of this simulator: stage 1 of the kit is written without it."""
+    products = calibration_products(maps, settings.effects)
     electrons = frames.reshape(-1, sensor.rows, sensor.columns) / settings.adc_gain + settings.adc_offset
-    if settings.effects.nonlinearity:
-        linear = np.zeros_like(electrons)
-        for coefficient in maps.linearity[::-1]:
-            linear = linear * electrons + coefficient
-        electrons = linear
-    if settings.effects.dark:
-        electrons[0::2] -= maps.dark_file * sensor.first_s
-        electrons[1::2] -= maps.dark_file * sensor.last_s
-    difference = electrons[1::2] - electrons[0::2]
-    flat = maps.flat_file if settings.effects.flat_field else 1.0
+    linear = np.zeros_like(electrons)
+    for coefficient in products["linear_corr"].reshape(-1, sensor.rows, sensor.columns)[::-1]:
+        linear = linear * electrons + coefficient
+    linear[0::2] -= products["dark"] * sensor.first_s
+    linear[1::2] -= products["dark"] * sensor.last_s
+    difference = linear[1::2] - linear[0::2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(maps.dead_mask, np.nan, difference / flat)
+        return np.where(products["dead"], np.nan, difference / products["flat"])
 
 
 def star_only(visit: VisitTruth, *, fgs1: float | None = None, airs: float | None = None) -> VisitTruth:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from spectramind_kit.detector.instrument import CALIBRATION_PRODUCTS, INSTRUMENTS, Instrument
-from spectramind_kit.simulator.calibration_maps import DetectorMaps
 from spectramind_kit.simulator.constants import AIRS, FGS1
 from spectramind_kit.simulator.frames import axis_times_h
 from spectramind_kit.simulator.settings import Settings
@@ -36,13 +35,10 @@ def write_signal(folder: Path, instrument: Instrument, visit: int, frames: np.nd
     write_matrix(folder / instrument.signal_file(visit), frames)
 
 
-def write_calibration(folder: Path, instrument: Instrument, visit: int, maps: DetectorMaps) -> None:
+def write_calibration(folder: Path, instrument: Instrument, visit: int, products: dict[str, np.ndarray]) -> None:
     """The five calibration files of one sensor and visit."""
     target = folder / instrument.calibration_folder(visit)
     target.mkdir(parents=True, exist_ok=True)
-    linearity = maps.linearity.reshape(-1, maps.linearity.shape[-1])
-    products = {"dark": maps.dark_file, "dead": maps.dead_mask, "flat": maps.flat_file, "linear_corr": linearity,
-                "read": maps.read_file}
     for product in CALIBRATION_PRODUCTS:
         write_matrix(target / f"{product}.parquet", products[product])
 

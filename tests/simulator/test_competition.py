@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from spectramind_kit.detector.layout import find_visits, read_axis_info, read_labels, read_star_info, read_wavelengths
 from spectramind_kit.detector.light_curve import extract_light_curve
 from spectramind_kit.errors import DataError
-from spectramind_kit.simulator import Settings, open_simulation, simulate_competition, true_light_curve
+from spectramind_kit.simulator import Settings, noise_free, open_simulation, simulate_competition, true_light_curve
 from spectramind_kit.simulator import competition as competition_module
 
 
@@ -117,6 +118,19 @@ def test_no_noise_no_difference(quiet):
     assert np.abs(white / white.mean() - 1.0).max() < 1e-4
     assert np.abs(relative[:, 0]).max() < 1e-4  # FGS1: with the real pointing, so the jitter model is tested too
     assert np.median(relative.std(0)) < 1e-4
+
+
+def test_an_effect_that_is_off_has_a_calibration_file_that_says_so(tmp_path):
+    """Guards against a calibration that corrects what was never there: with non-linearity, flat, dark and dead pixels off the
+    chain still gives the light curves to 1e-4."""
+    settings = noise_free(Settings(two_visit_fraction=0.0))
+    settings = replace(settings, effects=settings.effects.without("nonlinearity", "flat_field", "dark", "dead_pixels", "foreground"))
+    made = simulate_competition(tmp_path, n_train=1, n_test=0, seed=12, settings=settings)
+    files = find_visits(made.data_dir, "train")[0]
+    curve = extract_light_curve(files)
+    truth = true_light_curve(made.visits(files.planet_id)[0], curve.time, exposure_h=curve.exposure_h)
+    white = curve.white_airs / truth[:, 1:].sum(1)
+    assert np.abs(white / white.mean() - 1.0).max() < 1e-4
 
 
 def test_pulls_of_noisy_visits(small):
