@@ -79,7 +79,7 @@ def measure_depths(light_curves: Sequence[LightCurve], star: Mapping[str, float]
             with torch.no_grad():
                 return _measure(data, curves, wavelength, plain_star, orbit, flags, settings=settings,
                                 prior=prior or NuisancePrior.from_settings(settings))
-        except (torch.linalg.LinAlgError, np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
+        except (RuntimeError, ArithmeticError, ValueError, IndexError) as error:   # LinAlgError is one of these
             flags.append(f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
     return quality.empty_measurement(curves[0].planet_id, wavelength, plain_star, _orbit_point(plain_star, orbit),
                                      tuple(flags) + ("no information",))
@@ -189,8 +189,11 @@ def _measure(data: list[VisitData], curves: Sequence[LightCurve], wavelength: np
         problem.robust = [_spread_robust(r, d.flux.shape[1]) for r, d in zip(best_problem.robust, data)]
     state, alpha = _refined_state(best, problem)
     result = run_fit(problem, state, alpha, iterations=settings.iterations, first_degree=None, robust_from=1)
-    return quality.summarise(result, problem, curves=curves, wavelength=wavelength, star=star, orbit=orbit,
-                             flags=flags, names=_names(result.state, data))
+    measurement = quality.summarise(result, problem, curves=curves, wavelength=wavelength, star=star, orbit=orbit,
+                                    flags=flags, names=_names(result.state, data))
+    if not all(np.isfinite(v).all() for v in vars(measurement).values() if isinstance(v, np.ndarray)):
+        raise ValueError("the fit is not finite")
+    return measurement
 
 
 def _with_fgs1_noise(data: VisitData, band: VisitData, fitted: VisitResidual) -> VisitData:
