@@ -156,7 +156,7 @@ def read_wavelengths(data_dir: str | Path) -> np.ndarray:
 
     path = Path(data_dir) / "wavelengths.csv"
     _require(path)
-    table = pd.read_csv(path, float_precision="round_trip")  # pandas 2 (Kaggle) is 1 ulp off by default
+    table = pd.read_csv(path, dtype=str)  # Python parses to the last bit; pandas 2 (on Kaggle) is 1 ulp off
     names = [f"wl_{k}" for k in range(1, N_BINS + 1)]
     if list(table.columns) != names or len(table) != 1:
         raise DataError("unexpected shape", where=str(path), expected="one row, columns wl_1 … wl_283",

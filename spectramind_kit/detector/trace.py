@@ -8,6 +8,7 @@ import numpy as np
 
 from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.foreground import estimate_trace_foreground
+from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import CalibratedFrames
 
@@ -59,14 +60,3 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
     width = (profile * (row - centroid.mean()) ** 2).sum(axis=1) / total
     return Trace(flux=flux, predicted_noise=noise, centroid=centroid, width=width, foreground=foreground,
                  edge_star_light=edge_star)
-
-
-def optimal_weights(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Weights (R, C) of least variance for a source of fixed shape (Horne 1986, PASP 98, 609), scaled so that the
-    weighted sum of the mean image equals its plain sum."""
-    shape = np.maximum(mean, 0.0)
-    weight = shape / variance
-    norm = (weight * mean).sum(axis=0)
-    total = mean.sum(axis=0)
-    scale = np.where(norm > 0, total / np.where(norm > 0, norm, 1.0), 0.0)
-    return np.where(norm > 0, weight * scale, 1.0)

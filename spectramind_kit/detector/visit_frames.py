@@ -20,6 +20,7 @@ from spectramind_kit.detector.frames import PixelSelection, read_frames, select_
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
@@ -147,7 +148,7 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     hits = 0
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
     n_blocks = max(1, count * per_bin // length)
-    trace = _TraceSums(raw, mean[:n_pixels], trace_rows, last - first) if trace_rows else None
+    trace = _TraceSums(raw, mean[:n_pixels], trace_rows, last - first, optimal=settings.airs_extraction == "optimal") if trace_rows else None
     edges = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         start, stop = first + a * per_bin, first + b * per_bin
@@ -172,7 +173,7 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
 class _TraceSums:
     """Sums over the trace of every exposure, bad pixels filled, taken while its block is in the cache."""
 
-    def __init__(self, raw: RawVisit, mean: np.ndarray, trace_rows: tuple[int, int], n_exposures: int):
+    def __init__(self, raw: RawVisit, mean: np.ndarray, trace_rows: tuple[int, int], n_exposures: int, *, optimal: bool):
         rows, columns = raw.selection.grid
         row = raw.selection.row[:rows * columns].astype(np.float64)
         dead = raw.pixels.bad[:rows * columns]
@@ -183,6 +184,13 @@ class _TraceSums:
         bad = dead.reshape(self.shape)[self.rows]
         self.bad = np.nonzero(bad)
         self.fill = DispersionFill.plan(mean.reshape(self.shape)[self.rows], bad) if bad.any() else None
+        self.row_weights = None
+        if optimal:  # the response to pointing depends on the weights, so these sums take those of the trace
+            image = mean.reshape(self.shape)[self.rows].copy()
+            if self.fill is not None:
+                image[self.bad] = self.fill.values(image[None].astype(np.float32))[0]
+            noise = raw.pixels.read_noise[:rows * columns].reshape(self.shape)[self.rows]
+            self.row_weights = optimal_weights(image, np.maximum(image, 0.0) + noise.astype(np.float64) ** 2).astype(np.float32)
         used = (lit & ~dead).astype(np.float64)
         offset = row - 0.5 * (trace_rows[0] + trace_rows[1] - 1)
         self.weights = np.stack([used, used * offset, used * offset ** 2], axis=1).astype(np.float32)
@@ -191,9 +199,11 @@ class _TraceSums:
 
     def add(self, exposures: np.ndarray, part: slice) -> None:
         images = exposures.reshape(-1, *self.shape)[:, self.rows]
-        sums = images.sum(axis=1)
+        sums = images.sum(axis=1) if self.row_weights is None else np.einsum("trc,rc->tc", images, self.row_weights)
         if self.fill is not None:
             difference = self.fill.values(images) - images[:, self.bad[0], self.bad[1]]
+            if self.row_weights is not None:
+                difference *= self.row_weights[self.bad]
             np.add.at(sums, (slice(None), self.bad[1]), difference)
         self.columns[part] = sums
         self.moments[part] = exposures @ self.weights

@@ -10,7 +10,7 @@ from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.foreground import estimate_trace_foreground, estimate_window_foreground
 from spectramind_kit.detector.jitter import average_over_exposures, fit_jitter, remove_jitter
 from spectramind_kit.detector.noise import measure_binned_scatter, measure_flux_err, measure_scatter
-from spectramind_kit.detector.trace import optimal_weights
+from spectramind_kit.detector.optimal_weights import optimal_weights
 
 
 def test_cosmic_rays_are_found_and_noise_is_left_alone():
