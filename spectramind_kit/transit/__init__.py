@@ -16,7 +16,8 @@ _WHERE = {
     "SpectralPrior": "spectral_prior", "learn_spectral_prior": "spectral_prior",
     "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
     "raw_spectrum": "anchor", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
-    "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
+    "calibrate": "calibration", "identity_calibration": "calibration",
+    "cautious_calibration": "calibration", "CrossFit": "held_out",
     "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
 }
 

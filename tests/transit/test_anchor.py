@@ -142,8 +142,16 @@ def test_calibration_is_the_identity_where_nothing_is_wrong() -> None:
         b = calibrate(a, calibration)
         assert np.abs(b.depth - a.depth).max() < 0.5 * a.depth_err.max()
         assert 0.75 < (b.depth_err / a.depth_err).mean() < 1.35
-    assert fit_calibration(anchors[:10], depths[:10]).identity
     assert calibrate(anchors[0], identity_calibration()) is anchors[0]
+
+
+def test_few_planets_get_a_cautious_error() -> None:
+    """Guards against a bare posterior that one contaminated star turns into a score of zero."""
+    anchors, depths = _fake_anchors(10, scale=1.0, bias=0.0)
+    careful = calibrate(anchors[0], fit_calibration(anchors, depths))
+    assert np.allclose(careful.depth, anchors[0].depth, atol=1e-9)
+    added = np.sqrt(careful.depth_err**2 - anchors[0].depth_err**2)
+    assert np.allclose(added, 1.5e-3 * anchors[0].features["depth"], rtol=0.2)
 
 
 def test_calibration_scores_as_the_official_metric_does() -> None:
