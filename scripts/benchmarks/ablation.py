@@ -18,7 +18,7 @@ SIMULATION_SEED = 20250
 
 
 def run(*, quick: bool = False) -> dict:
-    n_train, n_test, seeds, epochs = (32, 16, (0,), 3) if quick else (200, 100, (0, 1, 2), 12)
+    n_train, n_test, seeds, epochs = (32, 16, (0,), 3) if quick else (160, 80, (0, 1, 2), 8)
     dataset, train, test, naive = prepare(n_train, n_test)
     figures: dict = {"train_planets": n_train, "test_planets": n_test, "epochs": epochs, "seeds": len(seeds)}
     scores: dict[str, list[float]] = {}

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _DRIFT_DEGREE = 2
-_INGRESS_FRACTION = 0.15   # of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h
+_INGRESS_FRACTIONS = (0.08, 0.14, 0.22, 0.35)   # of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h
+_DOUBT = 1e-3              # error of a flat depth when nothing is known about it; counts as one train planet
 _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
 
 
 def estimate_flat_depth(light_curve: LightCurve) -> float:
     """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless, >= 0).
 
-    The trapezoid's centre and length are searched on a grid; depth and drift follow by linear least squares
+    The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least squares
     (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12 usable steps.
     """
     time, flux = light_curve.time, np.asarray(light_curve.white_airs, dtype=np.float64)
@@ -36,17 +37,34 @@ def estimate_flat_depth(light_curve: LightCurve) -> float:
     basis, _ = np.linalg.qr(drift)
     rest = flux - basis @ (basis.T @ flux)
     span = np.ptp(time)
-    centres = np.linspace(time.min() + 0.15 * span, time.max() - 0.15 * span, 61)
-    lengths = np.linspace(0.15, 0.85, 29) * span
-    t0, length = (grid.ravel()[:, None] for grid in np.meshgrid(centres, lengths, indexing="ij"))
-    ingress = _INGRESS_FRACTION * length
-    shape = np.clip((0.5 * length - np.abs(time - t0)) / ingress + 0.5, 0.0, 1.0)   # (G, T)
+    centre = np.linspace(time.min() + 0.15 * span, time.max() - 0.15 * span, 41)
+    length = np.linspace(0.15, 0.95, 25) * span
+    fraction = np.array(_INGRESS_FRACTIONS)
+    depth = 0.0
+    for _ in range(3):  # a grid, then two finer ones around its best node
+        found = _best_trapezoid(time, rest, basis, centre, length, fraction)
+        if found is None:
+            return depth
+        depth, t0, best_length, best_fraction = found
+        centre = t0 + np.linspace(-1, 1, 9) * (centre[1] - centre[0])
+        length = best_length + np.linspace(-1, 1, 9) * (length[1] - length[0])
+        fraction = best_fraction * np.array([0.8, 1.0, 1.25])
+    return depth
+
+
+def _best_trapezoid(time: np.ndarray, rest: np.ndarray, basis: np.ndarray, centre: np.ndarray, length: np.ndarray,
+                    fraction: np.ndarray) -> tuple[float, float, float, float] | None:
+    """Depth, centre, length and ingress fraction of the trapezoid that explains most of ``rest``; None if none lowers it."""
+    t0, span, part = (grid.ravel()[:, None] for grid in np.meshgrid(centre, length, fraction, indexing="ij"))
+    shape = np.clip((0.5 * span - np.abs(time - t0)) / (part * span) + 0.5, 0.0, 1.0)   # (G, T)
     shape = shape - (shape @ basis) @ basis.T
     power = np.einsum("gt,gt->g", shape, shape)
     amplitude = shape @ rest / np.maximum(power, 1e-12)
     gain = np.where(amplitude < 0, amplitude ** 2 * power, -np.inf)           # a transit lowers the flux
     best = int(np.argmax(gain))
-    return float(-amplitude[best]) if np.isfinite(gain[best]) else 0.0
+    if not np.isfinite(gain[best]):
+        return None
+    return float(-amplitude[best]), float(t0[best, 0]), float(span[best, 0]), float(part[best, 0])
 
 
 def flat_depths(light_curves: Mapping[int, Sequence[LightCurve]]) -> dict[int, float]:
@@ -70,4 +88,5 @@ def fit_flat_baseline(depth: np.ndarray, flat: np.ndarray, *, naive: Mapping[str
     ratio = float(np.median(depth[use].mean(axis=1) / flat[use]))
     mean = np.repeat(ratio * flat[use, None], N_BINS, axis=1)
     scores = [array_score(depth[use], mean, np.full_like(mean, s), clip=False, **naive) for s in _SIGMA_GRID]
-    return ratio, float(_SIGMA_GRID[int(np.argmax(scores))])
+    best, n = float(_SIGMA_GRID[int(np.argmax(scores))]), int(use.sum())
+    return ratio, float(np.sqrt((n * best**2 + _DOUBT**2) / (n + 1)))

@@ -22,6 +22,9 @@ from spectramind_kit.metric import FGS1_WEIGHT, element_scores, planet_scores
 
 NETWORK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
+# A dozen planets can look better than they are by chance, and the score punishes too small an error bar far harder than too
+# large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening.
+_PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ def _fit_factors(depth: np.ndarray, predicted: tuple, *, share: float, naive: Ma
     best = []
     for part in (slice(0, 1), slice(1, None)):
         curve = [_part_score(depth, mean, sigma * np.exp(log_k), part, naive) for log_k in _LOG_SCALES]
-        best.append(float(np.exp(_LOG_SCALES[int(np.argmax(curve))])))
+        log_k = float(_LOG_SCALES[int(np.argmax(curve))])
+        shy = _PLANETS_TO_NARROW if log_k < 0 else _PLANETS_TO_WIDEN
+        best.append(float(np.exp(log_k * len(depth) / (len(depth) + shy))))
     return SigmaScale(network_share=share, fgs1_factor=best[0], airs_factor=best[1])
 
 
