@@ -46,7 +46,7 @@ def prepare(n_train: int, n_test: int):
     from spectramind_kit.simulator import simulate_light_curves
     from spectramind_kit.training.anchors import run_measurements
     from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
-    from spectramind_kit.transit.cross_fit import cross_fit
+    from spectramind_kit.transit import cross_fit
     from spectramind_kit.transit.settings import AnchorSettings
 
     torch.set_num_threads(1)
