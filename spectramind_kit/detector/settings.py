@@ -59,7 +59,7 @@ class DetectorSettings:
     """Rows and columns of the PSF window, half open."""
     fgs1_corner: int = 4
     """Side of the four corner squares that measure the FGS1 foreground, pixels."""
-    airs_extraction: str = "optimal"
+    airs_extraction: str = "sum"
     fgs1_extraction: str = "optimal"
     airs_jitter: bool = True
     fgs1_jitter: bool = True

@@ -46,7 +46,7 @@ def test_transit_depth_and_scale(make_competition, kit):
 
 
 @pytest.mark.parametrize("settings", [
-    {"airs_extraction": "sum", "fgs1_extraction": "sum"}, {"foreground": "off", "fill_dead": False, "mask_hot": True},
+    {"airs_extraction": "optimal", "fgs1_extraction": "sum"}, {"foreground": "off", "fill_dead": False, "mask_hot": True},
     {"airs_jitter": False, "fgs1_jitter": False, "foreground": "plain"}, {"exposures_per_bin": 4, "drop_last": 0},
     {"linearity": False, "flat": False, "dark_timing": "off", "cosmic_rays": False}])
 def test_every_switch_gives_a_light_curve(make_competition, kit, settings):
