@@ -14,6 +14,7 @@ from typing import Any
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.dataset import Normaliser
 from spectramind_kit.training.folds import Network
@@ -66,16 +67,17 @@ def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float]
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read a bundle. Raises `DataError` where a file is missing or of another format."""
+    """Read a bundle; without its weights where they are missing. Raises `DataError` for another format, or no prior."""
     folder = Path(folder)
     content = read_json(folder / "bundle.json")
     if content.get("format") != FORMAT:
         raise DataError("no bundle of this version", where=str(folder / "bundle.json"), expected=f"format {FORMAT}",
                         found=str(content.get("format", "no file")), fix="run 02_train again, or attach its output")
     weights = tuple(folder / name for name in content["weights"])
-    for path in weights:
-        if not path.is_file():
-            raise DataError("weights are missing from the bundle", where=str(path), fix="copy the bundle again")
+    missing = [path.name for path in weights if not path.is_file()]
+    if missing:
+        say(f"{folder}: {', '.join(missing)} missing; the network is left out, the anchor stands. Copy the bundle again.")
+        weights = ()
     return Bundle(
         folder=folder, config=content["config"], naive=content["naive"], prior=SpectralPrior.load(folder / "prior.npz"),
         calibration=AnchorCalibration.load(folder / "calibration.json"),

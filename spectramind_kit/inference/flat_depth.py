@@ -71,9 +71,16 @@ def flat_depths(light_curves: Mapping[int, Sequence[LightCurve]]) -> dict[int, f
     """Mean flat depth over the visits of each planet; NaN where no visit gives one."""
     found = {}
     for planet, visits in light_curves.items():
-        values = np.array([estimate_flat_depth(visit) for visit in visits], dtype=np.float64)
+        values = np.array([_or_nan(visit) for visit in visits], dtype=np.float64)
         found[planet] = float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
     return found
+
+
+def _or_nan(visit: LightCurve) -> float:
+    try:
+        return estimate_flat_depth(visit)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        return float("nan")
 
 
 def fit_flat_baseline(depth: np.ndarray, flat: np.ndarray, *, naive: Mapping[str, float]) -> tuple[float, float]:

@@ -73,8 +73,13 @@ def write_fallback(run: RunFolder) -> list[int]:
 
 
 def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
-    """Predict every planet as well as data and time allow; never raises for a planet."""
+    """Predict every planet as well as data and time allow; never raises for a planet.
+
+    Light curves and anchors are made with the settings that the bundle was trained with.
+    """
     bundle = _find_bundle(run)
+    if bundle is not None:
+        _take_settings(run, bundle)
     stars = _stars(run)
     light_curves, flat, measurements = {}, {}, {}
     todo = list(planet_ids)
@@ -96,9 +101,9 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             run.record_stage(anchor_left_out_for=len(chunk) + len(todo))
             use_anchor = False
         if use_anchor:
-            measured = measure_planets(run, found, stars=stars, split="test")
-            measurements.update(measured.measurements)
-            light_curves.update({p: found[p] for p in measured.measurements})
+            measured = _measured(run, found, stars)
+            measurements.update(measured)
+            light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     measured = Measured(measurements, ())
     return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured)
@@ -137,11 +142,37 @@ def _stars(run: RunFolder) -> pd.DataFrame:
         return pd.DataFrame()
 
 
+def _wavelengths(run: RunFolder) -> np.ndarray:
+    try:
+        return read_wavelengths(run.data_dir)
+    except DataError as error:  # only the figures need it
+        say(f"wavelengths.csv cannot be used: {error}")
+        return np.full(N_BINS, np.nan)
+
+
 def _light_curves(run: RunFolder, planet_ids: Sequence[int]) -> dict:
     try:
         return extract_light_curves(run, "test", planet_ids=planet_ids)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
         run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
+        return {}
+
+
+def _take_settings(run: RunFolder, bundle: Bundle) -> None:
+    """Prior, calibration and weights fit only what they were learned on."""
+    from omegaconf import OmegaConf
+
+    trained = OmegaConf.create({name: bundle.config[name] for name in ("data", "anchor")})
+    if any(trained[name] != run.config[name] for name in ("data", "anchor")):
+        say("light curves and anchors are made with the bundle's settings, which differ from this run's")
+    run.config = OmegaConf.merge(run.config, trained)
+
+
+def _measured(run: RunFolder, light_curves: dict, stars: pd.DataFrame) -> dict:
+    try:
+        return measure_planets(run, light_curves, stars=stars, split="test").measurements
+    except Exception as error:  # worker processes that cannot start, a full disk: the flat depths must survive it
+        run.failures("anchor_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in light_curves])
         return {}
 
 
@@ -160,12 +191,16 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
             mean[row[planet]], sigma[row[planet]], source[row[planet]] = ratio * depth, constant, "flat depth"
     arrays: dict[str, np.ndarray] = {}
     if bundle and measured.measurements:
-        arrays = _anchors_and_network(run, bundle, light_curves, measured=measured, stars=stars, row=row, mean=mean,
-                                      sigma=sigma, source=source)
+        try:
+            arrays = _anchors_and_network(run, bundle, light_curves, measured=measured, stars=stars, row=row, mean=mean,
+                                          sigma=sigma, source=source)
+        except Exception as error:  # nobody foresaw it; a notebook that raises fails the submission, CSV or not
+            say(f"anchors or network failed: {type(error).__name__}: {error}; each planet keeps what it has")
+            run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
-                     wavelength_um=read_wavelengths(run.data_dir), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
+                     wavelength_um=_wavelengths(run), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
                      source=source.astype(str), **arrays)
     return Prediction(list(row), mean, sigma, source)
 
