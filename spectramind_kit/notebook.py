@@ -152,7 +152,7 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
         papermill.execute_notebook(str(path), str(output), parameters=values, cwd=str(working_dir) if working_dir else None,
                                    kernel_name="python3", progress_bar=False, log_output=False,
                                    stdout_file=sys.stdout if log else None, stderr_file=sys.stderr if log else None,
-                                   extra_arguments=["--log-level=ERROR"])  # not the kernel's warning about its own sockets
+                                   extra_arguments=["--log-level=CRITICAL"])  # not the kernel's own sockets, nor its end
     except PapermillExecutionError as error:
         raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
                         found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error

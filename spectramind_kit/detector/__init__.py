@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from spectramind_kit.lazy import lazy_names
 
 _PUBLIC = {
     "AIRS": "instrument", "FGS1": "instrument", "Instrument": "instrument", "N_AIRS_BINS": "instrument",
@@ -18,13 +18,4 @@ _PUBLIC = {
     "LightCurveStore": "store", "build_light_curves": "store", "BuildReport": "store", "Failure": "store",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -5,7 +5,7 @@ Every verb takes a run (`open_run`, or the path of its folder), saves a numbered
 
 from __future__ import annotations
 
-from importlib import import_module
+from spectramind_kit.lazy import lazy_names
 
 _PUBLIC = {
     "open_run": "run_folder",
@@ -29,13 +29,4 @@ _PUBLIC = {
     "write_report": "report",
 }
 __all__ = [*_PUBLIC]
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

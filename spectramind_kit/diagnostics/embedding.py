@@ -62,7 +62,9 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
     if len(features) < _FEWEST_FOR_UMAP:
         return _pca(scaled, note=f"PCA instead of UMAP: only {len(features)} planets, UMAP needs {_FEWEST_FOR_UMAP}")
     try:
-        from umap import UMAP
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tqdm's hint about notebook widgets
+            from umap import UMAP
     except (ImportError, OSError, RuntimeError) as error:
         return _pca(scaled, note=f"PCA instead of UMAP: umap-learn cannot be imported ({type(error).__name__})")
     with warnings.catch_warnings():

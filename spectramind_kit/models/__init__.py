@@ -8,33 +8,24 @@ N state, H heads, P channels of a head, S star features, F features of a bin, V 
 
 from __future__ import annotations
 
-from importlib import import_module
+from spectramind_kit.lazy import lazy_names
 
 _PUBLIC = {
-    "build_model": "spectramind_kit.models.build",
-    "SpectraMind": "spectramind_kit.models.spectramind",
-    "ModelOutput": "spectramind_kit.models.spectramind",
-    "Encoded": "spectramind_kit.models.spectramind",
-    "example_batch": "spectramind_kit.models.batch",
-    "Mamba": "spectramind_kit.models.mamba",
-    "Mamba2": "spectramind_kit.models.mamba",
-    "Fgs1Mamba": "spectramind_kit.models.fgs1_mamba",
-    "Fgs1Conv": "spectramind_kit.models.fgs1_conv",
-    "AirsGnn": "spectramind_kit.models.airs_gnn",
-    "CrossAttentionFusion": "spectramind_kit.models.fusion_xattn",
-    "ConcatFusion": "spectramind_kit.models.fusion_plain",
-    "LateFusion": "spectramind_kit.models.fusion_plain",
-    "AirsOnlyFusion": "spectramind_kit.models.fusion_plain",
-    "HeteroscedasticHead": "spectramind_kit.models.decoder_head",
+    "build_model": "build",
+    "SpectraMind": "spectramind",
+    "ModelOutput": "spectramind",
+    "Encoded": "spectramind",
+    "example_batch": "batch",
+    "Mamba": "mamba",
+    "Mamba2": "mamba",
+    "Fgs1Mamba": "fgs1_mamba",
+    "Fgs1Conv": "fgs1_conv",
+    "AirsGnn": "airs_gnn",
+    "CrossAttentionFusion": "fusion_xattn",
+    "ConcatFusion": "fusion_plain",
+    "LateFusion": "fusion_plain",
+    "AirsOnlyFusion": "fusion_plain",
+    "HeteroscedasticHead": "decoder_head",
 }
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'spectramind_kit.models' has no attribute '{name}'")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

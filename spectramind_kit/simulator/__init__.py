@@ -5,7 +5,7 @@ Names are loaded when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
+from spectramind_kit.lazy import lazy_names
 
 _PUBLIC = {
     "simulate_competition": "competition",
@@ -22,9 +22,4 @@ _PUBLIC = {
     "VisitTruth": "visit",
 }
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(f"spectramind_kit.simulator.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module 'spectramind_kit.simulator' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -5,9 +5,9 @@ Names are loaded when they are first used, so that ``import spectramind_kit.tran
 
 from __future__ import annotations
 
-import importlib
+from spectramind_kit.lazy import lazy_names
 
-_WHERE = {
+_PUBLIC = {
     "transit_flux": "limb_darkening", "overlap_integrals": "limb_darkening",
     "projected_separation": "orbit", "contact_times": "orbit", "transit_duration": "orbit", "impact_parameter": "orbit",
     "light_curve_model": "transit_model", "spectral_transit": "transit_model",
@@ -21,10 +21,5 @@ _WHERE = {
     "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
 }
 
-__all__ = sorted(_WHERE)
-
-
-def __getattr__(name: str):
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"spectramind_kit.transit.{_WHERE[name]}"), name)
-    raise AttributeError(f"module 'spectramind_kit.transit' has no attribute {name!r}")
+__all__ = sorted(_PUBLIC)
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -1,0 +1,27 @@
+"""Public names that load on first use (PEP 562), so that importing a package costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` for a package.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    modules : mapping
+        Public name → the module that defines it, relative to the package. A module must not be called like a name that it
+        defines: once imported, it would hide it.
+    """
+
+    def load(name: str) -> Any:
+        if name in modules:
+            return getattr(import_module(f"{package}.{modules[name]}"), name)
+        raise AttributeError(f"module '{package}' has no attribute '{name}'")
+
+    return load, lambda: sorted(modules)
