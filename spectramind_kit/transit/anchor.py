@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)     # in widths of ln s around its expectation
 _AMPLITUDE_FLOOR = 1e-6
+_GRAZING_SHARE = 0.5       # of the spread of the train planets' depths
 _UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
 _DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
 
@@ -198,6 +199,8 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
         depth_covariance = depth_covariance + (0.5 * measurement.quality.get("visit_gap", 0.0)) ** 2
     if "not converged" in measurement.flags:   # the expansion is about a point that is not the best one
         depth_covariance = depth_covariance + (_UNSETTLED * measurement.reference_depth[1:].mean()) ** 2
+    if {"grazing", "not converged"} <= set(measurement.flags):   # depth and impact parameter trade against each other far beyond a Gaussian
+        depth_covariance = depth_covariance + (_GRAZING_SHARE * prior.level_width) ** 2
     nuisance = dict(zip(measurement.nuisance_names, (measurement.nuisance_reference + mean[n_basis:]).tolist()))
     raw_depth, raw_covariance = raw_spectrum(measurement, nuisance=prior.nuisance)
     anchor = Anchor(planet_id=measurement.planet_id, wavelength_um=measurement.wavelength_um, depth=depth,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _COMMON_MODES = 10           # rank kept of the noise that wavelengths share
 _LITTLE_BASELINE = 12
 _POOR_CHI2 = 1.25
+_GRAZING = 0.9            # b > 1 - 0.9 Rp/Rs: the planet is never, or hardly ever, whole in front of the star
 _DISAGREE_SIGMA = 3.5
 _SHALLOW_DEPTH = 1e-3
 
@@ -215,6 +216,8 @@ def _planet_flags(result: FitResult, visits: Sequence[VisitFit], orbit: Catalogu
     depth = float(result.state.depth[1:].median())
     if visits[0].impact_parameter > 0.8:
         flags.append("near grazing")
+    if visits[0].impact_parameter > 1.0 - _GRAZING * math.sqrt(max(depth, 0.0)):
+        flags.append("grazing")
     if depth < _SHALLOW_DEPTH or depth < 15.0 * level_sigma:
         flags.append("shallow transit")
     if abs(math.log(visits[0].semi_major_axis / orbit.semi_major_axis)) > 0.2:
