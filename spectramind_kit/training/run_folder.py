@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
-                                     peak_memory_mb, probe_device, say, seed_everything)
+                                     peak_memory_mb, probe_device, say, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ class RunFolder:
     _started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def open(cls, work_dir: str | Path, *, stage: str, data_dir: str | Path = "", profile: str = "quick", seed: int = 0,
+    def open(cls, work_dir: str | Path, *, stage: str, data_dir: str | Path = "", profile: str = "", seed: int = 0,
              budget_hours: float = 9.0, overrides: Sequence[str] = (), earlier: Sequence[str | Path] | None = None) -> RunFolder:
         """Read the configuration, find the data, seed, and write what is known into ``run.json``.
 
+        ``profile``: smoke, quick or full; by default full on Kaggle, where there are a GPU and 1,100 planets, else quick.
         ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of the kernel.
         """
+        profile = profile or ("full" if where_am_i().on_kaggle else "quick")
         root = Path(work_dir).expanduser().resolve()
         try:
             root.mkdir(parents=True, exist_ok=True)

@@ -81,6 +81,15 @@ def test_a_misspelt_override_fails_before_anything_is_written(tmp_path, data_dir
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+@pytest.mark.parametrize("variable, profile", [("", "quick"), ("KAGGLE_KERNEL_RUN_TYPE", "full")])
+def test_the_profile_suits_the_place(tmp_path, data_dir, monkeypatch, variable, profile):
+    """Guards against a kernel on Kaggle that trains the small model of a two-minute demonstration."""
+    if variable:
+        monkeypatch.setenv(variable, "Batch")
+    open_run(tmp_path, data_dir)
+    assert read_json(tmp_path / "run" / "run.json")["profile"] == profile
+
+
 def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir):
     write_json(tmp_path / "run" / "run.json", {})
     (tmp_path / "run" / "run.json").write_text('{"cut')
