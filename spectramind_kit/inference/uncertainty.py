@@ -6,8 +6,8 @@ The prediction is a geometric step from the anchor (a, σ_a) towards the network
     log σ       = log σ_a + w·(log σ_n − log σ_a) + log k,      k = k_fgs1 for bin 0, k_airs for the rest
 
 ``w`` is taken from a small grid and both ``k`` are those that maximise the official score on planets that the
-network of their fold has not seen. ``w > 0`` must gain more than its own standard error on planets that this fit has not
-seen either; else the anchor stands.
+network of their fold has not seen. ``w > 0`` must gain more than its own standard error (twice as much with a
+dozen planets) on planets that this fit has not seen either; else the anchor stands.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
 # A dozen planets can look better than they are by chance, and the score punishes too small an error bar far harder than too
 # large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening.
 _PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
+_DOUBT_PLANETS = 12.0   # the gain must exceed its error by 1 + 12/N: an error from a dozen planets is itself uncertain
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def fit_sigma_scale(depth: np.ndarray, anchor_depth: np.ndarray, *, anchor_err: 
     difference = by_share[best] - by_share[0.0]
     gain = float(difference.mean())
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("inf")
-    chosen = best if best > 0.0 and gain > error else 0.0
+    chosen = best if best > 0.0 and gain > error * (1.0 + _DOUBT_PLANETS / len(depth)) else 0.0
     scale = _fit_factors(depth, both, share=chosen, naive=naive) if chosen else base
     return SigmaFit(scale=scale, cross_fitted_score=float(by_share[chosen].mean()), anchor_score=float(identity.mean()),
                     gain=gain, gain_error=error, shares={f"{w:g}": float(s.mean()) for w, s in by_share.items()})
