@@ -84,4 +84,6 @@ def _verdict(fit) -> str:
     gain = f"{fit.gain:+.4f} ± {fit.gain_error:.4f} over the anchor, on planets that no fit has seen"
     if fit.scale.network_share:
         return f"the network is used with weight {fit.scale.network_share:g}: {gain}"
+    if fit.gain <= 0.0:
+        return "the network is left out: no weight of it is better than the anchor on planets that no fit has seen"
     return f"the network is left out: its best weight gives {gain}, too little against its error"
