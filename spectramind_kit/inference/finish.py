@@ -55,7 +55,7 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
                 flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip))
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
-        say(f"out-of-fold score, {name}: {value:.4f}")
+        say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict())
     return scores
 
