@@ -56,20 +56,3 @@ INSTRUMENTS = (AIRS, FGS1)
 
 AIRS_WAVELENGTH_COLUMN = "AIRS-CH0-axis2-um"
 AIRS_INTEGRATION_COLUMN = "AIRS-CH0-integration_time"
-
-
-def instrument_named(name: str) -> Instrument:
-    """``AIRS-CH0`` or ``FGS1``.
-
-    Raises
-    ------
-    DataError
-        Any other name.
-    """
-    from spectramind_kit.errors import DataError, nearest
-
-    for instrument in INSTRUMENTS:
-        if instrument.name == name:
-            return instrument
-    raise DataError("unknown instrument", found=repr(name), expected="AIRS-CH0 or FGS1",
-                    fix=nearest(name, [i.name for i in INSTRUMENTS]))

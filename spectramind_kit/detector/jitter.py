@@ -12,7 +12,6 @@ from spectramind_kit.detector.foreground import estimate_window_foreground
 from spectramind_kit.detector.frames import PixelSelection
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import bin_mean
-from spectramind_kit.detector.visit_frames import CalibratedFrames
 
 _ROUNDS = 3
 _ENOUGH_PER_BIN = 240
@@ -89,13 +88,6 @@ def plan_window(selection: PixelSelection, mean: np.ndarray, *, bad: np.ndarray,
     projection = np.concatenate([flux_weight.reshape(n, 1), weighted @ np.linalg.inv(gram)], axis=1)
     return WindowPlan(projection=projection.astype(np.float32), foreground=foreground, corner_star_light=wing,
                       predicted_noise=float(np.sqrt((flux_weight ** 2 * variance).sum())))
-
-
-def extract_window(frames: CalibratedFrames, *, settings: DetectorSettings) -> WindowFlux:
-    """Flux and pointing of every FGS1 exposure of calibrated frames (`calibrate_visit`)."""
-    mean = np.concatenate([frames.flux.mean(axis=0, dtype=np.float64), frames.rest])
-    plan = plan_window(frames.selection, mean, bad=frames.bad, read_noise=frames.read_noise, settings=settings)
-    return plan.apply(frames.flux @ plan.projection)
 
 
 def remove_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> tuple[np.ndarray, float]:

@@ -27,7 +27,7 @@ from spectramind_kit.detector.layout import (
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, format_seconds, free_memory_mb, progress, say
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
@@ -302,9 +302,3 @@ def _executor(given: Executor | None, *, workers: int | None, n_visits: int) -> 
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def report_line(report: BuildReport) -> str:
-    """One line for a notebook or a log."""
-    return (f"light curves: {len(report.done)} computed, {len(report.reused)} reused, {len(report.failed)} failed "
-            f"in {format_seconds(report.seconds)}")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.models.build import build_model
@@ -17,6 +15,7 @@ from spectramind_kit.training.checkpoint import load_checkpoint
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
 from spectramind_kit.training.folds import planet_rows
+from spectramind_kit.training.loop import amp_context
 from spectramind_kit.transit import apply_prior, calibrate
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def predict_network(bundle: Bundle, light_curves: Mapping[int, Sequence[LightCur
     dataset = VisitDataset(planet_rows(light_curves, measured=measured, anchors=anchors, stars=stars),
                            normaliser=bundle.normaliser)
     rows = np.arange(len(dataset))
-    half = device.amp_dtype if device.uses_amp else None
-    autocast = (lambda: torch.autocast(device.kind, dtype=getattr(torch, half))) if half else nullcontext
+    autocast, _ = amp_context(device, "auto")
     sums: dict[str, np.ndarray] = {}
     for path in progress(bundle.weights, desc="network", unit="fold"):
         model = build_model(bundle.config["model"], bin_features=dataset.tensors["bins"].shape[-1],

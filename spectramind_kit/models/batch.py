@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spectramind_kit.detector.instrument import N_AIRS_BINS, N_BINS
+from spectramind_kit.detector.instrument import N_AIRS_BINS
 from spectramind_kit.errors import DataError
 
 FEATURES_OF_A_BIN = 6
@@ -25,7 +25,6 @@ CONTRACT = {
     "anchor_err": "(B, 283) its 1-sigma error, > 0",
     "wavelength_um": "(283,) micrometres; index 0 is FGS1",
 }
-LABEL = "depth"
 
 
 def wavelengths_of(batch: Mapping[str, Tensor]) -> Tensor:

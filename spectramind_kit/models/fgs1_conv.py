@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spectramind_kit.models.fgs1_mamba import Fgs1Tokens, over_visits
+from spectramind_kit.models.fgs1_mamba import Fgs1Stack, Fgs1Tokens
 
 
 class ConvLayer(nn.Module):
@@ -24,7 +24,7 @@ class ConvLayer(nn.Module):
         return tokens + self.dropout(self.mix(value * torch.sigmoid(gate)))
 
 
-class Fgs1Conv(nn.Module):
+class Fgs1Conv(Fgs1Stack):
     """White light curve -> tokens, by ``depth`` layers whose dilation doubles.
 
     Same call as `Fgs1Mamba`; ``kernel`` must be odd.
@@ -37,13 +37,3 @@ class Fgs1Conv(nn.Module):
         self.layers = nn.ModuleList(ConvLayer(width=width, kernel=kernel, dilation=2**k, dropout=dropout)
                                     for k in range(depth))
         self.norm = nn.LayerNorm(width)
-
-    def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """flux, shape, time, mask (B, T) or (B, V, T) -> tokens (B, L, D), token_mask (B, L)."""
-        return over_visits(self._encode, self.tokens, flux, shape, time, mask)
-
-    def _encode(self, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, token_mask = self.tokens(flux, shape, time, mask)
-        for layer in self.layers:
-            tokens = layer(tokens, mask=token_mask)
-        return self.norm(tokens), token_mask

@@ -70,7 +70,25 @@ class MambaLayer(nn.Module):
         return tokens + self.dropout(mixed)
 
 
-class Fgs1Mamba(nn.Module):
+class Fgs1Stack(nn.Module):
+    """Tokens through layers that keep their shape, then a norm: what FGS1's encoders share. They set the three parts."""
+
+    tokens: Fgs1Tokens
+    layers: nn.ModuleList
+    norm: nn.LayerNorm
+
+    def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """flux, shape, time, mask (B, T) or (B, V, T) -> tokens (B, L, D), token_mask (B, L)."""
+        return over_visits(self._encode, self.tokens, flux, shape, time, mask)
+
+    def _encode(self, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        tokens, token_mask = self.tokens(flux, shape, time, mask)
+        for layer in self.layers:
+            tokens = layer(tokens, mask=token_mask)
+        return self.norm(tokens), token_mask
+
+
+class Fgs1Mamba(Fgs1Stack):
     """White light curve -> tokens.
 
     Parameters
@@ -105,13 +123,3 @@ class Fgs1Mamba(nn.Module):
         self.layers = nn.ModuleList(MambaLayer(make_block, width=width, both_ways=direction == "both", dropout=dropout)
                                     for _ in range(depth))
         self.norm = nn.LayerNorm(width)
-
-    def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """flux, shape, time, mask (B, T) or (B, V, T) -> tokens (B, L, D), token_mask (B, L)."""
-        return over_visits(self._encode, self.tokens, flux, shape, time, mask)
-
-    def _encode(self, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, token_mask = self.tokens(flux, shape, time, mask)
-        for layer in self.layers:
-            tokens = layer(tokens, mask=token_mask)
-        return self.norm(tokens), token_mask

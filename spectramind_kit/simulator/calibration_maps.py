@@ -16,7 +16,6 @@ from spectramind_kit.simulator.settings import Effects
 from spectramind_kit.simulator.stars_planets import SPLITS
 
 SETS = {"train": 2, "test": 8}
-LINEARITY_DEGREE = 5
 LINEARITY_RANGE_E = 75_000.0
 MEAN_READ_VARIANCE_E2 = 182.0  # mean of σ² over the bulk of pixels; the few very noisy ones come on top
 

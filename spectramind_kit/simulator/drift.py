@@ -8,7 +8,6 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import VISIT_H
 
-TIME_DEGREE = 4
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectramind_kit.simulator.constants import AIRS, FGS1, VISIT_H, planck_photons
+from spectramind_kit.simulator.constants import AIRS, FGS1, planck_photons
 from spectramind_kit.simulator.contamination import Contamination, draw_contamination
 from spectramind_kit.simulator.drift import Drift, draw_drift
 from spectramind_kit.simulator.focal_plane import airs_levels, throughput

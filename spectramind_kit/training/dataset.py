@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 RESIDUAL_LIMIT = 8.0   # standard deviations: one cosmic ray must not own a layer's input
 FEATURE_LIMIT = 5.0
 DEPTH_UNIT = 1e-4      # 100 ppm, the natural size of a spectrum's features
-BIN_FEATURES = ("anchor_shape", "raw_minus_anchor", "log_anchor_err", "log_raw_err", "log_depth")
 STAR_COLUMNS = ("Rs", "Ms", "Ts", "Mp", "P", "sma", "i")
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from spectramind_kit.transit.measurement import VisitFit
 
 DEPTH_FLOOR = 1e-5     # the reference depth never goes below it (the linearised depth may)
-IMPACT2_STEP = 1e-8
 LIMB_NAMES = ("fgs1_u1", "fgs1_u2", "airs_u1", "airs_u1_slope", "airs_u2", "airs_u2_slope")
 ORBIT_NAMES = ("log_duration", "impact2")
 

@@ -21,7 +21,6 @@ from spectramind_kit.transit.starts import CatalogueOrbit
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
-    from spectramind_kit.transit.noise import VisitData
 
 _COMMON_MODES = 10           # rank kept of the noise that wavelengths share
 _LITTLE_BASELINE = 12
