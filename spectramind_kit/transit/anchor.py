@@ -177,7 +177,9 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
     posteriors, log_weight = [], []
     for scale in scales:
         precision, pull = prior.nuisance.terms(measurement, at=at, drift_scale=scale)
-        free = 0.5 * float(np.linalg.slogdet(precision)[1]) - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2
+        # density of the nuisances' prior at the reference: a narrow drift must pay for a reference that lies far out
+        free = 0.5 * float(np.linalg.slogdet(precision)[1]) - 0.5 * float(pull @ np.linalg.solve(precision, pull))
+        free -= 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2
         for place, s in zip(_AMPLITUDE_GRID, amplitude):
             posteriors.append(posterior_at(float(s)))
             log_weight.append(posteriors[-1].log_evidence + free - 0.5 * place**2)

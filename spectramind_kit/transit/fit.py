@@ -1,135 +1,134 @@
-"""Levenberg-Marquardt over all wavelengths: spectrum (in a smooth basis) and nuisances together, in closed steps."""
+"""Levenberg-Marquardt over all wavelengths of many planets: spectra (in a smooth basis) and nuisances together, in closed steps.
+
+Every planet goes its own way (its own damping, drift degree, outliers, end); they only share the tensors.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.linear_model import DEPTH_FLOOR, Grid, PlanetState
-from spectramind_kit.transit.noise import VisitData, robust_weights
-from spectramind_kit.transit.normal_equations import SHARED, NormalEquations, assemble
+from spectramind_kit.transit.drift_size import learn_drift, staged
+from spectramind_kit.transit.linear_model import DEPTH_FLOOR, SHARED, Grid, PlanetState, nuisances
+from spectramind_kit.transit.normal_equations import NormalEquations, assemble
 from spectramind_kit.transit.nuisance_prior import NuisancePrior, OrbitPoint
+from spectramind_kit.transit.outliers import outlier_factor
+from spectramind_kit.transit.planet_batch import LightCurveBatch, choose, join, put, take
 from spectramind_kit.transit.settings import AnchorSettings
 
 _STEP_LIMIT = {"log_duration": 0.25, "impact2": 0.25, "limb": 0.3, "mid_time": 0.3}
 _GRAZING_MARGIN = 0.03   # b stays below reach - margin: beyond it nothing is hidden and nothing has a slope
 _ROBUST_UPDATES = 6       # a long glitch loses its pull step by step
-_DRIFT_PRIOR_POINTS = 2.0  # the population's width counts like so many coefficients of one visit
+_TRIES = 6                # dampings that a step is tried with
+_ALL_DEGREES = 99
 
 
-@dataclass
+@dataclass(frozen=True)
+class PlanetInputs:
+    """What a fit knows of N planets before it begins; drift widths and outlier factors are re-estimated on the way."""
+
+    data: LightCurveBatch
+    point: OrbitPoint                 # star table (its reference values are replaced as the fit moves)
+    limb_mean: Tensor                 # (N, 8)
+    limb_precision: Tensor            # (N, 8, 8)
+    airs_drift_sd: Tensor             # (N, V, A, Q)
+    fgs1_drift_sd: Tensor             # (N, V, A_f)
+    robust: Tensor                    # (N, V, W, T) in (0, 1]
+    has_outliers: Tensor              # (N,) whether any factor of ``robust`` was ever below 1
+
+
+@dataclass(frozen=True)
 class FitProblem:
-    """The data of one planet at one spectral resolution, and the priors of the fit."""
+    """Planets at one spectral resolution, and the priors of the fit, which they share."""
 
-    data: Sequence[VisitData]
+    planets: PlanetInputs
     grid: Grid
     basis: Tensor                     # (W, M) spectrum = basis @ alpha; column 0 level, 1 FGS1 offset, rest shapes
     basis_sd: Tensor                  # (M,) relative to the depth; inf for the level
-    point: OrbitPoint                 # star table (its reference values are replaced as the fit moves)
     settings: AnchorSettings
     prior: NuisancePrior
-    limb_mean: Tensor                 # (6,)
-    limb_precision: Tensor            # (6, 6)
-    drift_sd: list[tuple[Tensor, Tensor]] = field(default_factory=list)   # per visit (A, Q), (A_f,)
-    robust: list[Tensor] | None = None
+
+    def of(self, index) -> FitProblem:
+        """The same problem for some of its planets."""
+        return replace(self, planets=take(self.planets, index))
 
 
 @dataclass(frozen=True)
 class FitResult:
+    """Where each planet's fit stands or ended. M basis coefficients, K nuisances."""
+
+    planets: PlanetInputs
     state: PlanetState
-    alpha: Tensor
+    alpha: Tensor                     # (N, M)
     normal: NormalEquations
-    objective: float
-    covariance: Tensor                # (M + K, M + K) posterior of alpha and nuisances
-    iterations: int
-    converged: bool
+    covariance: Tensor                # (N, M + K, M + K) posterior of alpha and nuisances
+    damping: Tensor                   # (N,)
+    tries: Tensor                     # (N,) dampings tried in vain for the present step
+    steps: Tensor                     # (N,)
+    stage: Tensor                     # (N,) degree in time that the drift may have
+    converged: Tensor                 # (N,)
 
 
-def nuisances(state: PlanetState) -> Tensor:
-    """All nuisances as one vector (K,)."""
-    parts = [state.limb.new_tensor([state.log_duration, state.impact2]), state.limb]
-    for v in state.visits:
-        parts += [state.limb.new_tensor([v.mid_time, v.time_offset]), v.airs_drift.reshape(-1), v.fgs1_drift]
-    return torch.cat(parts)
-
-
-def _limit(steps: Tensor, state: PlanetState) -> Tensor:
-    limits = torch.full_like(steps, math.inf)
+def _step_limits(state: PlanetState) -> Tensor:
+    """(K,)"""
+    visits = state.mid_time.shape[1]
+    own = 2 + state.airs_drift[0, 0].numel() + state.fgs1_drift.shape[-1]
+    limits = torch.full((SHARED + visits * own,), math.inf, dtype=torch.float64, device=state.depth.device)
     limits[0], limits[1], limits[2:SHARED] = (_STEP_LIMIT[k] for k in ("log_duration", "impact2", "limb"))
-    at = SHARED
-    for v in state.visits:
-        limits[at: at + 2] = _STEP_LIMIT["mid_time"]
-        at += 2 + v.airs_drift.numel() + v.fgs1_drift.numel()
-    return torch.maximum(torch.minimum(steps, limits), -limits)
+    limits[SHARED:].unflatten(0, (visits, own))[:, :2] = _STEP_LIMIT["mid_time"]
+    return limits
 
 
-def moved(state: PlanetState, step: Tensor, alpha: Tensor, problem: FitProblem, normal: NormalEquations) -> PlanetState:
-    """The state after a step in the nuisances and with a new spectrum; the star's levels follow in closed form."""
-    new = state.copy()
-    new.log_duration = float(np.clip(state.log_duration + float(step[0]), math.log(0.1), math.log(30.0)))
-    new.impact2 = float(np.clip(state.impact2 + float(step[1]), 0.0, (state.reach - _GRAZING_MARGIN) ** 2))
-    new.limb = state.limb + step[2:SHARED]
-    new.depth = (problem.basis @ alpha).clamp(DEPTH_FLOOR, 0.5)
-    change, at = new.depth - state.depth, SHARED
-    for old, visit, rest in zip(state.visits, new.visits, normal.visits):
-        n_airs, n_fgs1 = old.airs_drift.numel(), old.fgs1_drift.numel()
-        local = torch.cat([step[:SHARED], step[at: at + 2 + n_airs + n_fgs1]])
-        visit.mid_time, visit.time_offset = old.mid_time + float(step[at]), old.time_offset + float(step[at + 1])
-        visit.airs_drift = old.airs_drift + step[at + 2: at + 2 + n_airs].reshape(old.airs_drift.shape)
-        visit.fgs1_drift = old.fgs1_drift + step[at + 2 + n_airs: at + 2 + n_airs + n_fgs1]
-        gain = rest.level - rest.level_depth * change
-        gain = gain - torch.cat([local @ rest.level_fgs1, local @ rest.level_airs])
-        visit.level = old.level * (1.0 + gain.clamp(-0.5, 0.5))
-        at += 2 + n_airs + n_fgs1
-    return new
+def moved(state: PlanetState, step: Tensor, alpha: Tensor, basis: Tensor) -> PlanetState:
+    """The states after a step (N, K) in the nuisances and with new spectra."""
+    _, visits, degree, terms = state.airs_drift.shape
+    own = step[:, SHARED:].unflatten(1, (visits, -1))
+    impact2 = (state.impact2 + step[:, 1]).clamp_min(0.0)
+    return replace(
+        state, log_duration=(state.log_duration + step[:, 0]).clamp(math.log(0.1), math.log(30.0)),
+        impact2=torch.minimum(impact2, (state.reach - _GRAZING_MARGIN).square()), limb=state.limb + step[:, 2:SHARED],
+        depth=(alpha @ basis.T).clamp(DEPTH_FLOOR, 0.5), mid_time=state.mid_time + own[..., 0],
+        time_offset=state.time_offset + own[..., 1],
+        airs_drift=state.airs_drift + own[..., 2: 2 + degree * terms].unflatten(-1, (degree, terms)),
+        fgs1_drift=state.fgs1_drift + own[..., 2 + degree * terms:])
 
 
 def orbit_point(state: PlanetState, point: OrbitPoint) -> OrbitPoint:
-    return replace(point, period_d=state.period_d, reach=state.reach, log_duration=state.log_duration,
-                   impact2=state.impact2)
+    return replace(point, period_d=state.period_d, reach=state.reach, log_duration=state.log_duration, impact2=state.impact2)
 
 
-def prior_terms(problem: FitProblem, state: PlanetState, alpha: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Precision and pull (M + K) of all priors at a state, and their chi^2."""
-    n_alpha, value = len(alpha), nuisances(state)
-    precision = torch.zeros(n_alpha + len(value), n_alpha + len(value), dtype=torch.float64)
-    pull = torch.zeros(n_alpha + len(value), dtype=torch.float64)
-    scale = 1.0 / (problem.basis_sd * max(float(alpha[0]), 1e-3)).square()
-    scale[0] = 1e-4   # a depth of 100 stellar areas: no prior, but a bounded matrix
-    precision[range(n_alpha), range(n_alpha)] = scale
-    pull[:n_alpha] = -scale * alpha
-    k = n_alpha
-    orbit_precision, orbit_pull = problem.prior.orbit_terms(orbit_point(state, problem.point))
-    precision[k: k + 2, k: k + 2], pull[k: k + 2] = torch.as_tensor(orbit_precision), torch.as_tensor(orbit_pull)
-    chi2 = float((scale[1:] * alpha[1:].square()).sum()) + _orbit_chi2(problem, state)
-    gap = state.limb - problem.limb_mean
-    precision[k + 2: k + SHARED, k + 2: k + SHARED] = problem.limb_precision
-    pull[k + 2: k + SHARED] = -problem.limb_precision @ gap
-    chi2 += float(gap @ problem.limb_precision @ gap)
-    at = k + SHARED
-    for visit, data, (airs_sd, fgs1_sd) in zip(state.visits, problem.data, problem.drift_sd):
-        width = data.span[1] - data.span[0]
-        means = torch.tensor([0.5 * (data.span[0] + data.span[1]), problem.prior.time_offset_mean], dtype=torch.float64)
-        sds = torch.tensor([max(width, 1.0), problem.prior.time_offset_scatter], dtype=torch.float64)
-        own = torch.cat([sds, airs_sd.reshape(-1), fgs1_sd])
-        mean = torch.cat([means, torch.zeros(len(own) - 2, dtype=torch.float64)])
-        local = value[at - k: at - k + len(own)] - mean
-        where = torch.arange(at, at + len(own))
-        precision[where, where], pull[where] = 1.0 / own.square(), -local / own.square()
-        chi2 += float((local / own).square().sum())
-        at += len(own)
+def prior_terms(problem: FitProblem, planets: PlanetInputs, state: PlanetState, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Precision (N, M + K, M + K) and pull (N, M + K) of all priors at a state, and their chi^2 (N,)."""
+    n_alpha = alpha.shape[1]
+    scale = 1.0 / (problem.basis_sd * alpha[:, :1].clamp_min(1e-3)).square()
+    scale = torch.cat([torch.full_like(scale[:, :1], 1e-4), scale[:, 1:]], dim=1)   # a depth of 100 stars: no prior, but a bounded matrix
+    orbit_precision, orbit_pull, chi2 = problem.prior.orbit_terms(orbit_point(state, planets.point))
+    limb_gap = state.limb - planets.limb_mean
+    limb_pull = -(planets.limb_precision @ limb_gap[..., None])[..., 0]
+    mean, sd = own_priors(planets, time_offset=(problem.prior.time_offset_mean, problem.prior.time_offset_scatter))
+    gap = nuisances(state)[:, SHARED:] - mean
+    own_precision = 1.0 / sd.square()
+    diagonal = torch.cat([scale, torch.zeros_like(gap[:, :1]).expand(-1, SHARED), own_precision], dim=1)
+    precision, k = torch.diag_embed(diagonal), n_alpha
+    precision[:, k: k + 2, k: k + 2] = orbit_precision
+    precision[:, k + 2: k + SHARED, k + 2: k + SHARED] = planets.limb_precision
+    pull = torch.cat([-scale * alpha, orbit_pull, limb_pull, -own_precision * gap], dim=1)
+    chi2 = chi2 + (scale[:, 1:] * alpha[:, 1:].square()).sum(1) - (limb_gap * limb_pull).sum(1) + (own_precision * gap.square()).sum(1)
     return precision, pull, chi2
 
 
-def _orbit_chi2(problem: FitProblem, state: PlanetState) -> float:
-    """-2 log of the orbit's two-component priors, up to a constant."""
-    precision, pull = problem.prior.orbit_terms(orbit_point(state, problem.point))
-    return float(pull @ np.linalg.pinv(precision) @ pull)
+def own_priors(planets: PlanetInputs, *, time_offset: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Mean and width (N, V * K_own) of the nuisances that belong to visits: clocks and drift."""
+    data = planets.data
+    middle, width = 0.5 * (data.start + data.end), (data.end - data.start).clamp_min(1.0)
+    sd = torch.cat([width[..., None], torch.full_like(width, time_offset[1])[..., None], planets.airs_drift_sd.flatten(-2),
+                    planets.fgs1_drift_sd], dim=-1)
+    mean = torch.zeros_like(sd)
+    mean[..., 0], mean[..., 1] = middle, time_offset[0]
+    return mean.flatten(1), sd.flatten(1)
 
 
 def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iterations: int, first_degree: int | None,
@@ -140,124 +139,97 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
     None: all degrees from the beginning.
     ``robust_from``: first iteration after which outliers lose weight.
     """
-    settings, n_alpha = problem.settings, len(alpha)
-    full_sd = [(a.clone(), f.clone()) for a, f in problem.drift_sd]
-    stage = 99 if first_degree is None else first_degree
-    problem.drift_sd = _staged(full_sd, stage, settings)
-    normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
-    damping, done, converged = 1e-6, 0, False
-    covariance = torch.eye(n_alpha + len(normal.nuisance_score), dtype=torch.float64)
-    while done < iterations:
-        precision, pull, prior_chi2 = prior_terms(problem, state, alpha)
-        objective = normal.chi2 + prior_chi2
-        b = problem.basis
-        curvature = precision.clone()
-        curvature[:n_alpha, :n_alpha] += b.T @ (normal.depth_information[:, None] * b)
-        cross = b.T @ normal.coupling
-        curvature[:n_alpha, n_alpha:] += cross
-        curvature[n_alpha:, :n_alpha] += cross.T
-        curvature[n_alpha:, n_alpha:] += normal.nuisance_information
-        rhs = pull + torch.cat([b.T @ normal.depth_score, normal.nuisance_score])
-        accepted = False
-        for _ in range(6):
-            damped = curvature + damping * torch.diag(curvature.diagonal())
-            factor, info = torch.linalg.cholesky_ex(damped)
-            if int(info) == 0:
-                covariance = torch.cholesky_inverse(factor)
-                step = _within_bounds(covariance @ rhs, covariance, n_alpha, state)
-                new_alpha = alpha + step[:n_alpha].clamp(-0.5 * float(alpha[0].abs() + 1e-3), 0.5 * float(alpha[0].abs() + 1e-3))
-                nuisance_step = _limit(step[n_alpha:], state)
-                trial = moved(state, nuisance_step, new_alpha, problem, normal)
-                trial_normal = assemble(trial, problem.data, problem.grid, settings=settings, robust=problem.robust)
-                trial_objective = trial_normal.chi2 + prior_terms(problem, trial, new_alpha)[2]
-                if math.isfinite(trial_objective) and trial_objective <= objective + 1e-3 * max(1.0, abs(objective)) * 1e-3:
-                    accepted = True
-                    break
-            damping = max(damping * 30.0, 1e-4)
-        done += 1
-        if accepted:
-            state, alpha, normal, objective = trial, new_alpha, trial_normal, trial_objective
-            damping = max(damping / 30.0, 1e-9)
-            size = float((step.abs() / covariance.diagonal().clamp_min(1e-300).sqrt()).max())
-            full_sd = _learn_drift(full_sd, state, covariance, n_alpha, settings, stage)
-        else:
-            size = 0.0
-        last_stage = stage >= max(a.shape[0] for a, _ in full_sd)
-        if size < settings.tolerance and last_stage and done > robust_from:
-            converged = accepted
-            break
-        if size < 0.5 or not accepted:
-            stage += 1
-        problem.drift_sd = _staged(full_sd, stage, settings)
-        if robust_from <= done < robust_from + _ROBUST_UPDATES:
-            old = problem.robust
-            problem.robust = [outlier_factor(v.residual, v.base_weight, settings.outlier_threshold)
-                              for v in normal.visits]
-            if _changed(old, problem.robust):
-                normal = assemble(state, problem.data, problem.grid, settings=settings, robust=problem.robust)
-            else:
-                problem.robust = old
-    problem.drift_sd = full_sd
-    objective = normal.chi2 + prior_terms(problem, state, alpha)[2]
-    return FitResult(state=state, alpha=alpha, normal=normal, objective=objective, covariance=covariance,
-                     iterations=done, converged=converged)
+    n, device = len(alpha), alpha.device
+    normal = assemble(state, problem.planets.data, problem.grid, settings=problem.settings, robust=problem.planets.robust)
+    size = alpha.shape[1] + normal.nuisance_score.shape[1]
+    whole = dict(dtype=torch.long, device=device)
+    run = FitResult(
+        planets=problem.planets, state=state, alpha=alpha, normal=normal,
+        covariance=torch.eye(size, dtype=torch.float64, device=device).expand(n, -1, -1),
+        damping=torch.full((n,), 1e-6, dtype=torch.float64, device=device), tries=torch.zeros(n, **whole), steps=torch.zeros(n, **whole),
+        stage=torch.full((n,), first_degree or _ALL_DEGREES, **whole), converged=torch.zeros(n, dtype=torch.bool, device=device))
+    order, ended_order, ended = torch.arange(n, device=device), [], []
+    while True:
+        run, over = _advance(problem, run, iterations=iterations, robust_from=robust_from)
+        if bool(over.any()):
+            ended.append(take(run, over))
+            ended_order.append(order[over])
+            if bool(over.all()):
+                break
+            run, order = take(run, ~over), order[~over]
+    return take(join(ended), torch.argsort(torch.cat(ended_order)))
+
+
+def objective(problem: FitProblem, run: FitResult) -> Tensor:
+    """-2 log posterior (N,), up to a constant of the planet."""
+    return run.normal.chi2 + prior_terms(problem, run.planets, run.state, run.alpha)[2]
+
+
+def _advance(problem: FitProblem, run: FitResult, *, iterations: int, robust_from: int) -> tuple[FitResult, Tensor]:
+    """One trial step of every planet; which of them are at their end (N,)."""
+    settings, n_alpha = problem.settings, run.alpha.shape[1]
+    planets = staged(run.planets, run.stage, settings)
+    precision, pull, prior_chi2 = prior_terms(problem, planets, run.state, run.alpha)
+    before = run.normal.chi2 + prior_chi2
+    curvature, rhs = _curvature(problem, run, precision, pull)
+    diagonal = curvature.diagonal(dim1=-2, dim2=-1)
+    factor, info = torch.linalg.cholesky_ex(curvature + torch.diag_embed(run.damping[:, None] * diagonal))
+    covariance = torch.cholesky_inverse(factor)
+    step = _within_bounds((covariance @ rhs[..., None])[..., 0], covariance, n_alpha, run.state)
+    most = 0.5 * (run.alpha[:, :1].abs() + 1e-3)
+    alpha = run.alpha + torch.maximum(torch.minimum(step[:, :n_alpha], most), -most)
+    limits = _step_limits(run.state)
+    state = moved(run.state, torch.maximum(torch.minimum(step[:, n_alpha:], limits), -limits), alpha, problem.basis)
+    normal = assemble(state, planets.data, problem.grid, settings=settings, robust=planets.robust)
+    after = normal.chi2 + prior_terms(problem, planets, state, alpha)[2]
+
+    good = (info == 0) & torch.isfinite(after) & (after <= before + 1e-6 * before.abs().clamp_min(1.0))
+    tries = torch.where(good, 0, run.tries + 1)
+    turn = good | (tries >= _TRIES)                     # this step is over, taken or given up
+    size = torch.where(good, (step.abs() / covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()).amax(1), 0.0)
+    steps, last = run.steps + turn, run.stage >= run.planets.airs_drift_sd.shape[2]
+    settled = turn & (size < settings.tolerance) & last & (steps > robust_from)
+    higher = turn & ~settled & ((size < 0.5) | ~good)
+    learned = learn_drift(run.planets, state, covariance[:, n_alpha:, n_alpha:], settings=settings, stage=run.stage)
+    new = FitResult(
+        planets=choose(good, learned, run.planets), state=choose(good, state, run.state), alpha=choose(good, alpha, run.alpha),
+        normal=choose(good, normal, run.normal), covariance=choose(good, covariance, run.covariance),
+        damping=torch.where(good, (run.damping / 30.0).clamp_min(1e-9), (run.damping * 30.0).clamp_min(1e-4)),
+        tries=torch.where(turn, 0, tries), steps=steps, stage=run.stage + higher, converged=settled & good)
+    due = turn & ~settled & (steps >= robust_from) & (steps < robust_from + _ROBUST_UPDATES)
+    return (_reweighted(problem, new, due) if bool(due.any()) else new), settled | (turn & (steps >= iterations))
+
+
+def _curvature(problem: FitProblem, run: FitResult, precision: Tensor, pull: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the posterior at the present state, and its gradient."""
+    b, normal, m = problem.basis, run.normal, run.alpha.shape[1]
+    curvature = precision
+    curvature[:, :m, :m] += b.T @ (normal.depth_information[..., None] * b)
+    cross = b.T @ normal.coupling
+    curvature[:, :m, m:] += cross
+    curvature[:, m:, :m] += cross.mT
+    curvature[:, m:, m:] += normal.nuisance_information
+    return curvature, pull + torch.cat([normal.depth_score @ b, normal.nuisance_score], dim=1)
 
 
 def _within_bounds(step: Tensor, covariance: Tensor, n_alpha: int, state: PlanetState) -> Tensor:
-    """The best step that keeps 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a bound."""
+    """The best steps that keep 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a bound."""
     k = n_alpha + 1
-    low, high = -state.impact2, (state.reach - _GRAZING_MARGIN) ** 2 - state.impact2
-    allowed = float(step[k].clamp(low, max(high, low)))
-    return step + covariance[:, k] / covariance[k, k] * (allowed - step[k])
+    low = -state.impact2
+    high = torch.maximum((state.reach - _GRAZING_MARGIN).square() - state.impact2, low)
+    allowed = torch.minimum(torch.maximum(step[:, k], low), high)
+    return step + covariance[:, :, k] / covariance[:, k, k, None] * (allowed - step[:, k])[:, None]
 
 
-def _changed(old: Sequence[Tensor] | None, new: Sequence[Tensor]) -> bool:
-    """Whether outlier factors moved enough to linearise again."""
-    if old is None:
-        return any(float(f.min()) < 1.0 for f in new)
-    return any(float((a - b).abs().max()) > 0.1 for a, b in zip(old, new))
-
-
-def outlier_factor(residual: Tensor, base_weight: Tensor, threshold: float) -> Tensor:
-    """Robust factor (T, W). The sensors are judged apart, but a time that most of AIRS-CH0 rejects is lost to FGS1 too."""
-    z = residual * base_weight.sqrt()
-    airs = robust_weights(z[:, 1:], threshold=threshold, share_by_time=True)
-    fgs1 = robust_weights(z[:, :1], threshold=threshold, share_by_time=False)
-    return torch.cat([fgs1 * airs.median(1, keepdim=True).values, airs], dim=1)
-
-
-def drift_widths(settings: AnchorSettings, degree: int) -> Tensor:
-    """Prior width of the drift's coefficients, degrees 1.. in time: slow changes are larger than fast ones."""
-    return settings.drift_scatter * settings.drift_decay ** torch.arange(degree, dtype=torch.float64)
-
-
-def _staged(full: list[tuple[Tensor, Tensor]], stage: int, settings: AnchorSettings) -> list[tuple[Tensor, Tensor]]:
-    """Drift widths with the degrees beyond ``stage`` held at (almost) nothing."""
-    tiny = 0.01 * settings.drift_scatter_floor
-    out = []
-    for airs, fgs1 in full:
-        airs, fgs1 = airs.clone(), fgs1.clone()
-        airs[stage:], fgs1[stage:] = tiny, tiny
-        out.append((airs, fgs1))
-    return out
-
-
-def _learn_drift(full: list[tuple[Tensor, Tensor]], state: PlanetState, covariance: Tensor, n_alpha: int,
-                 settings: AnchorSettings, stage: int) -> list[tuple[Tensor, Tensor]]:
-    """One EM step for the drift's size per degree in time, shrunk to the population's."""
-    variance, at, out = covariance.diagonal(), n_alpha + SHARED, []
-    n0 = _DRIFT_PRIOR_POINTS
-    for visit, (airs_sd, fgs1_sd) in zip(state.visits, full):
-        rows, terms = visit.airs_drift.shape
-        airs_var = variance[at + 2: at + 2 + rows * terms].reshape(rows, terms)
-        fgs1_var = variance[at + 2 + rows * terms: at + 2 + rows * terms + len(visit.fgs1_drift)]
-        base = drift_widths(settings, rows).square()
-        airs = ((visit.airs_drift.square() + airs_var).sum(1) + n0 * base) / (terms + n0)
-        base = drift_widths(settings, len(visit.fgs1_drift)).square()
-        fgs1 = (visit.fgs1_drift.square() + fgs1_var + n0 * base) / (1.0 + n0)
-        airs, fgs1 = (v.clamp_min(settings.drift_scatter_floor**2).sqrt() for v in (airs, fgs1))
-        new_airs, new_fgs1 = airs_sd.clone(), fgs1_sd.clone()
-        new_airs[:stage], new_fgs1[:stage] = airs[:stage, None], fgs1[:stage]
-        out.append((new_airs, new_fgs1))
-        at += 2 + rows * terms + len(visit.fgs1_drift)
-    return out
+def _reweighted(problem: FitProblem, run: FitResult, due: Tensor) -> FitResult:
+    """Outlier factors from the present residuals; where they moved, the planet is linearised again."""
+    factor = outlier_factor(run.normal.residual, run.normal.base_weight, problem.settings.outlier_threshold)
+    moved_most = (factor - run.planets.robust).abs().flatten(1).amax(1)
+    changed = due & torch.where(run.planets.has_outliers, moved_most > 0.1, factor.flatten(1).amin(1) < 1.0)
+    if not bool(changed.any()):
+        return run
+    planets = replace(run.planets, robust=choose(changed, factor, run.planets.robust), has_outliers=run.planets.has_outliers | changed)
+    where = changed.nonzero()[:, 0]
+    some = take(planets, where)
+    fresh = assemble(take(run.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust)
+    return replace(run, planets=planets, normal=put(run.normal, where, fresh))

@@ -159,15 +159,14 @@ def _learn_orbit(given: Sequence[_Given], prior: NuisancePrior) -> dict[str, flo
                             "axis_tail": 0.8, "impact_scatter": 0.3, "impact_tail": 0.6})
     for g in given:
         mean, covariance = _posterior(g, wide)
-        point = OrbitPoint(**g.measurement.orbit)
-        slope = point.log_axis_slope()
+        point, table = OrbitPoint.of(g.measurement.orbit), g.measurement.orbit
+        slope = point.log_axis_slope().numpy()
         step = mean[:2] - g.measurement.nuisance_reference[:2]
-        axis = math.log(point.semi_major_axis) + float(slope @ step)
-        axis_gap.append(axis - math.log(point.catalogue_axis))
-        kepler.append(math.log(point.kepler_axis / point.catalogue_axis))
+        axis_gap.append(float(point.log_axis) + float(slope @ step) - math.log(table["catalogue_axis"]))
+        kepler.append(math.log(table["kepler_axis"] / table["catalogue_axis"]))
         axis_var.append(float(slope @ covariance[:2, :2] @ slope))
         b = math.sqrt(max(mean[1], 0.0))
-        impact_gap.append(b - point.catalogue_impact)
+        impact_gap.append(b - table["catalogue_impact"])
         impact_var.append(covariance[1, 1] / max(4.0 * mean[1], 2.0 * math.sqrt(covariance[1, 1])))
     gap, var, lean = np.array(axis_gap), np.array(axis_var), np.array(kepler)
     n, default = len(gap), NuisancePrior()

@@ -6,12 +6,14 @@ Orbit coordinates. ln W, with W half of the time during which z < ``reach`` (rea
 
 The flux is nearly linear in both (also at b = 0, where it is even in b), and W hardly correlates with b, whereas a/Rs
 and b trade against each other along a curve. That is what makes a second-order expansion of the likelihood honest.
+
+Letters: N planets, V visits of each, W wavelengths (FGS1 first), L wavelengths of one sensor, T times, F fields.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,156 +22,78 @@ from torch import Tensor
 
 from spectramind_kit.transit.limb_darkening import overlap_integrals
 from spectramind_kit.transit.orbit import HOURS_PER_DAY
+from spectramind_kit.transit.planet_batch import LightCurveBatch
+from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.transit.transit_model import _lagrange, exposure_offsets
 
 if TYPE_CHECKING:
     from spectramind_kit.transit.measurement import VisitFit
 
 DEPTH_FLOOR = 1e-5     # the reference depth never goes below it (the linearised depth may)
-LIMB_NAMES = ("fgs1_u1", "fgs1_u2", "airs_u1", "airs_u1_slope", "airs_u2", "airs_u2_slope")
+LIMB_DEGREE = 2        # u1 and u2 are parabolas in wavelength in AIRS-CH0
+_TERMS = ("", "_slope", "_curve")
+LIMB_NAMES = ("fgs1_u1", "fgs1_u2", *(f"airs_u1{t}" for t in _TERMS), *(f"airs_u2{t}" for t in _TERMS))
 ORBIT_NAMES = ("log_duration", "impact2")
+SHARED = len(ORBIT_NAMES) + len(LIMB_NAMES)   # one set for all visits of a planet
+DEPTH, DRIFT = 5, 6                           # places among the fields of `SensorModel`; those before are the transit's
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The wavelengths of a fit: W bins, the first is FGS1. ``x`` in [-1, 1] over AIRS-CH0."""
+    """The wavelengths of a fit, W bins, the first is FGS1. Legendre polynomials over AIRS-CH0, whose range is [-1, 1]."""
 
     wavelength_um: Tensor
-    x: Tensor
-    lambda_basis: Tensor              # (Q, W - 1) Legendre polynomials of x
+    x: Tensor                 # (W - 1,)
+    drift_basis: Tensor       # (Q, W - 1)
+    limb_basis: Tensor        # (LIMB_DEGREE + 1, W - 1)
 
     @classmethod
     def build(cls, wavelength_um: Tensor, *, degree: int, low: float, high: float) -> Grid:
         x = 2.0 * (wavelength_um[1:] - low) / (high - low) - 1.0
-        return cls(wavelength_um, x, legendre(x, degree))
+        return cls(wavelength_um, x, legendre(x, degree), legendre(x, LIMB_DEGREE))
 
 
-@dataclass
-class VisitState:
-    """Nuisances of one visit at the current linearisation point (a work record of the fit)."""
-
-    mid_time: float
-    time_offset: float                # FGS1 minus AIRS
-    airs_drift: Tensor                # (A, Q)
-    fgs1_drift: Tensor                # (A_f,)
-    level: Tensor                     # (W,)
-
-
-@dataclass
+@dataclass(frozen=True)
 class PlanetState:
-    """Everything the model depends on."""
+    """Everything the model depends on but the star's level, which is eliminated in every wavelength."""
 
-    period_d: float
-    reach: float
-    log_duration: float               # ln W, W in hours
-    impact2: float
-    limb: Tensor                      # (6,) in the order of LIMB_NAMES
-    depth: Tensor                     # (W,)
-    visits: list[VisitState]
+    period_d: Tensor          # (N,)
+    reach: Tensor             # (N,)
+    log_duration: Tensor      # (N,)
+    impact2: Tensor           # (N,)
+    limb: Tensor              # (N, 8) in the order of LIMB_NAMES
+    depth: Tensor             # (N, W)
+    mid_time: Tensor          # (N, V)
+    time_offset: Tensor       # (N, V) FGS1 minus AIRS
+    airs_drift: Tensor        # (N, V, A, Q)
+    fgs1_drift: Tensor        # (N, V, A_f)
 
     @property
-    def semi_major_axis(self) -> float:
-        swing = math.sin(self.angle_of(math.exp(self.log_duration))) ** 2
-        return math.sqrt(max(self.impact2 + (self.reach**2 - self.impact2) / max(swing, 1e-12), 1.0))
+    def rate(self) -> Tensor:
+        """Orbital phase per hour, radians."""
+        return 2.0 * math.pi / (self.period_d * HOURS_PER_DAY)
 
-    def angle_of(self, hours: float) -> float:
-        return min(2.0 * math.pi * hours / (self.period_d * HOURS_PER_DAY), 0.5 * math.pi)
+    @property
+    def width_angle(self) -> Tensor:
+        """Orbital phase of first contact."""
+        return (self.rate * torch.exp(self.log_duration)).clamp_max(0.5 * math.pi)
 
-    def limb_darkening(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """u1, u2 (W,), FGS1 first."""
-        c = self.limb
-        return (torch.cat([c[0:1], c[2] + c[3] * x]), torch.cat([c[1:2], c[4] + c[5] * x]))
+    @property
+    def semi_major_axis(self) -> Tensor:
+        swing = torch.sin(self.width_angle).square().clamp_min(1e-12)
+        return (self.impact2 + (self.reach.square() - self.impact2) / swing).clamp_min(1.0).sqrt()
 
-    def copy(self) -> PlanetState:
-        return replace(self, limb=self.limb.clone(), depth=self.depth.clone(),
-                       visits=[replace(v, airs_drift=v.airs_drift.clone(), fgs1_drift=v.fgs1_drift.clone(),
-                                       level=v.level.clone()) for v in self.visits])
-
-
-def legendre(x: Tensor, degree: int) -> Tensor:
-    """Legendre polynomials 0..degree at x, (degree + 1, len(x))."""
-    rows = [torch.ones_like(x), x]
-    for n in range(1, degree):
-        rows.append(((2 * n + 1) * x * rows[n] - n * rows[n - 1]) / (n + 1))
-    return torch.stack(rows[: degree + 1])
+    def limb_darkening(self, grid: Grid) -> tuple[Tensor, Tensor]:
+        """u1, u2 (..., W), FGS1 first."""
+        fgs1, airs = self.limb[..., :2], self.limb[..., 2:].unflatten(-1, (2, LIMB_DEGREE + 1)) @ grid.limb_basis
+        u1, u2 = (torch.cat([fgs1[..., k: k + 1], airs[..., k, :]], dim=-1) for k in range(2))
+        return u1, u2
 
 
-def time_basis(time: Tensor, degree: int, *, span: tuple[float, float] | None = None) -> Tensor:
-    """Legendre polynomials 1..degree over the visit, (degree, T); degree 0 is the star's level."""
-    start, end = span or (float(time[0]), float(time[-1]))
-    scaled = 2.0 * (time - start) / max(end - start, 1e-9) - 1.0
-    return legendre(scaled, max(degree, 1))[1: degree + 1]
-
-
-def _limb_weights(u1: Tensor, u2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (W, 3) of mu^0, mu^1, mu^2 in the normalised intensity and their derivatives in u1 and u2."""
-    total = (math.pi * (1.0 - u1 / 3.0 - u2 / 6.0))[:, None]
-    weights = torch.stack([1.0 - u1 - u2, u1 + 2.0 * u2, -u2], dim=-1) / total
-    d1 = (weights.new_tensor([-1.0, 1.0, 0.0]) + weights * (math.pi / 3.0)) / total
-    d2 = (weights.new_tensor([-1.0, 2.0, -1.0]) + weights * (math.pi / 6.0)) / total
-    return weights, d1, d2
-
-
-@dataclass(frozen=True)
-class TransitParts:
-    """Relative flux (T, W) of one sensor and its derivatives in ln W, b^2, t0, depth, u1, u2 (each (T, W))."""
-
-    flux: Tensor
-    log_duration: Tensor
-    impact2: Tensor
-    mid_time: Tensor
-    depth: Tensor
-    u1: Tensor
-    u2: Tensor
-
-
-def transit_parts(state: PlanetState, time: Tensor, *, mid_time: float, depth: Tensor, u1: Tensor, u2: Tensor,
-                  exposure_h: float, supersample: int, nodes: int) -> TransitParts:
-    """The transit of one sensor and all its derivatives, for wavelengths that share the orbit."""
-    offsets = exposure_offsets(exposure_h, supersample) if exposure_h > 0 else np.zeros(1)
-    moment = (time[:, None] + time.new_tensor(offsets)).reshape(-1)                          # (T * S,)
-    rate = 2.0 * math.pi / (state.period_d * HOURS_PER_DAY)
-    width = math.exp(state.log_duration)
-    theta, theta_w = rate * (moment - mid_time), state.angle_of(width)
-    swing, swing_w = torch.sin(theta).square(), max(math.sin(theta_w) ** 2, 1e-12)
-    span = state.reach**2 - state.impact2
-    z = (state.impact2 + span * swing / swing_w).clamp_min(1e-12).sqrt()
-    half_inverse = 0.5 / z
-    dz_width = half_inverse * span * swing * (-width * rate * math.sin(2.0 * theta_w) / swing_w**2)
-    dz_impact2 = half_inverse * (1.0 - swing / swing_w)
-    dz_time = half_inverse * (-span / swing_w * rate) * torch.sin(2.0 * theta)
-    z = torch.where(torch.cos(theta) < 0.0, z + 10.0, z)
-
-    r = depth.clamp_min(DEPTH_FLOOR).sqrt()
-    low, high = float(r.min()), float(r.max())
-    if len(r) == 1 or high - low < 1e-9 * high:
-        radii, lagrange = r[:1], torch.ones(len(r), 1, dtype=r.dtype, device=r.device)
-    else:
-        node = torch.cos(torch.pi * (torch.arange(nodes, dtype=r.dtype, device=r.device) + 0.5) / nodes)
-        radii = 0.5 * (high + low) + 0.5 * (high - low) * node
-        lagrange = _lagrange((r - 0.5 * (high + low)) / (0.5 * (high - low)), node)          # (W, J)
-    overlap = overlap_integrals(z[None, :], radii[:, None])                                  # (J, T * S, 3)
-    n_times, parts = len(time), len(offsets)
-
-    def binned(value: Tensor) -> Tensor:                                                     # -> (T, J * 3)
-        return value.reshape(len(radii), n_times, parts, 3).mean(2).permute(1, 0, 2).reshape(n_times, -1)
-
-    weights, d1, d2 = _limb_weights(u1, u2)
-    mix, mix1, mix2 = ((lagrange[:, :, None] * w[:, None, :]).reshape(len(r), -1).T for w in (weights, d1, d2))
-    area = binned(overlap.area)
-    slopes = [-(binned(overlap.d_separation * dz[None, :, None]) @ mix) for dz in (dz_width, dz_impact2, dz_time)]
-    return TransitParts(flux=1.0 - area @ mix, log_duration=slopes[0], impact2=slopes[1], mid_time=slopes[2],
-                        depth=-(binned(overlap.d_radius) @ mix) / (2.0 * r), u1=-(area @ mix1), u2=-(area @ mix2))
-
-
-@dataclass(frozen=True)
-class VisitModel:
-    """Model of one visit and its relative derivatives d ln(model): airs (K, T, W - 1), fgs1 (K, T, 1), depth (T, W)."""
-
-    flux: Tensor                      # (T, W) level * drift * transit
-    airs: Tensor
-    fgs1: Tensor
-    depth: Tensor
+def nuisances(state: PlanetState) -> Tensor:
+    """All nuisances as one vector (..., K): orbit, limb darkening, then visit by visit `visit_names`."""
+    own = torch.cat([state.mid_time[..., None], state.time_offset[..., None], state.airs_drift.flatten(-2), state.fgs1_drift], dim=-1)
+    return torch.cat([state.log_duration[..., None], state.impact2[..., None], state.limb, own.flatten(-2)], dim=-1)
 
 
 def visit_names(visit: int, *, airs_degree: int, lambda_terms: int, fgs1_degree: int) -> list[str]:
@@ -179,67 +103,144 @@ def visit_names(visit: int, *, airs_degree: int, lambda_terms: int, fgs1_degree:
             + [f"fgs1_drift_{visit}_{a + 1}" for a in range(fgs1_degree)])
 
 
-def visit_model(state: PlanetState, number: int, grid: Grid, time: Tensor, *, span: tuple[float, float],
-                exposure_h: float, supersample: int, nodes: int) -> VisitModel:
-    """Model and derivatives of visit ``number``: columns are orbit (2), limb darkening (6), then `visit_names`."""
-    visit = state.visits[number]
-    u1, u2 = state.limb_darkening(grid.x)
-    common = dict(exposure_h=exposure_h, supersample=supersample, nodes=nodes)
-    airs = transit_parts(state, time, mid_time=visit.mid_time, depth=state.depth[1:], u1=u1[1:], u2=u2[1:], **common)
-    fgs1 = transit_parts(state, time, mid_time=visit.mid_time + visit.time_offset, depth=state.depth[:1], u1=u1[:1],
-                         u2=u2[:1], **common)
-    airs_time = time_basis(time, visit.airs_drift.shape[0], span=span)
-    fgs1_time = time_basis(time, visit.fgs1_drift.shape[0], span=span)
-    airs_drift = 1.0 + airs_time.T @ (visit.airs_drift @ grid.lambda_basis)                  # (T, W - 1)
-    fgs1_drift = 1.0 + (fgs1_time.T @ visit.fgs1_drift)[:, None]                             # (T, 1)
+def legendre(x: Tensor, degree: int) -> Tensor:
+    """Legendre polynomials 0..degree at x (...), (degree + 1, ...)."""
+    rows = [torch.ones_like(x), x]
+    for n in range(1, degree):
+        rows.append(((2 * n + 1) * x * rows[n] - n * rows[n - 1]) / (n + 1))
+    return torch.stack(rows[: degree + 1])
 
-    n_airs, n_fgs1 = visit.airs_drift.numel(), visit.fgs1_drift.numel()
-    total = 8 + 2 + n_airs + n_fgs1
-    a = torch.empty(total, *airs.flux.shape, dtype=time.dtype, device=time.device)
-    a[2:4], a[9], a[10 + n_airs:] = 0.0, 0.0, 0.0
-    f = torch.zeros(total, *fgs1.flux.shape, dtype=time.dtype, device=time.device)
-    for column, block, parts in ((a, airs.flux, airs), (f, fgs1.flux, fgs1)):
-        column[0], column[1], column[8] = parts.log_duration / block, parts.impact2 / block, parts.mid_time / block
-    f[2], f[3] = fgs1.u1 / fgs1.flux, fgs1.u2 / fgs1.flux
-    a[4], a[6] = airs.u1 / airs.flux, airs.u2 / airs.flux
-    a[5], a[7] = a[4] * grid.x, a[6] * grid.x
-    f[9] = f[8]
-    terms = len(grid.lambda_basis)
-    for degree, course in enumerate(airs_time):
-        place = a[10 + degree * terms: 10 + (degree + 1) * terms]
-        torch.mul(course[:, None] / airs_drift, grid.lambda_basis[:, None, :], out=place)
-    f[10 + n_airs:] = (fgs1_time[:, :, None] / fgs1_drift)
-    relative = torch.cat([fgs1_drift * fgs1.flux, airs_drift * airs.flux], dim=1)
-    depth = torch.cat([fgs1.depth / fgs1.flux, airs.depth / airs.flux], dim=1)
-    return VisitModel(flux=visit.level * relative, airs=a, fgs1=f, depth=depth)
+
+def time_basis(time: Tensor, degree: int, *, start: Tensor | float, end: Tensor | float) -> Tensor:
+    """Legendre polynomials 1..degree over the visit, (degree, ...) for times (...); degree 0 is the star's level."""
+    span = torch.as_tensor(end - start, dtype=time.dtype, device=time.device).clamp_min(1e-9)
+    return legendre(2.0 * (time - start) / span - 1.0, max(degree, 1))[1: degree + 1]
+
+
+def _limb_weights(u1: Tensor, u2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (..., 3) of mu^0, mu^1, mu^2 in the normalised intensity and their derivatives in u1 and u2."""
+    total = (math.pi * (1.0 - u1 / 3.0 - u2 / 6.0))[..., None]
+    weights = torch.stack([1.0 - u1 - u2, u1 + 2.0 * u2, -u2], dim=-1) / total
+    d1 = (weights.new_tensor([-1.0, 1.0, 0.0]) + weights * (math.pi / 3.0)) / total
+    d2 = (weights.new_tensor([-1.0, 2.0, -1.0]) + weights * (math.pi / 6.0)) / total
+    return weights, d1, d2
+
+
+@dataclass(frozen=True)
+class TransitParts:
+    """Relative flux (N, V, L, T) of one sensor; derivatives in ln W, b^2, u1, u2, t0 and depth, each (N, V, L, T)."""
+
+    flux: Tensor
+    slopes: tuple[Tensor, ...]
+
+
+def transit_parts(state: PlanetState, time: Tensor, *, mid_time: Tensor, depth: Tensor, u1: Tensor, u2: Tensor,
+                  exposure_h: Tensor, supersample: int, nodes: int) -> TransitParts:
+    """The transit of one sensor and all its derivatives, for wavelengths that share the orbit.
+
+    time (N, V, T), mid_time and exposure_h (N, V), depth, u1, u2 (N, L). The overlap integrals are made at ``nodes``
+    Chebyshev nodes between the smallest and the largest radius and interpolated: see `spectral_transit`.
+    """
+    n, v, t = time.shape
+    offsets = torch.as_tensor(exposure_offsets(1.0, supersample), dtype=time.dtype, device=time.device)
+    moment = (time[..., None] + exposure_h[..., None, None] * offsets).reshape(n, v, -1)     # (N, V, T * S)
+    rate, theta_w, reach2, impact2, width = (value[:, None, None] for value in (
+        state.rate, state.width_angle, state.reach.square(), state.impact2, torch.exp(state.log_duration)))
+    theta = rate * (moment - mid_time[..., None])
+    swing, swing_w = torch.sin(theta).square(), torch.sin(theta_w).square().clamp_min(1e-12)
+    span = reach2 - impact2
+    z = (impact2 + span * swing / swing_w).clamp_min(1e-12).sqrt()
+    half_inverse = 0.5 / z
+    dz_width = half_inverse * span * swing * (-width * rate * torch.sin(2.0 * theta_w) / swing_w.square())
+    dz_impact2 = half_inverse * (1.0 - swing / swing_w)
+    dz_time = half_inverse * (-span / swing_w * rate) * torch.sin(2.0 * theta)
+    z = torch.where(torch.cos(theta) < 0.0, z + 10.0, z)
+
+    r = depth.clamp_min(DEPTH_FLOOR).sqrt()
+    nodes = nodes if r.shape[1] > 1 else 1
+    low, high = r.amin(1, keepdim=True), r.amax(1, keepdim=True)
+    half, middle = (0.5 * (high - low)).clamp_min(1e-9), 0.5 * (high + low)
+    node = torch.cos(torch.pi * (torch.arange(nodes, dtype=r.dtype, device=r.device) + 0.5) / nodes)
+    lagrange = _lagrange((r - middle) / half, node)                                          # (N, L, J)
+    overlap = overlap_integrals(z[:, :, None, :], (middle + half * node)[:, None, :, None])  # (N, V, J, T * S, 3)
+
+    def binned(value: Tensor) -> Tensor:                                                     # -> (N, V, J * 3, T)
+        return value.reshape(n, v, nodes, t, -1, 3).mean(4).permute(0, 1, 2, 4, 3).reshape(n, v, -1, t)
+
+    mixes = [(lagrange[..., None] * w[:, :, None, :]).flatten(-2) for w in _limb_weights(u1, u2)]   # (N, L, J * 3) each
+    blocked, by_u1, by_u2 = (torch.cat(mixes, 1)[:, None] @ binned(overlap.area)).chunk(3, dim=2)
+    slopes = torch.cat([binned(overlap.d_separation * dz[:, :, None, :, None]) for dz in (dz_width, dz_impact2, dz_time)]
+                       + [binned(overlap.d_radius)], dim=-1)
+    by_width, by_impact2, by_time, by_radius = (mixes[0][:, None] @ slopes).chunk(4, dim=-1)
+    return TransitParts(1.0 - blocked, (-by_width, -by_impact2, -by_u1, -by_u2, -by_time, -by_radius / (2.0 * r)[:, None, :, None]))
+
+
+@dataclass(frozen=True)
+class SensorModel:
+    """One sensor: drift * transit (N, V, L, T), and d ln(model) in F = 6 + A fields (N, V, L, F + 1, T).
+
+    The fields are ln W, b^2, u1, u2, t0, depth (`DEPTH`) and the drift's courses in time (from `DRIFT` on); a nuisance
+    is one of them times a function of wavelength. The last place is left for the residual.
+    """
+
+    relative: Tensor
+    fields: Tensor
+
+
+def sensor_models(state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings) -> tuple[SensorModel, SensorModel]:
+    """FGS1 and AIRS-CH0."""
+    u1, u2 = state.limb_darkening(grid)
+    drifts = (state.fgs1_drift[..., None], state.airs_drift @ grid.drift_basis)              # (N, V, A, L)
+    clocks = (state.mid_time + state.time_offset, state.mid_time)
+    models = []
+    for part, drift, mid_time in zip((slice(0, 1), slice(1, None)), drifts, clocks):
+        parts = transit_parts(state, data.time, mid_time=mid_time, depth=state.depth[:, part], u1=u1[:, part], u2=u2[:, part],
+                              exposure_h=data.exposure_h, supersample=settings.supersample, nodes=settings.radius_nodes)
+        degree = drift.shape[2]
+        course = time_basis(data.time, degree, start=data.start[..., None], end=data.end[..., None]).movedim(0, 2)   # (N, V, A, T)
+        factor = 1.0 + drift.mT @ course
+        fields = parts.flux.new_empty(*parts.flux.shape[:3], DRIFT + degree + 1, parts.flux.shape[3])
+        inverse = 1.0 / parts.flux
+        for k, slope in enumerate(parts.slopes):
+            torch.mul(slope, inverse, out=fields[..., k, :])
+        torch.div(course[:, :, None], factor[:, :, :, None], out=fields[..., DRIFT: DRIFT + degree, :])
+        models.append(SensorModel(factor * parts.flux, fields))
+    return models[0], models[1]
 
 
 # ---------------------------------------------------------------- a fitted visit, evaluated again
 
-def _state_of(fit: VisitFit, depth: np.ndarray) -> PlanetState:
-    reach = 1.0 + math.sqrt(max(float(np.median(depth)), DEPTH_FLOOR))
-    a, b2 = fit.semi_major_axis, fit.impact_parameter**2
-    reach = max(reach, math.sqrt(b2) + 1e-3)
-    swing = min((reach**2 - b2) / max(a**2 - b2, 1e-9), 1.0)
-    width = math.asin(math.sqrt(swing)) * fit.period_d * HOURS_PER_DAY / (2.0 * math.pi)
-    return PlanetState(period_d=fit.period_d, reach=reach, log_duration=math.log(width), impact2=b2,
-                       limb=torch.zeros(6, dtype=torch.float64), depth=torch.as_tensor(depth), visits=[])
-
-
 def visit_transit(fit: VisitFit, depth: np.ndarray, *, supersample: int = 3, nodes: int = 4) -> np.ndarray:
     """Relative transit flux (T, W) of a fitted visit for the spectrum ``depth`` (W,)."""
-    time, u1, u2 = (torch.as_tensor(np.asarray(v, dtype=np.float64)) for v in (fit.time, fit.u1, fit.u2))
-    state, columns = _state_of(fit, np.asarray(depth, dtype=np.float64)), []
+    def row(value) -> Tensor:
+        return torch.as_tensor(np.asarray(value, dtype=np.float64))[None]
+
+    time, u1, u2, spectrum = row(fit.time)[:, None], row(fit.u1), row(fit.u2), row(depth)
+    axis, b2, period = row(fit.semi_major_axis), row(fit.impact_parameter**2), row(fit.period_d)
+    reach = torch.maximum(1.0 + spectrum.median(1).values.clamp_min(DEPTH_FLOOR).sqrt(), b2.sqrt() + 1e-3)
+    width = half_duration(period_d=period, semi_major_axis=axis, impact2=b2, reach=reach)
+    empty = torch.zeros(1, 1, dtype=torch.float64)
+    state = PlanetState(period_d=period, reach=reach, log_duration=torch.log(width), impact2=b2, limb=empty, depth=spectrum,
+                        mid_time=empty, time_offset=empty, airs_drift=empty, fgs1_drift=empty)
+    exposure, columns = row([fit.exposure_h]), []
     for part, mid_time in ((slice(0, 1), fit.fgs1_mid_transit_time), (slice(1, None), fit.mid_transit_time)):
-        columns.append(transit_parts(state, time, mid_time=mid_time, depth=state.depth[part], u1=u1[part], u2=u2[part],
-                                     exposure_h=fit.exposure_h, supersample=supersample, nodes=nodes).flux)
+        parts = transit_parts(state, time, mid_time=row([mid_time]), depth=spectrum[:, part], u1=u1[:, part], u2=u2[:, part],
+                              exposure_h=exposure, supersample=supersample, nodes=nodes)
+        columns.append(parts.flux[0, 0].T)
     return torch.cat(columns, dim=1).numpy()
+
+
+def half_duration(*, period_d: Tensor, semi_major_axis: Tensor, impact2: Tensor, reach: Tensor) -> Tensor:
+    """Half of the time (h) during which z < reach, at most a quarter of the period."""
+    swing = ((reach.square() - impact2) / (semi_major_axis.square() - impact2).clamp_min(1e-9)).clamp(1e-4, 1.0)
+    return torch.asin(swing.sqrt()) * period_d * (HOURS_PER_DAY / (2.0 * math.pi))
 
 
 def visit_drift(fit: VisitFit) -> np.ndarray:
     """Drift (T, W) of a fitted visit, relative to the star's level."""
     time = torch.as_tensor(np.asarray(fit.time, dtype=np.float64))
     airs, fgs1, x = (torch.as_tensor(v) for v in (fit.airs_drift, fit.fgs1_drift, fit.drift_x))
-    airs_part = 1.0 + time_basis(time, len(airs)).T @ (airs @ legendre(x, airs.shape[1] - 1))
-    fgs1_part = 1.0 + (time_basis(time, len(fgs1)).T @ fgs1)[:, None]
+    span = dict(start=float(time[0]), end=float(time[-1]))
+    airs_part = 1.0 + time_basis(time, len(airs), **span).T @ (airs @ legendre(x, airs.shape[1] - 1))
+    fgs1_part = 1.0 + (time_basis(time, len(fgs1), **span).T @ fgs1)[:, None]
     return torch.cat([fgs1_part, airs_part], dim=1).numpy()

@@ -22,7 +22,7 @@ import numpy as np
 
 from spectramind_kit.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

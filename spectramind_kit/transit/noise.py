@@ -153,24 +153,6 @@ def into_bands(data: VisitData, wavelength_um: np.ndarray, n_bands: int) -> tupl
                      span=data.span, noise_scale=scale, missing=data.missing), np.array(centre)
 
 
-def robust_weights(residual: Tensor, *, threshold: float, share_by_time: bool) -> Tensor:
-    """Factor in (0, 1] for standardised residuals (T, W): 1 inside ``threshold`` robust sigma, (threshold/|z|)^2 beyond.
-
-    With ``share_by_time`` the mean over the wavelengths is judged as well, so that a run of frames that is off by
-    little in every wavelength (a pointing jump, a glitch) loses weight too. The scale is the median absolute
-    deviation, never below 1: a poor fit does not turn the transit into outliers.
-    """
-
-    def factor(z: Tensor) -> Tensor:
-        sigma = (_MAD_TO_SIGMA * z.abs().median(dim=0).values).clamp_min(1.0)
-        return (threshold / (z.abs() / sigma).clamp_min(threshold)).square()
-
-    weights = factor(residual)
-    if share_by_time and residual.shape[1] > 1:
-        weights = weights * factor(residual.mean(1, keepdim=True) * math.sqrt(residual.shape[1]))
-    return weights
-
-
 def red_noise_factor(residual: Tensor, variance: Tensor, *, block: int = 8) -> tuple[float, float]:
     """How much noisier residuals (T,) are than their ``variance`` (T,): (of one point, of means over ``block`` points).
 

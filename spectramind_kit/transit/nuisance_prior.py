@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from spectramind_kit.transit.linear_model import LIMB_NAMES
 from spectramind_kit.transit.measurement import DepthMeasurement
@@ -24,35 +26,44 @@ TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
 
 @dataclass(frozen=True)
 class OrbitPoint:
-    """Orbit at the linearisation point, and what the star table says. Hours, days, a/Rs."""
+    """Orbits at the linearisation point, and what the star table says, N planets or one. Hours, days, a/Rs.
 
-    period_d: float
-    reach: float
-    log_duration: float
-    impact2: float
-    catalogue_axis: float
-    catalogue_impact: float
-    kepler_axis: float               # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+    The orbit's coordinates (ln W, b^2) are those of `linear_model`.
+    """
+
+    period_d: Tensor
+    reach: Tensor
+    log_duration: Tensor
+    impact2: Tensor
+    catalogue_axis: Tensor
+    catalogue_impact: Tensor
+    kepler_axis: Tensor              # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, float]) -> OrbitPoint:
+        """One planet's, from plain numbers (`DepthMeasurement.orbit`)."""
+        return cls(**{name: torch.tensor(float(value), dtype=torch.float64) for name, value in numbers.items()})
 
     def to_mapping(self) -> dict[str, float]:
-        return asdict(self)
+        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
 
     @property
-    def semi_major_axis(self) -> float:
-        return math.sqrt(max(self._axis2(), 1.0))
+    def log_axis(self) -> Tensor:
+        """ln(a/Rs)."""
+        return 0.5 * self._axis2().clamp_min(1.0).log()
 
-    def _swing(self) -> tuple[float, float]:
-        angle = min(2.0 * math.pi * math.exp(self.log_duration) / (self.period_d * HOURS_PER_DAY), 0.5 * math.pi)
-        return angle, max(math.sin(angle) ** 2, 1e-12)
+    def _swing(self) -> tuple[Tensor, Tensor]:
+        angle = (2.0 * math.pi / HOURS_PER_DAY * torch.exp(self.log_duration) / self.period_d).clamp_max(0.5 * math.pi)
+        return angle, torch.sin(angle).square().clamp_min(1e-12)
 
-    def _axis2(self) -> float:
-        return self.impact2 + (self.reach**2 - self.impact2) / self._swing()[1]
+    def _axis2(self) -> Tensor:
+        return self.impact2 + (self.reach.square() - self.impact2) / self._swing()[1]
 
-    def log_axis_slope(self) -> np.ndarray:
-        """d ln(a/Rs) / d(ln W, b^2), (2,)."""
+    def log_axis_slope(self) -> Tensor:
+        """d ln(a/Rs) / d(ln W, b^2), (..., 2)."""
         angle, swing = self._swing()
-        by_width = -(self.reach**2 - self.impact2) * angle * math.sin(2.0 * angle) / swing**2
-        return np.array([by_width, 1.0 - 1.0 / swing]) / (2.0 * max(self._axis2(), 1.0))
+        by_width = -(self.reach.square() - self.impact2) * angle * torch.sin(2.0 * angle) / swing.square()
+        return torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1) / (2.0 * self._axis2().clamp_min(1.0))[..., None]
 
 
 def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
@@ -70,7 +81,7 @@ def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
 class NuisancePrior:
     """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the measurement.
 
-    limb_mean (2, 6): value at 5800 K and slope per 500 K; limb_covariance (6, 6); drift_covariance (D, D) over one
+    limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D) over one
     visit's drift coefficients in the order of `linear_model.visit_names`.
     """
 
@@ -96,35 +107,33 @@ class NuisancePrior:
                    time_offset_scatter=settings.time_offset_scatter)
 
     def limb_at(self, temperature_k: float) -> np.ndarray | None:
-        """Mean limb-darkening coefficients (6,) of a star."""
+        """Mean limb-darkening coefficients (8,) of a star, in the order of LIMB_NAMES."""
         if self.limb_mean is None:
             return None
         warmth = (temperature_k - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K
         return self.limb_mean[0] + np.clip(warmth, -4.0, 3.0) * self.limb_mean[1]
 
-    def orbit_terms(self, point: OrbitPoint, *, at: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Precision (2, 2) and pull (2,) of the orbit prior in (ln W, b^2).
+    def orbit_terms(self, point: OrbitPoint, *, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Precision (..., 2, 2) and pull (..., 2) of the orbit prior in (ln W, b^2), and its -2 log density but a constant.
 
-        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (2,) is a better guess of the orbit
+        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (..., 2) is a better guess of the orbit
         (relative to the reference) at which the two-component priors are turned into Gaussians.
         """
-        shift = np.zeros(2) if at is None else at
         slope = point.log_axis_slope()
-        expected = ((1.0 - self.kepler_share) * math.log(point.catalogue_axis)
-                    + self.kepler_share * math.log(point.kepler_axis) + self.axis_offset)
-        gap = math.log(point.semi_major_axis) - expected
-        weight = _mixture_precision(gap + float(slope @ shift), self.axis_scatter, self.axis_tail)
-        precision, pull = weight * np.outer(slope, slope), -weight * gap * slope
-        catalogue2 = point.catalogue_impact**2
+        shift = torch.zeros_like(slope) if at is None else at
+        expected = (1.0 - self.kepler_share) * point.catalogue_axis.log() + self.kepler_share * point.kepler_axis.log() + self.axis_offset
+        gap = point.log_axis - expected
+        weight = _mixture_precision(gap + (slope * shift).sum(-1), self.axis_scatter, self.axis_tail)
+        precision = weight[..., None, None] * slope[..., :, None] * slope[..., None, :]
+        pull = -(weight * gap)[..., None] * slope
+        catalogue2 = point.catalogue_impact.square()
         gap2 = point.impact2 - catalogue2
-
-        def width2(sd: float) -> float:   # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
-            return sd * math.sqrt(4.0 * catalogue2 + 2.0 * sd**2)
-
-        weight2 = _mixture_precision(gap2 + float(shift[1]), width2(self.impact_scatter), width2(self.impact_tail))
-        precision[1, 1] += weight2
-        pull[1] -= weight2 * gap2
-        return precision, pull
+        # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
+        core, tail = (sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in (self.impact_scatter, self.impact_tail))
+        weight2 = _mixture_precision(gap2 + shift[..., 1], core, tail)
+        precision[..., 1, 1] += weight2
+        pull[..., 1] -= weight2 * gap2
+        return precision, pull, _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail)
 
     def terms(self, measurement: DepthMeasurement, *, at: np.ndarray | None = None,
               drift_scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -153,8 +162,8 @@ class NuisancePrior:
                 mean[places] = block_mean
         precision[:2, :], precision[:, :2] = 0.0, 0.0
         pull = precision @ (mean - measurement.nuisance_reference)
-        point = OrbitPoint(**measurement.orbit)
-        precision[:2, :2], pull[:2] = self.orbit_terms(point, at=None if at is None else at[:2])
+        orbit = self.orbit_terms(OrbitPoint.of(measurement.orbit), at=None if at is None else torch.as_tensor(at[:2]))
+        precision[:2, :2], pull[:2] = orbit[0].numpy(), orbit[1].numpy()
         return precision, pull
 
 
@@ -164,9 +173,23 @@ def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:
                      if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))], dtype=int)
 
 
-def _mixture_precision(gap: float, core: float, tail: float) -> float:
+def _mixture_logs(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Log densities of the two components of a mixture, shares included, but a constant."""
+    core, tail = (torch.as_tensor(sd, dtype=gap.dtype, device=gap.device) for sd in (core, tail))
+    return (math.log(1.0 - _TAIL_SHARE) - core.log() - 0.5 * (gap / core).square(),
+            math.log(_TAIL_SHARE) - tail.log() - 0.5 * (gap / tail).square())
+
+
+def _mixture_precision(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
     """Precision of the Gaussian that has the slope of a two-component mixture at ``gap``."""
-    log_core = math.log(1.0 - _TAIL_SHARE) - math.log(core) - 0.5 * (gap / core) ** 2
-    log_tail = math.log(_TAIL_SHARE) - math.log(tail) - 0.5 * (gap / tail) ** 2
-    share = 1.0 / (1.0 + math.exp(min(log_tail - log_core, 700.0)))
+    log_core, log_tail = _mixture_logs(gap, core, tail)
+    share = torch.sigmoid(log_core - log_tail)
     return share / core**2 + (1.0 - share) / tail**2
+
+
+def _mixture_chi2(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
+    """-2 log of the mixture, zero at its middle."""
+    def log_density(at: Tensor) -> Tensor:
+        return torch.logaddexp(*_mixture_logs(at, core, tail))
+
+    return 2.0 * (log_density(torch.zeros_like(gap)) - log_density(gap))

@@ -32,6 +32,7 @@ class AnchorSettings:
     airs_limb_darkening: tuple[float, float] = (0.12, 0.13)
     limb_darkening_scatter: float = 0.1   # of each coefficient
     limb_darkening_slope_scatter: float = 0.05   # from the middle to the end of the AIRS range
+    limb_darkening_curve_scatter: float = 0.02   # coefficient of the second Legendre polynomial in wavelength
 
     drift_time_degree: int = 4            # raised in steps while fitting; what a visit does not need shrinks away
     drift_wavelength_degree: int = 4

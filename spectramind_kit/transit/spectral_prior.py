@@ -21,7 +21,7 @@ import numpy as np
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 
-_FORMAT = 1
+_FORMAT = 2
 _DEFAULT_AMPLITUDE = 6e-5     # median std within a spectrum, used when no labels are given
 _DEFAULT_WIDTH = 0.8          # of ln(amplitude)
 _JUPITER_IN_SUN_RADII, _SUN_GRAVITY = 0.10276, 27400.0   # cm s^-2

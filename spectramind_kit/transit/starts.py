@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ _IMPACTS = (0.15, 0.6, 0.85)
 _COARSE_POINTS = 64
 _TIME_STEP_H = 0.12
 _RADIUS = 0.11
+_DIP_POINTS = 400     # of the table of dips: the search needs their shape to a per cent
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class CatalogueOrbit:
                    impact_parameter=min(impact if impact is not None else 0.27, 0.95), complete=complete)
 
 
-def half_duration(orbit: CatalogueOrbit, impact2: float, reach: float) -> float:
+def catalogue_half_duration(orbit: CatalogueOrbit, impact2: float, reach: float) -> float:
     """Half of the time (h) during which z < reach."""
     swing = (reach**2 - impact2) / max(orbit.semi_major_axis**2 - impact2, 1e-6)
     return math.asin(math.sqrt(min(max(swing, 1e-4), 1.0))) * orbit.period_d * HOURS_PER_DAY / (2.0 * math.pi)
@@ -81,6 +83,26 @@ def _coarse(visit: VisitData) -> tuple[Tensor, Tensor, Tensor]:
             w[: n * step].reshape(shape).sum(1))
 
 
+@lru_cache(maxsize=1)
+def _dip_table() -> Tensor:
+    """(relative flux - 1)/depth (impacts, points) from mid-transit to first contact, which is the last but one point."""
+    moved = torch.linspace(0.0, 1.0, _DIP_POINTS + 1, dtype=torch.float64)
+    impact2 = torch.tensor(_IMPACTS, dtype=torch.float64).square()[:, None]
+    z = (impact2 + ((1.0 + _RADIUS) ** 2 - impact2) * moved.square()).clamp_min(1e-12).sqrt()
+    dip = (transit_flux(z, _RADIUS, 0.25, 0.13, nodes=6) - 1.0) / _RADIUS**2
+    return torch.cat([dip, torch.zeros_like(dip[:, :1])], dim=1)
+
+
+def _dips(moved: Tensor) -> Tensor:
+    """Dips at distances (C, S, t) from mid-transit in units of the half duration, S = impacts x durations, from the table."""
+    table = _dip_table()
+    place = (moved * _DIP_POINTS).clamp_max(_DIP_POINTS)
+    low = place.long()
+    row = torch.arange(len(_IMPACTS)).repeat_interleave(len(_DURATION_FACTORS))[None, :, None] * table.shape[1]
+    left, right = table.take(row + low), table.take(row + low + 1)
+    return torch.lerp(left, right, place - low)
+
+
 def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: AnchorSettings) -> list[Start]:
     """The best ``settings.starts`` distinct starts, best first.
 
@@ -88,7 +110,7 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
     gain in chi^2 of a dip (of positive depth) over a star with a quadratic drift of limited size.
     """
     reach = 1.0 + _RADIUS
-    shapes = [(half_duration(orbit, b * b, reach) * factor, b * b) for b in _IMPACTS for factor in _DURATION_FACTORS]
+    shapes = [(catalogue_half_duration(orbit, b * b, reach) * factor, b * b) for b in _IMPACTS for factor in _DURATION_FACTORS]
     shapes = [(min(max(w, 0.2), 12.0), b2) for w, b2 in shapes]
     width = torch.tensor([s[0] for s in shapes], dtype=torch.float64)
     impact2 = torch.tensor([s[1] for s in shapes], dtype=torch.float64)
@@ -97,11 +119,9 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
         time, flux, weight = _coarse(visit)
         low, high = float(time[0]), float(time[-1])
         centres = torch.arange(low - 0.3, high + 0.3, _TIME_STEP_H, dtype=torch.float64)
-        moved = (time[None, None, :] - centres[:, None, None]) / width[None, :, None]        # (C, S, t)
-        z = (impact2[None, :, None] + (reach**2 - impact2)[None, :, None] * moved.square()).clamp_min(1e-12).sqrt()
-        dip = (transit_flux(z, _RADIUS, 0.25, 0.13, nodes=6) - 1.0) / _RADIUS**2
-        gain, depth = torch.zeros(z.shape[:2], dtype=torch.float64), torch.zeros(z.shape[:2], dtype=torch.float64)
-        basis = torch.cat([torch.ones(1, len(time), dtype=torch.float64), time_basis(time, 2)])
+        dip = _dips((time[None, None, :] - centres[:, None, None]).abs() / width[None, :, None])   # (C, S, t)
+        gain, depth = torch.zeros(dip.shape[:2], dtype=torch.float64), torch.zeros(dip.shape[:2], dtype=torch.float64)
+        basis = torch.cat([torch.ones(1, len(time), dtype=torch.float64), time_basis(time, 2, start=time[0], end=time[-1])])
         prior = torch.diag(torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64) / (2.0 * settings.drift_scatter) ** 2)
         for sensor in range(2):
             w = weight[:, sensor]
@@ -118,7 +138,7 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
         times.append(centres[best.indices])
         depths.append(depth.gather(0, best.indices[None])[0])
     total = torch.stack(gains).sum(0)
-    expected = [half_duration(orbit, float(b2), reach) for b2 in impact2]
+    expected = [catalogue_half_duration(orbit, float(b2), reach) for b2 in impact2]
     # a mild preference for the table's duration decides only where the data do not
     pull = torch.tensor([(math.log(float(w) / e) / (2.0 * settings.axis_scatter)) ** 2 for w, e in zip(width, expected)])
     ranking = torch.argsort(total - pull.clamp_max(60.0), descending=True)
