@@ -44,8 +44,8 @@ def prepare(n_train: int, n_test: int):
     from spectramind_kit.metric import naive_statistics
     from spectramind_kit.runtime import cpu_count
     from spectramind_kit.simulator import simulate_light_curves
-    from spectramind_kit.training.anchors import run_measurements
     from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
+    from spectramind_kit.training.measuring import MeasurementJob, run_measurements
     from spectramind_kit.transit import cross_fit
     from spectramind_kit.transit.settings import AnchorSettings
 
@@ -58,8 +58,8 @@ def prepare(n_train: int, n_test: int):
     label = {int(p): d for p, d in zip(simulated.planet_id, simulated.depth.numpy())}
     ids = list(planets)
     with tempfile.TemporaryDirectory() as folder:
-        jobs = [(Path(folder) / f"{p}.npz", planets[p], stars[p], AnchorSettings()) for p in ids]
-        found = dict(run_measurements(jobs, cpu_count()))
+        jobs = [MeasurementJob(Path(folder) / f"{p}.npz", planets[p], stars[p]) for p in ids]
+        found = dict(run_measurements(jobs, settings=AnchorSettings(), workers=cpu_count()))
     measured = [found[p] for p in ids]
     train_ids = ids[:n_train]
     naive_mean, naive_sigma = naive_statistics(np.stack([label[p] for p in train_ids]))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +12,10 @@ import numpy as np
 
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.held_out import cross_fit
 from spectramind_kit.transit.measurement import DepthMeasurement
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from spectramind_kit.transit import Anchor, AnchorCalibration, SpectralPrior
 
 WORKER_MEMORY_MB = 900.0
-SERIAL_BELOW = 8   # planets: a worker process takes longer to start than so many take to measure
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,9 @@ class Measured:
 
 def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
                     split: str, workers: int | None = None) -> Measured:
-    """Measure the depths of every planet, in parallel, one file per planet; finished ones are read, not made again.
+    """Measure the depths of every planet, one file per planet; finished ones are read, not made again.
+
+    In worker processes, or on the GPU where that is faster (`measuring.run_measurements`).
 
     The measurement sees light curves and the star table only. A planet without a row in the star table is measured
     with the table's medians (its geometry is then less certain), and said so in ``run.json``.
@@ -63,11 +62,15 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
             found[planet] = known
         else:
             star = stars.loc[planet].to_dict() if planet in stars.index else median
-            jobs.append((path, list(visits), {k: float(v) for k, v in star.items()}, settings))
+            jobs.append(MeasurementJob(path, list(visits), {k: float(v) for k, v in star.items()}))
     failed = []
     start = time.monotonic()
     with run.step(f"anchor measurements of {split}"):
-        for planet, result in _run_jobs(jobs, workers=workers, desc=f"anchor measurements of {split}"):
+        device = run.device()
+        cores = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB)))
+        results = run_measurements(jobs, settings=settings, workers=cores, gpu=device.name if device.kind == "cuda" else None,
+                                   winner=run.known_backend("anchor"), tell=lambda where: run.backend("anchor", where))
+        for planet, result in progress(results, desc=f"anchor measurements of {split}", total=len(jobs), unit="planet"):
             if isinstance(result, str):
                 failed.append(PlanetFailure(planet, result))
             else:
@@ -80,48 +83,6 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     run.log("anchor", split=split, measured=len(jobs) - len(failed), reused=len(found) - len(jobs) + len(failed),
             failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
     return Measured({planet: found[planet] for planet in light_curves if planet in found}, tuple(failed))
-
-
-def _run_jobs(jobs: Sequence[tuple], *, workers: int | None, desc: str):
-    """Yield (planet, measurement or the text of its error); a pool that breaks leaves the rest to this process."""
-    count = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB), len(jobs)))
-    yield from progress(run_measurements(jobs, count if len(jobs) > SERIAL_BELOW else 1), desc=desc, total=len(jobs), unit="planet")
-
-
-def run_measurements(jobs: Sequence[tuple], workers: int):
-    """Measure ``jobs`` of (file to write, light curves, star, settings) and yield (planet, measurement or error text)."""
-    left = {job[1][0].planet_id: job for job in jobs}
-    if workers > 1:
-        # spawn: a forked child of a process whose torch has started threads can hang
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            futures = {pool.submit(_measure, job): planet for planet, job in left.items()}
-            try:
-                for future in as_completed(futures):
-                    result = future.result()
-                    del left[futures[future]]
-                    yield futures[future], result
-            except BrokenProcessPool:
-                say(f"a worker process died; the {len(left)} planets left are measured one at a time")
-    for planet, job in left.items():
-        yield planet, _measure(job)
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def _measure(job: tuple[Path, list[LightCurve], dict[str, float], AnchorSettings]) -> DepthMeasurement | str:
-    from spectramind_kit.transit import measure_depths
-
-    path, light_curves, star, settings = job
-    try:
-        measurement = measure_depths(light_curves, star, settings=settings)
-        measurement.save(path)
-        return measurement
-    except Exception as error:  # one planet must not cost the run: whatever it was, it is recorded with its planet
-        return f"{type(error).__name__}: {error}"
 
 
 def _earlier(run: RunFolder, path: Path) -> Path:

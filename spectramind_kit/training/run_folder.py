@@ -97,6 +97,10 @@ class RunFolder:
         """One line of ``metrics.jsonl``."""
         self.logbook.write(event, **fields)
 
+    def known_backend(self, name: str) -> str | None:
+        """What `backend` has recorded in this run."""
+        return read_json(self.root / "run.json").get("backends", {}).get(name)
+
     def backend(self, name: str, choice: str) -> None:
         """Say once, in words, which path of a replaceable part runs, and keep it in ``run.json``."""
         known = read_json(self.root / "run.json").get("backends", {})

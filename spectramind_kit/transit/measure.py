@@ -73,7 +73,8 @@ def measure_together(planets: Sequence[tuple[Sequence[LightCurve], Mapping[str, 
     Returns
     -------
     list of DepthMeasurement
-        In the order given. A planet that breaks the fit of its batch is fitted again by itself, so it costs only itself.
+        In the order given. A planet that breaks the fit of its batch is fitted again by itself, at last on the CPU, so it
+        costs only itself.
     """
     settings = settings or AnchorSettings()
     prior = prior or NuisancePrior.from_settings(settings)
@@ -127,6 +128,8 @@ def _measured(group: list[PlanetCase], *, settings: AnchorSettings, prior: Nuisa
         with torch.no_grad():
             return _fit_group(group, settings=settings, prior=prior, device=device)
     except _DATA_FAULTS as error:   # a GPU's lack of memory is one too: half of the planets may fit
+        if len(group) == 1 and torch.device(device).type != "cpu":
+            return _measured(group, settings=settings, prior=prior, device="cpu")
         if len(group) == 1:
             return [_without_information(group[0], f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")]
     half = len(group) // 2

@@ -76,6 +76,12 @@ def test_a_planet_that_breaks_a_batch_costs_only_itself(planets, alone, monkeypa
         _same(one, other)
 
 
+def test_a_device_that_fails_is_left(planets, alone) -> None:
+    """Guards against a GPU out of memory that turns every planet into one without information ('meta' cannot compute at all)."""
+    for one, other in zip(alone[:2], measure_together(planets[:2], device="meta")):
+        _same(one, other)
+
+
 def test_everything_is_made_where_the_data_are(planets, alone, monkeypatch) -> None:
     """Guards against a tensor that a GPU would miss: what the fit makes without naming a device lands on 'meta', and mixing raises."""
     real = measure_module.run_fit
