@@ -10,7 +10,7 @@ import numpy as np
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.anchor import Anchor, apply_prior
 from spectramind_kit.transit.calibration import AnchorCalibration, calibrate, fit_calibration, identity_calibration
-from spectramind_kit.transit.learn_nuisance import learn_nuisance_prior
+from spectramind_kit.transit.learn_nuisance import learn_nuisances
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.spectral_prior import SpectralPrior, learn_spectral_prior
 
@@ -43,9 +43,9 @@ def assign_folds(n: int, *, folds: int = 5, seed: int = 0) -> np.ndarray:
 
 def learn_priors(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> SpectralPrior:
     """Spectral and nuisance priors from train planets: labels for the shapes, light curves given labels for the rest."""
-    nuisance = learn_nuisance_prior(measurements, depths)
+    nuisance, mismatch = learn_nuisances(measurements, depths)
     return learn_spectral_prior(depths, measurements[0].wavelength_um, stars=[m.star for m in measurements],
-                                nuisance=nuisance)
+                                nuisance=nuisance, mismatch=mismatch)
 
 
 def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, folds: np.ndarray | int = 5,

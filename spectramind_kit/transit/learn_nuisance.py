@@ -1,134 +1,171 @@
-"""Nuisance priors from the train planets: with the label given, a light curve tells its orbit, its limb darkening, its drift."""
+"""What the train planets teach beside spectra: with the label given, a light curve tells its orbit, its limb darkening, its
+drift, and how far the depth that it shows is from the label."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from spectramind_kit.transit.linear_model import LIMB_NAMES
+from spectramind_kit.transit.label_mismatch import MODES, LabelMismatch, default_mismatch, mismatch_basis
 from spectramind_kit.transit.measurement import DepthMeasurement
-from spectramind_kit.transit.nuisance_prior import (TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K, NuisancePrior, OrbitPoint,
+from spectramind_kit.transit.nuisance_prior import (LIMB, TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K, NuisancePrior, NuisanceTable,
                                                     drift_places)
+from spectramind_kit.transit.posterior import positive_inverse
 
 _MIN_PLANETS = 12
-_LABEL_SCATTER = 0.003        # relative: labels differ from any transit's depth by stellar contamination and dilution
-_SHAPE_SCATTER = 2e-6
 _EM_STEPS = 8
 _DRIFT_PRIOR_VISITS = 0.3
-_LIMB = np.arange(2, 2 + len(LIMB_NAMES))
 
 
 @dataclass(frozen=True)
 class _Given:
-    """One planet's information on its nuisances, its label being known."""
+    """Planets of equal nuisances, their labels known: information on (mismatch, nuisances) at (0, reference)."""
 
-    measurement: DepthMeasurement
-    information: np.ndarray   # (K, K)
-    score: np.ndarray         # (K,) at the reference
-
-
-def _given_label(m: DepthMeasurement, depth: np.ndarray) -> _Given:
-    """Eliminate a common relative error of the label, then condition on it."""
-    w = len(depth)
-    gap = depth - m.reference_depth
-    common_d, common_n = m.common[:w], m.common[w:]
-    coupling = m.coupling - common_d @ common_n.T
-    info = m.nuisance_information - common_n @ common_n.T
-    score = m.nuisance_score - coupling.T @ gap
-    # two directions in which the label may be off: all of it, and FGS1 alone
-    directions = np.stack([depth, np.where(np.arange(w) == 0, depth, 0.0)], axis=1)
-    sd = np.array([_LABEL_SCATTER, _LABEL_SCATTER])
-    along = m.depth_information[:, None] * directions - common_d @ (common_d.T @ directions)
-    own = directions.T @ along + np.diag(1.0 / sd**2)
-    cross = directions.T @ coupling
-    score_own = directions.T @ (m.depth_score - m.depth_information * gap + common_d @ (common_d.T @ gap))
-    solved = np.linalg.solve(own, np.c_[cross, score_own])
-    return _Given(m, info - cross.T @ solved[:, :-1], score - cross.T @ solved[:, -1])
+    measurements: list[DepthMeasurement]
+    table: NuisanceTable
+    information: Tensor       # (N, 3 + K, 3 + K)
+    score: Tensor             # (N, 3 + K)
 
 
-def learn_nuisance_prior(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> NuisancePrior:
-    """Means and widths of the nuisances over the train planets, by EM on the likelihoods given the labels.
+@dataclass(frozen=True)
+class _Posterior:
+    """Of (mismatch, nuisances) of the planets of one `_Given`: moments, and where there is a mismatch."""
 
-    Returns the default prior when fewer than 12 planets can be used. Widths shrink to the defaults for small N.
+    mean: np.ndarray          # (N, K) nuisances, absolute
+    covariance: np.ndarray    # (N, K, K)
+    mismatched: np.ndarray    # (N,) probability
+    mismatch: np.ndarray      # (N, 3) its mean where there is one
+    second_moment: np.ndarray   # (N, 3, 3)
+
+
+def _given_label(m: DepthMeasurement, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Information and score with the depth held at label * (1 + B m)."""
+    w, k = len(label), m.n_nuisances
+    design = np.zeros((w + k, MODES + k))
+    design[:w, :MODES], design[w:, MODES:] = label[:, None] * mismatch_basis(m.wavelength_um), np.eye(k)
+    gap = label - m.reference_depth
+    depths, common = design[:w, :MODES], design.T @ m.common
+    information = np.zeros((MODES + k, MODES + k))
+    information[:MODES, :MODES] = depths.T @ (m.depth_information[:, None] * depths)
+    information[:MODES, MODES:] = depths.T @ m.coupling
+    information[MODES:, :MODES] = information[:MODES, MODES:].T
+    information[MODES:, MODES:] = m.nuisance_information
+    common_gap = m.common[:w].T @ gap
+    score = np.r_[depths.T @ (m.depth_score - m.depth_information * gap), m.nuisance_score - m.coupling.T @ gap] + common @ common_gap
+    return information - common @ common.T, score
+
+
+def learn_nuisances(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> tuple[NuisancePrior, LabelMismatch]:
+    """Means and widths of the nuisances and of the labels' mismatch over the train planets, by EM on the likelihoods given the labels.
+
+    Returns the defaults when fewer than 12 planets can be used. Widths shrink to the defaults for small N.
     """
-    default = NuisancePrior()
-    given = [_given_label(m, np.asarray(d, dtype=np.float64)) for m, d in zip(measurements, depths)
-             if np.isfinite(d).all() and m.visits and "no information" not in m.flags]
-    if len(given) < _MIN_PLANETS:
-        return default
-    shape = _common_drift_shape(given)
-    prior, start_drift = default, _default_drift(given, shape)
+    usable = [(m, np.asarray(d, dtype=np.float64)) for m, d in zip(measurements, depths)
+              if np.isfinite(d).all() and m.visits and "no information" not in m.flags]
+    if len(usable) < _MIN_PLANETS:
+        return NuisancePrior(), default_mismatch()
+    by_names: dict[tuple[str, ...], list[tuple[DepthMeasurement, np.ndarray]]] = {}
+    for m, d in usable:
+        by_names.setdefault(m.nuisance_names, []).append((m, d))
+    given = []
+    for group in by_names.values():
+        information, score = zip(*(_given_label(m, d) for m, d in group))
+        members = [m for m, _ in group]
+        given.append(_Given(members, NuisanceTable.of(members), torch.as_tensor(np.array(information)), torch.as_tensor(np.array(score))))
+    start_drift = _default_drift(given, _common_drift_shape(given))
+    prior, mismatch = NuisancePrior(), default_mismatch()
     for step in range(_EM_STEPS):
-        posteriors = [_posterior(g, prior) for g in given]
-        prior = _update(given, posteriors, start_drift, orbit=_learn_orbit(given, prior) if step == _EM_STEPS - 1 else None,
-                        before=prior)
-    return prior
+        posteriors = [_posterior(g, prior, mismatch) for g in given]
+        orbit = _learn_orbit(given, prior, mismatch) if step == _EM_STEPS - 1 else {}
+        prior = _update(given, posteriors, start_drift, orbit=orbit, before=prior)
+        mismatch = mismatch.updated(*(np.concatenate([getattr(p, name) for p in posteriors])
+                                      for name in ("mismatch", "second_moment", "mismatched")))
+    return prior, mismatch
+
+
+def _posterior(g: _Given, prior: NuisancePrior, mismatch: LabelMismatch) -> _Posterior:
+    """Both possibilities, a label that fits and one that does not, weighted by their evidence."""
+    precision, pull = prior.terms(g.table)
+    root = torch.as_tensor(np.linalg.cholesky(mismatch.covariance))
+    means, covariances, log_weight = [], [], []
+    for component in mismatch.components():
+        centre = root @ torch.as_tensor(component.mean)
+        own = torch.cholesky_inverse(component.size * root)
+        total, rhs = g.information.clone(), g.score.clone()
+        total[:, MODES:, MODES:] += precision
+        total[:, :MODES, :MODES] += own
+        rhs[:, MODES:] += pull
+        rhs[:, :MODES] += own @ centre
+        covariance, log_det = positive_inverse(total)
+        means.append((covariance @ rhs[..., None])[..., 0])
+        covariances.append(covariance)
+        density = math.log(component.share) - MODES * math.log(component.size) - 0.5 * float(centre @ own @ centre)
+        log_weight.append(0.5 * ((rhs * means[-1]).sum(1) - log_det) + density)
+    weight = torch.softmax(torch.stack(log_weight), dim=0)                                   # (2, N)
+    stacked, spread = torch.stack(means), torch.stack(covariances)
+    mean = (weight[..., None] * stacked).sum(0)
+    gap = stacked - mean
+    covariance = (weight[..., None, None] * (spread + gap[..., :, None] * gap[..., None, :])).sum(0)
+    some = stacked[1][:, :MODES]
+    return _Posterior(mean=(g.table.reference + mean[:, MODES:]).numpy(), covariance=covariance[:, MODES:, MODES:].numpy(),
+                      mismatched=weight[1].numpy(), mismatch=some.numpy(), second_moment=(spread[1][:, :MODES, :MODES] + some[:, :, None] * some[:, None, :]).numpy())
 
 
 def _common_drift_shape(given: Sequence[_Given]) -> int:
-    counts = [len(drift_places(g.measurement.nuisance_names, v.visit)) for g in given for v in g.measurement.visits]
+    counts = [len(drift_places(g.table.names, visit)) for g in given for visit in g.table.visits for _ in g.measurements]
     return max(set(counts), key=counts.count)
 
 
 def _default_drift(given: Sequence[_Given], count: int) -> np.ndarray:
     """Median over the visits of the drift variances (D,) that the fits themselves found."""
-    rows = [g.measurement.nuisance_sd[places] ** 2 for g in given for v in g.measurement.visits
-            if len(places := drift_places(g.measurement.nuisance_names, v.visit)) == count]
-    return np.median(np.array(rows), axis=0)
+    rows = [g.table.sd[:, places].square().numpy() for g in given for visit in g.table.visits
+            if len(places := drift_places(g.table.names, visit)) == count]
+    return np.median(np.concatenate(rows), axis=0)
 
 
-def _posterior(g: _Given, prior: NuisancePrior) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (absolute) and covariance of the nuisances, label given."""
-    precision, pull = prior.terms(g.measurement)
-    covariance = np.linalg.inv(_symmetric(g.information + precision))
-    return g.measurement.nuisance_reference + covariance @ (g.score + pull), covariance
-
-
-def _symmetric(matrix: np.ndarray) -> np.ndarray:
-    return 0.5 * (matrix + matrix.T) + 1e-12 * np.diag(np.diagonal(matrix))
-
-
-def _update(given: Sequence[_Given], posteriors: Sequence[tuple[np.ndarray, np.ndarray]], start_drift: np.ndarray, *,
-            orbit: dict[str, float] | None, before: NuisancePrior) -> NuisancePrior:
+def _update(given: Sequence[_Given], posteriors: Sequence[_Posterior], start_drift: np.ndarray, *, orbit: dict[str, float],
+            before: NuisancePrior) -> NuisancePrior:
     """One M step."""
-    n = len(given)
-    # limb darkening: a line in the star's temperature
-    warmth = np.array([np.clip((float(g.measurement.star.get("Ts", TEMPERATURE_PIVOT_K)) - TEMPERATURE_PIVOT_K)
-                               / TEMPERATURE_UNIT_K, -4.0, 3.0) for g in given])
-    design = np.stack([np.ones(n), warmth], axis=1)
-    values = np.array([mean[_LIMB] for mean, _ in posteriors])
-    start = np.array([given[0].measurement.nuisance_mean[_LIMB], np.zeros(len(_LIMB))])
-    weight = _robust_rows(values - design @ np.linalg.lstsq(design, values, rcond=None)[0])
-    gram = (design * weight[:, None]).T @ design + np.diag([0.5, 4.0])
-    limb_mean = start + np.linalg.solve(gram, (design * weight[:, None]).T @ (values - design @ start))
-    default_sd = given[0].measurement.nuisance_sd[_LIMB]
-    rest = values - design @ limb_mean
-    scatter = sum(w * (np.outer(r, r) + c[np.ix_(_LIMB, _LIMB)]) for w, r, (_, c) in zip(weight, rest, posteriors))
-    limb_covariance = (scatter + 6.0 * np.diag((0.3 * default_sd) ** 2)) / (weight.sum() + 6.0)
-
+    limb_mean, limb_covariance = _limb_darkening(given, posteriors)
     # drift: a variance per coefficient (their signs are random from visit to visit: no correlation to learn)
-    rows, spreads, offsets, offset_var = [], [], [], []
-    for g, (mean, covariance) in zip(given, posteriors):
-        for visit in g.measurement.visits:
-            places = drift_places(g.measurement.nuisance_names, visit.visit)
-            k = g.measurement.index(f"time_offset_{visit.visit}")
-            offsets.append(mean[k])
-            offset_var.append(covariance[k, k])
+    rows, spreads, offsets, offset_vars = [], [], [], []
+    for g, p in zip(given, posteriors):
+        variance = np.diagonal(p.covariance, axis1=1, axis2=2)
+        for visit in g.table.visits:
+            places, k = drift_places(g.table.names, visit), g.table.names.index(f"time_offset_{visit}")
+            offsets.append(p.mean[:, k])
+            offset_vars.append(variance[:, k])
             if len(places) == len(start_drift):
-                rows.append(mean[places])
-                spreads.append(np.diagonal(covariance)[places])
-    drift_covariance = np.diag(_drift_variance(np.array(rows), np.array(spreads), before.drift_covariance, start_drift))
-    offset, var = np.array(offsets), np.array(offset_var)
+                rows.append(p.mean[:, places])
+                spreads.append(variance[:, places])
+    drift = _drift_variance(np.concatenate(rows), np.concatenate(spreads), before.drift_covariance, start_drift)
+    offset, var = np.concatenate(offsets), np.concatenate(offset_vars)
     offset_mean = float(np.sum(offset / (var + 1e-6)) / np.sum(1.0 / (var + 1e-6)))
-    offset_sd = math.sqrt(max(float(np.mean((offset - offset_mean) ** 2 + var) * len(offset) + 4 * 0.005**2) / (len(offset) + 4), 1e-8))
-    return NuisancePrior(**{**{k: getattr(before, k) for k in ("axis_offset", "kepler_share", "axis_scatter", "axis_tail",
-                                                              "impact_scatter", "impact_tail")}, **(orbit or {})},
-                         time_offset_mean=offset_mean, time_offset_scatter=offset_sd, limb_mean=limb_mean,
-                         limb_covariance=limb_covariance, drift_mean=np.zeros(len(start_drift)), drift_covariance=drift_covariance,
-                         learned_from=n)
+    offset_var = (np.sum((offset - offset_mean) ** 2 + var) + 4 * 0.005**2) / (len(offset) + 4)
+    return replace(before, **orbit, time_offset_mean=offset_mean, time_offset_scatter=math.sqrt(max(float(offset_var), 1e-8)),
+                   limb_mean=limb_mean, limb_covariance=limb_covariance, drift_mean=np.zeros(len(start_drift)),
+                   drift_covariance=np.diag(drift), learned_from=sum(len(g.measurements) for g in given))
+
+
+def _limb_darkening(given: Sequence[_Given], posteriors: Sequence[_Posterior]) -> tuple[np.ndarray, np.ndarray]:
+    """A line in the star's temperature (2, 8), and the scatter about it (8, 8)."""
+    temperature = np.concatenate([g.table.temperature_k.numpy() for g in given])
+    design = np.stack([np.ones(len(temperature)), np.clip((temperature - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K, -4.0, 3.0)], axis=1)
+    values = np.concatenate([p.mean[:, LIMB] for p in posteriors])
+    spread = np.concatenate([p.covariance[:, LIMB, LIMB] for p in posteriors])
+    start = np.array([given[0].table.mean[0, LIMB].numpy(), np.zeros(values.shape[1])])
+    weight = _robust_rows(values - design @ np.linalg.lstsq(design, values, rcond=None)[0])
+    weighted = design * weight[:, None]
+    mean = start + np.linalg.solve(weighted.T @ design + np.diag([0.5, 4.0]), weighted.T @ (values - design @ start))
+    rest = values - design @ mean
+    scatter = np.einsum("n,nij->ij", weight, rest[:, :, None] * rest[:, None, :] + spread)
+    default_sd = given[0].table.sd[0, LIMB].numpy()
+    return mean, (scatter + 6.0 * np.diag((0.3 * default_sd) ** 2)) / (weight.sum() + 6.0)
 
 
 def _drift_variance(rows: np.ndarray, variances: np.ndarray, before: np.ndarray | None, default: np.ndarray) -> np.ndarray:
@@ -152,23 +189,21 @@ def _robust_rows(rows: np.ndarray) -> np.ndarray:
     return np.minimum(1.0, 6.0 / np.maximum(distance, 1e-9))
 
 
-def _learn_orbit(given: Sequence[_Given], prior: NuisancePrior) -> dict[str, float]:
+def _learn_orbit(given: Sequence[_Given], prior: NuisancePrior, mismatch: LabelMismatch) -> dict[str, float]:
     """How far orbits are from the star table: offset and scatter of ln a (table and Kepler mixed) and of b."""
     axis_gap, axis_var, kepler, impact_gap, impact_var = [], [], [], [], []
-    wide = NuisancePrior(**{**{k: getattr(prior, k) for k in prior.__dataclass_fields__}, "axis_scatter": 0.3,
-                            "axis_tail": 0.8, "impact_scatter": 0.3, "impact_tail": 0.6})
+    wide = replace(prior, axis_scatter=0.3, axis_tail=0.8, impact_scatter=0.3, impact_tail=0.6)
     for g in given:
-        mean, covariance = _posterior(g, wide)
-        point, table = OrbitPoint.of(g.measurement.orbit), g.measurement.orbit
+        p, point = _posterior(g, wide, mismatch), g.table.orbit
         slope = point.log_axis_slope().numpy()
-        step = mean[:2] - g.measurement.nuisance_reference[:2]
-        axis_gap.append(float(point.log_axis) + float(slope @ step) - math.log(table["catalogue_axis"]))
-        kepler.append(math.log(table["kepler_axis"] / table["catalogue_axis"]))
-        axis_var.append(float(slope @ covariance[:2, :2] @ slope))
-        b = math.sqrt(max(mean[1], 0.0))
-        impact_gap.append(b - table["catalogue_impact"])
-        impact_var.append(covariance[1, 1] / max(4.0 * mean[1], 2.0 * math.sqrt(covariance[1, 1])))
-    gap, var, lean = np.array(axis_gap), np.array(axis_var), np.array(kepler)
+        step, covariance = p.mean[:, :2] - g.table.reference[:, :2].numpy(), p.covariance[:, :2, :2]
+        table_axis, b2 = point.catalogue_axis.numpy(), p.mean[:, 1]
+        axis_gap.append(point.log_axis.numpy() + (slope * step).sum(1) - np.log(table_axis))
+        kepler.append(np.log(point.kepler_axis.numpy() / table_axis))
+        axis_var.append(np.einsum("ni,nij,nj->n", slope, covariance, slope))
+        impact_gap.append(np.sqrt(b2.clip(0.0)) - point.catalogue_impact.numpy())
+        impact_var.append(covariance[:, 1, 1] / np.maximum(4.0 * b2, 2.0 * np.sqrt(covariance[:, 1, 1])))
+    gap, var, lean, impact, impact_noise = (np.concatenate(v) for v in (axis_gap, axis_var, kepler, impact_gap, impact_var))
     n, default = len(gap), NuisancePrior()
     core = np.abs(gap - np.median(gap)) < 4.0 * (1.4826 * np.median(np.abs(gap - np.median(gap))) + 0.01)
     weight = core / (var + 0.03**2)
@@ -177,7 +212,6 @@ def _learn_orbit(given: Sequence[_Given], prior: NuisancePrior) -> dict[str, flo
     share = float(np.clip(share, 0.0, 1.0))
     left = gap - share * lean
     offset = float(np.sum(weight * left) / (np.sum(weight) + 4.0 / 0.03**2))
-    impact, impact_noise = np.array(impact_gap), np.array(impact_var)
     return {"axis_offset": offset, "kepler_share": share,
             "axis_scatter": _intrinsic_scatter(left - offset, var, default.axis_scatter, n),
             "impact_scatter": _intrinsic_scatter(impact, impact_noise, default.impact_scatter, n)}

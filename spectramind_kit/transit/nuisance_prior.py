@@ -7,14 +7,14 @@ those of the train planets.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.linear_model import LIMB_NAMES
+from spectramind_kit.transit.linear_model import ORBIT_NAMES, SHARED
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.orbit import HOURS_PER_DAY
 from spectramind_kit.transit.settings import AnchorSettings
@@ -22,6 +22,7 @@ from spectramind_kit.transit.settings import AnchorSettings
 _TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off
 _SOLAR_AXIS = 4.2083    # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
 TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
+LIMB = slice(len(ORBIT_NAMES), SHARED)   # limb darkening among the nuisances
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,6 @@ class OrbitPoint:
     catalogue_axis: Tensor
     catalogue_impact: Tensor
     kepler_axis: Tensor              # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
-
-    @classmethod
-    def of(cls, numbers: Mapping[str, float]) -> OrbitPoint:
-        """One planet's, from plain numbers (`DepthMeasurement.orbit`)."""
-        return cls(**{name: torch.tensor(float(value), dtype=torch.float64) for name, value in numbers.items()})
 
     def to_mapping(self) -> dict[str, float]:
         return {f.name: float(getattr(self, f.name)) for f in fields(self)}
@@ -135,36 +131,56 @@ class NuisancePrior:
         pull[..., 1] -= weight2 * gap2
         return precision, pull, _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail)
 
-    def terms(self, measurement: DepthMeasurement, *, at: np.ndarray | None = None,
-              drift_scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Precision (K, K) and pull (K,) of all nuisances of a measurement, at its reference.
+    def terms(self, table: NuisanceTable, *, at: Tensor | None = None, drift_scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Precision (N, K, K) and pull (N, K) of all nuisances of some measurements, at their references.
 
-        ``at`` (K,): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
-        ``drift_scale``: this planet's drift in units of the prior's width.
+        ``at`` (N, K): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
+        ``drift_scale``: these planets' drift in units of the prior's width.
         """
-        names = measurement.nuisance_names
-        mean, sd = measurement.nuisance_mean.copy(), measurement.nuisance_sd.copy()
-        for k, name in enumerate(names):
+        mean, precision = table.mean.clone(), torch.diag_embed(1.0 / table.sd.square())
+        for k, name in enumerate(table.names):
             if name.startswith("time_offset"):
-                mean[k], sd[k] = self.time_offset_mean, self.time_offset_scatter
-        precision = np.diag(1.0 / sd**2)
-        blocks = [(np.arange(2, 2 + len(LIMB_NAMES)), self.limb_at(float(measurement.star.get("Ts", TEMPERATURE_PIVOT_K))),
-                   self.limb_covariance)]
+                mean[:, k], precision[:, k, k] = self.time_offset_mean, 1.0 / self.time_offset_scatter**2
+        if self.limb_covariance is not None:
+            precision[:, LIMB, LIMB] = torch.as_tensor(np.linalg.inv(self.limb_covariance))
+        if self.limb_mean is not None:
+            mean[:, LIMB] = torch.as_tensor(np.array([self.limb_at(float(t)) for t in table.temperature_k]))
         if self.drift_covariance is not None:
-            for visit in measurement.visits:
-                places = drift_places(names, visit.visit)
-                if len(places) == len(self.drift_covariance):
-                    blocks.append((places, self.drift_mean, drift_scale**2 * self.drift_covariance))
-        for places, block_mean, covariance in blocks:
-            if covariance is not None:
-                precision[np.ix_(places, places)] = np.linalg.inv(covariance)
-            if block_mean is not None:
-                mean[places] = block_mean
-        precision[:2, :], precision[:, :2] = 0.0, 0.0
-        pull = precision @ (mean - measurement.nuisance_reference)
-        orbit = self.orbit_terms(OrbitPoint.of(measurement.orbit), at=None if at is None else torch.as_tensor(at[:2]))
-        precision[:2, :2], pull[:2] = orbit[0].numpy(), orbit[1].numpy()
+            drift_precision = torch.as_tensor(np.linalg.inv(self.drift_covariance)) / drift_scale**2
+            for visit in table.visits:
+                places = torch.as_tensor(drift_places(table.names, visit))
+                if len(places) == len(drift_precision):
+                    precision[:, places[:, None], places] = drift_precision
+                    if self.drift_mean is not None:
+                        mean[:, places] = torch.as_tensor(self.drift_mean)
+        precision[:, :2], precision[:, :, :2] = 0.0, 0.0
+        pull = (precision @ (mean - table.reference)[..., None])[..., 0]
+        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(table.orbit, at=None if at is None else at[:, :2])
         return precision, pull
+
+
+@dataclass(frozen=True)
+class NuisanceTable:
+    """What priors need to know of N measurements that have the same nuisances, K of them."""
+
+    names: tuple[str, ...]
+    visits: tuple[int, ...]
+    reference: Tensor                # (N, K)
+    mean: Tensor                     # (N, K) default prior; the orbit's own is made from `orbit`
+    sd: Tensor                       # (N, K)
+    temperature_k: Tensor            # (N,)
+    orbit: OrbitPoint
+
+    @classmethod
+    def of(cls, measurements: Sequence[DepthMeasurement]) -> NuisanceTable:
+        def stacked(name: str) -> Tensor:
+            return torch.as_tensor(np.array([getattr(m, name) for m in measurements]))
+
+        orbit = {name: torch.tensor([float(m.orbit[name]) for m in measurements], dtype=torch.float64) for name in measurements[0].orbit}
+        first = measurements[0]
+        return cls(names=first.nuisance_names, visits=tuple(v.visit for v in first.visits), reference=stacked("nuisance_reference"),
+                   mean=stacked("nuisance_mean"), sd=stacked("nuisance_sd"), orbit=OrbitPoint(**orbit),
+                   temperature_k=torch.tensor([float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64))
 
 
 def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:

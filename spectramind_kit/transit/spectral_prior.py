@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.transit.label_mismatch import LabelMismatch
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 
 _FORMAT = 2
@@ -35,6 +36,7 @@ class SpectralPrior:
     log_amplitude, amplitude_width : mean and sd of ln s; ``amplitude_slopes`` (F,) on `amplitude_features`, centred.
     level, level_width : mean and sd of the level; only used to keep a planet without information in bounds.
     nuisance : priors on orbit, limb darkening and drift that were learned with it.
+    mismatch : how far shown depths are from labels; None (no label was seen): the anchor is the depth that is shown.
     """
 
     wavelength_um: np.ndarray
@@ -47,6 +49,7 @@ class SpectralPrior:
     level_width: float
     learned_from: int
     nuisance: NuisancePrior = field(default_factory=NuisancePrior)
+    mismatch: LabelMismatch | None = None
     notes: Mapping[str, float] = field(default_factory=dict)
 
     def expected_log_amplitude(self, star: Mapping[str, float], depth: float) -> float:
@@ -56,13 +59,17 @@ class SpectralPrior:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        path, arrays, text = Path(path), {}, {"format": _FORMAT, "nuisance": {}}
-        for prefix, owner, plain in (("s_", self, text), ("n_", self.nuisance, text["nuisance"])):
+        path, arrays, text = Path(path), {}, {"format": _FORMAT, "nuisance": {}, "mismatch": None}
+        owners = [("s_", self, text), ("n_", self.nuisance, text["nuisance"])]
+        if self.mismatch is not None:
+            text["mismatch"] = {}
+            owners.append(("m_", self.mismatch, text["mismatch"]))
+        for prefix, owner, plain in owners:
             for f in fields(owner):
                 value = getattr(owner, f.name)
                 if isinstance(value, np.ndarray):
                     arrays[prefix + f.name] = value
-                elif f.name != "nuisance":
+                elif f.name not in ("nuisance", "mismatch"):
                     plain[f.name] = dict(value) if isinstance(value, Mapping) else value
         partial = path.with_name(f".{path.name}.{os.getpid()}.part")
         with open(partial, "wb") as handle:
@@ -81,8 +88,10 @@ class SpectralPrior:
                             fix="run the training stage again") from error
         if text.pop("format", None) != _FORMAT:
             raise DataError("a spectral prior of another version", where=str(path), fix="run the training stage again")
-        nuisance = NuisancePrior(**text.pop("nuisance"), **{k[2:]: v for k, v in arrays.items() if k.startswith("n_")})
-        return cls(nuisance=nuisance, **text, **{k[2:]: v for k, v in arrays.items() if k.startswith("s_")})
+        own, nuisance, mismatch = ({k[2:]: v for k, v in arrays.items() if k.startswith(p)} for p in ("s_", "n_", "m_"))
+        plain = text.pop("mismatch")
+        return cls(nuisance=NuisancePrior(**text.pop("nuisance"), **nuisance), **text, **own,
+                   mismatch=None if plain is None else LabelMismatch(**plain, **mismatch))
 
 
 def amplitude_features(star: Mapping[str, float], depth: float) -> np.ndarray:
@@ -135,7 +144,8 @@ def default_spectral_prior(wavelength_um: np.ndarray, *, nuisance: NuisancePrior
 
 def learn_spectral_prior(depths: np.ndarray, wavelength_um: np.ndarray, *,
                          stars: Sequence[Mapping[str, float]] | None = None,
-                         nuisance: NuisancePrior | None = None, components: int = 8) -> SpectralPrior:
+                         nuisance: NuisancePrior | None = None, mismatch: LabelMismatch | None = None,
+                         components: int = 8) -> SpectralPrior:
     """The prior that the spectra of the train planets show; labels only, no light curve.
 
     Shapes are the AIRS-mean-removed spectra, FGS1 offset included, each divided by its own amplitude; so a planet
@@ -162,7 +172,7 @@ def learn_spectral_prior(depths: np.ndarray, wavelength_um: np.ndarray, *,
     good = np.isfinite(depths).all(1) & (depths > 0).all(1)
     depths, n = depths[good], int(good.sum())
     if n < 5:
-        return replace(default, learned_from=n)
+        return replace(default, learned_from=n, mismatch=mismatch)
     level = depths[:, 1:].mean(1, keepdims=True)
     shape = depths - level
     fgs1_unit = max(float(np.sqrt(np.median(shape[:, 0] ** 2 / np.maximum(shape[:, 1:].var(1), 1e-14)))), 0.1)
@@ -195,7 +205,7 @@ def learn_spectral_prior(depths: np.ndarray, wavelength_um: np.ndarray, *,
     return SpectralPrior(wavelength_um=wave, modes=_factors(total, share=1e-7), log_amplitude=float(log_amplitude.mean()),
                          amplitude_width=max(width, 0.15), amplitude_slopes=slopes, amplitude_centre=centre,
                          level=float(level.mean()), level_width=float(level.std() + 1e-4), learned_from=n,
-                         nuisance=nuisance or NuisancePrior(),
+                         nuisance=nuisance or NuisancePrior(), mismatch=mismatch,
                          notes={"components": float(k), "airs_rest": airs_var, "fgs1_rest": fgs1_var,
                                 "length_um": length, "fgs1_unit": fgs1_unit, "amplitude_spread": float(log_amplitude.std())})
 

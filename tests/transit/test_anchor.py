@@ -9,8 +9,9 @@ from spectramind_kit.metric import array_score
 from spectramind_kit.transit import (AnchorSettings, SpectralPrior, apply_prior, assign_folds, calibrate, cross_fit,
                                      default_spectral_prior, fit_calibration, identity_calibration, learn_spectral_prior,
                                      measure_depths)
-from spectramind_kit.transit.anchor import Anchor, Projected, _truncate_impact, solve
+from spectramind_kit.transit.anchor import Anchor
 from spectramind_kit.transit.calibration import AnchorCalibration, _planet_scores
+from spectramind_kit.transit.posterior import Projected, cut_below
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 torch.set_num_threads(1)
@@ -75,7 +76,8 @@ def test_update_equals_dense_gaussian_algebra(train) -> None:
     basis_precision = np.r_[1e4, np.ones(5)]
     origin = m.reference_depth + 1e-4
     nuisance_precision, pull = np.diag(1.0 / m.nuisance_sd**2), rng.normal(size=k)
-    got = solve(m, basis, basis_precision, origin, nuisance_precision, pull)
+    projected = Projected.of(m, basis, origin)
+    got = projected.solve(basis_precision[None], nuisance_precision[None], pull[None])
 
     information = np.block([[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]])
     information -= m.common @ m.common.T
@@ -88,10 +90,10 @@ def test_update_equals_dense_gaussian_algebra(train) -> None:
     total[6:, 6:] += nuisance_precision
     rhs = design.T @ (score - information @ shift) + np.r_[np.zeros(6), pull]
     expected = np.linalg.solve(total, rhs)
-    sd = np.sqrt(np.diagonal(got.covariance))
-    assert np.allclose(got.step / sd, expected / sd, atol=1e-5)
-    assert np.allclose(np.diagonal(got.covariance), np.diagonal(np.linalg.inv(total)), rtol=1e-5)
-    assert Projected.of(m, basis, origin).n_basis == 6
+    sd = np.sqrt(np.diagonal(got.covariance[0]))
+    assert np.allclose(got.step[0] / sd, expected / sd, atol=1e-5)
+    assert np.allclose(np.diagonal(got.covariance[0]), np.diagonal(np.linalg.inv(total)), rtol=1e-5)
+    assert projected.n_basis == 6
 
 
 def test_cut_gaussian_has_the_moments_of_a_sample() -> None:
@@ -99,7 +101,7 @@ def test_cut_gaussian_has_the_moments_of_a_sample() -> None:
     mean, covariance = np.array([0.3, -0.1]), np.array([[1.0, 0.5], [0.5, 0.4]])
     sample = np.random.default_rng(0).multivariate_normal(mean, covariance, 400_000)
     kept = sample[sample[:, 1] > 0.2]
-    new_mean, new_covariance = _truncate_impact(mean, covariance, 1, 0.2)
+    new_mean, new_covariance = cut_below(mean, covariance, 1, 0.2)
     assert np.allclose(new_mean, kept.mean(0), atol=0.01) and np.allclose(new_covariance, np.cov(kept.T), atol=0.02)
 
 
