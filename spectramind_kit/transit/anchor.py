@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from spectramind_kit.transit.label_mismatch import MismatchComponent
+from spectramind_kit.transit.label_mismatch import mismatch_basis
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.nuisance_prior import NuisancePrior, NuisanceTable
 from spectramind_kit.transit.posterior import Projected, cut_below
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)     # in widths of ln s around its expectation
 _AMPLITUDE_FLOOR = 1e-6
 _GRAZING_SHARE = 0.5       # of the spread of the train planets' depths
+_TROUBLE = ("not converged", "grazing", "near grazing", "incomplete transit", "little baseline", "orbit far from the star table")
+_IMPLAUSIBLE = 4.0       # widths of ln depth from the population's middle
 _UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
 _DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
 
@@ -56,34 +58,39 @@ def raw_spectrum(measurement: DepthMeasurement, *, nuisance: NuisancePrior | Non
     """Depths (W,) and covariance (W, W) under the nuisance priors alone: no prior on the spectrum."""
     precision, pull = (nuisance or NuisancePrior()).terms(NuisanceTable.of([measurement]))
     w = len(measurement.reference_depth)
-    weak = np.full((1, w), 1.0 / 0.1**2)      # depth 0.1: no information, but a finite error where the data have none
-    posterior = Projected.of(measurement, np.eye(w), measurement.reference_depth).solve(weak, precision, pull)
+    weak = np.eye(w)[None] / 0.1**2      # depth 0.1: no information, but a finite error where the data have none
+    posterior = Projected.of(measurement, np.eye(w), measurement.reference_depth).solve(weak, precision, pull, basis_mean=np.zeros((1, w)))
     return measurement.reference_depth + posterior.step[0, :w], posterior.covariance[0, :w, :w]
 
 
 @dataclass(frozen=True)
 class _Coefficients:
-    """depth = origin + level + modes (+ what the light curve shows and the label lacks): basis (W, M), the label's part first."""
+    """Coefficients of found depths: level, modes, and what a label lacks. depth = origin + basis @ coefficients, the label's part
+    first; ``components``: mean (R,), precision (R, R) and probability of the rest."""
 
     basis: np.ndarray
     n_label: int
     level_precision: float
-    components: tuple[MismatchComponent, ...]
+    components: tuple[tuple[np.ndarray, np.ndarray, float], ...]
 
     @classmethod
     def of(cls, measurement: DepthMeasurement, prior: SpectralPrior) -> _Coefficients:
         own = [np.ones((len(measurement.wavelength_um), 1)), prior.modes]
-        if prior.mismatch is None:
-            components: tuple[MismatchComponent, ...] = (MismatchComponent(np.zeros(0), 1.0, 1.0),)
-        else:
-            own.append(measurement.reference_depth[:, None] * prior.mismatch.modes(measurement.wavelength_um))
-            components = prior.mismatch.components()
+        components: tuple[tuple[np.ndarray, np.ndarray, float], ...] = ((np.zeros(0), np.zeros((0, 0)), 1.0),)
+        if prior.mismatch is not None:
+            own.append(mismatch_basis(measurement.wavelength_um, measurement.reference_depth))
+            components = tuple((c.mean, np.linalg.inv(c.covariance), c.share) for c in prior.mismatch.components())
         return cls(np.concatenate(own, axis=1), 1 + prior.modes.shape[1], 1.0 / (3.0 * prior.level_width) ** 2, components)
 
-    def prior(self, amplitude: float, component: MismatchComponent) -> tuple[np.ndarray, np.ndarray]:
-        """Precision (M,) and mean (M,) for one amplitude of the features and one possibility of the mismatch."""
-        own = np.r_[self.level_precision, np.full(self.n_label - 1, amplitude**-2.0)]
-        return (np.r_[own, np.full(len(component.mean), component.size**-2.0)], np.r_[np.zeros(self.n_label), component.mean])
+    def prior(self, amplitude: float, component: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """Precision (M, M), mean (M,) and log density at zero for one amplitude of the features and one possibility of the mismatch."""
+        mean, precision, share = self.components[component]
+        whole = np.zeros((self.basis.shape[1],) * 2)
+        n = self.n_label
+        whole[range(n), range(n)] = np.r_[self.level_precision, np.full(n - 1, amplitude**-2.0)]
+        whole[n:, n:] = precision
+        density = math.log(share) + 0.5 * float(np.linalg.slogdet(precision)[1] - mean @ precision @ mean) - (n - 1) * math.log(amplitude)
+        return whole, np.r_[np.zeros(n), mean], density
 
 
 def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = None) -> Anchor:
@@ -107,12 +114,12 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
     expected = prior.expected_log_amplitude(measurement.star, float(np.median(measurement.reference_depth[1:])))
     amplitude = np.maximum(np.exp(expected + prior.amplitude_width * _AMPLITUDE_GRID), _AMPLITUDE_FLOOR)
     precision, pull = prior.nuisance.terms(table)
-    middle, centre = coefficients.prior(math.exp(expected), coefficients.components[-1])
-    at = torch.as_tensor(projected.solve(middle[None], precision, pull, basis_mean=centre).step[:, n_basis:])
+    middle, centre, _ = coefficients.prior(math.exp(expected), -1)
+    at = torch.as_tensor(projected.solve(middle[None], precision, pull, basis_mean=centre[None]).step[:, n_basis:])
     scales = (1.0,) if prior.nuisance.drift_covariance is None else _DRIFT_SCALES   # else the fit has estimated it itself
-    inner = [(place, float(s), component) for place, s in zip(_AMPLITUDE_GRID, amplitude) for component in coefficients.components]
-    basis_precision, basis_mean = (np.array(v) for v in zip(*(coefficients.prior(s, component) for _, s, component in inner)))
-    log_prior = np.array([-0.5 * place**2 + math.log(component.share) for place, _, component in inner])
+    inner = [(place, float(s), c) for place, s in zip(_AMPLITUDE_GRID, amplitude) for c in range(len(coefficients.components))]
+    basis_precision, basis_mean, density = (np.array(v) for v in zip(*(coefficients.prior(s, c) for _, s, c in inner)))
+    log_prior = density - 0.5 * np.array([place for place, _, _ in inner]) ** 2
     terms, log_weight = [], []
     for scale in scales:
         precision, pull = (value[0] for value in prior.nuisance.terms(table, at=at, drift_scale=scale))
@@ -120,7 +127,7 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
         free = 0.5 * float(torch.linalg.slogdet(precision)[1]) - 0.5 * float(pull @ torch.linalg.solve(precision, pull))
         terms.append((precision, pull))
         log_weight.append(log_prior + free - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2)
-    posterior = projected.solve(np.tile(basis_precision, (len(scales), 1)),
+    posterior = projected.solve(np.tile(basis_precision, (len(scales), 1, 1)),
                                 *(torch.stack(value).repeat_interleave(len(inner), 0) for value in zip(*terms)),
                                 basis_mean=np.tile(basis_mean, (len(scales), 1)))
     weight, mean, covariance = posterior.mixed(np.concatenate(log_weight) + posterior.log_evidence)
@@ -129,7 +136,7 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
     mean, covariance = cut_below(mean, covariance, n_basis + index, -measurement.nuisance_reference[index])
     label = basis[:, :n_label]
     depth, depth_covariance = origin + label @ mean[:n_label], label @ covariance[:n_label, :n_label] @ label.T
-    depth_covariance = depth_covariance + _doubt(measurement, prior)
+    depth_covariance = depth_covariance + _doubt(measurement, prior, level=float(depth[1:].mean()))
     nuisance = dict(zip(measurement.nuisance_names, (measurement.nuisance_reference + mean[n_basis:]).tolist()))
     raw_depth, raw_covariance = raw_spectrum(measurement, nuisance=prior.nuisance)
     anchor = Anchor(planet_id=measurement.planet_id, wavelength_um=measurement.wavelength_um, depth=depth,
@@ -141,7 +148,7 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
                                                     mismatched=float(weight[..., -1].sum()) if prior.mismatch else 0.0))
 
 
-def _doubt(measurement: DepthMeasurement, prior: SpectralPrior) -> float:
+def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float) -> float:
     """Variance of the level that the flags add to the posterior's."""
     flags, variance = set(measurement.flags), 0.0
     if "visits disagree" in flags:
@@ -150,6 +157,8 @@ def _doubt(measurement: DepthMeasurement, prior: SpectralPrior) -> float:
         variance += (_UNSETTLED * measurement.reference_depth[1:].mean()) ** 2
     if {"grazing", "not converged"} <= flags:   # depth and impact parameter trade against each other far beyond a Gaussian
         variance += (_GRAZING_SHARE * prior.level_width) ** 2
+    if any(f.startswith(_TROUBLE) for f in flags) and abs(prior.level_surprise(level)) > _IMPLAUSIBLE:
+        variance += (level - prior.level) ** 2   # a fit in trouble that ended at a depth no planet has: it knows nothing
     return variance
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.label_mismatch import MODES, LabelMismatch, default_mismatch, mismatch_basis
+from spectramind_kit.transit.label_mismatch import MODES, TERMS, LabelMismatch, default_mismatch, mismatch_basis
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.nuisance_prior import (LIMB, TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K, NuisancePrior, NuisanceTable,
                                                     drift_places)
@@ -20,6 +20,8 @@ from spectramind_kit.transit.posterior import positive_inverse
 _MIN_PLANETS = 12
 _EM_STEPS = 8
 _DRIFT_PRIOR_VISITS = 0.3
+_START_FLOOR = 5e-5
+_UNSETTLED = {"no information", "not converged", "grazing"}   # flags of planets that would teach something wrong
 
 
 @dataclass(frozen=True)
@@ -28,33 +30,34 @@ class _Given:
 
     measurements: list[DepthMeasurement]
     table: NuisanceTable
-    information: Tensor       # (N, 3 + K, 3 + K)
-    score: Tensor             # (N, 3 + K)
+    information: Tensor       # (N, 6 + K, 6 + K)
+    score: Tensor             # (N, 6 + K)
 
 
 @dataclass(frozen=True)
 class _Posterior:
     """Of (mismatch, nuisances) of the planets of one `_Given`: moments, and where there is a mismatch."""
 
-    mean: np.ndarray          # (N, K) nuisances, absolute
-    covariance: np.ndarray    # (N, K, K)
-    mismatched: np.ndarray    # (N,) probability
-    mismatch: np.ndarray      # (N, 3) its mean where there is one
+    mean: np.ndarray            # (N, K) nuisances, absolute
+    covariance: np.ndarray      # (N, K, K)
+    trust: np.ndarray           # (N,) probability that the fit did not go astray
+    mismatched: np.ndarray      # (N,) probability of a mismatch
+    mismatch: np.ndarray        # (N, 3) its mean where there is one
     second_moment: np.ndarray   # (N, 3, 3)
+    absolute: np.ndarray        # (N, 3) the absolute errors
+    absolute_variance: np.ndarray   # (N, 3)
 
 
 def _given_label(m: DepthMeasurement, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Information and score with the depth held at label * (1 + B m)."""
+    """Information and score with the depth held at label * (1 + B m) + B a."""
     w, k = len(label), m.n_nuisances
-    design = np.zeros((w + k, MODES + k))
-    design[:w, :MODES], design[w:, MODES:] = label[:, None] * mismatch_basis(m.wavelength_um), np.eye(k)
-    gap = label - m.reference_depth
-    depths, common = design[:w, :MODES], design.T @ m.common
-    information = np.zeros((MODES + k, MODES + k))
-    information[:MODES, :MODES] = depths.T @ (m.depth_information[:, None] * depths)
-    information[:MODES, MODES:] = depths.T @ m.coupling
-    information[MODES:, :MODES] = information[:MODES, MODES:].T
-    information[MODES:, MODES:] = m.nuisance_information
+    depths, gap = mismatch_basis(m.wavelength_um, label), label - m.reference_depth
+    common = np.concatenate([depths.T @ m.common[:w], m.common[w:]])
+    information = np.zeros((TERMS + k, TERMS + k))
+    information[:TERMS, :TERMS] = depths.T @ (m.depth_information[:, None] * depths)
+    information[:TERMS, TERMS:] = depths.T @ m.coupling
+    information[TERMS:, :TERMS] = information[:TERMS, TERMS:].T
+    information[TERMS:, TERMS:] = m.nuisance_information
     common_gap = m.common[:w].T @ gap
     score = np.r_[depths.T @ (m.depth_score - m.depth_information * gap), m.nuisance_score - m.coupling.T @ gap] + common @ common_gap
     return information - common @ common.T, score
@@ -66,7 +69,7 @@ def learn_nuisances(measurements: Sequence[DepthMeasurement], depths: np.ndarray
     Returns the defaults when fewer than 12 planets can be used. Widths shrink to the defaults for small N.
     """
     usable = [(m, np.asarray(d, dtype=np.float64)) for m, d in zip(measurements, depths)
-              if np.isfinite(d).all() and m.visits and "no information" not in m.flags]
+              if np.isfinite(d).all() and m.visits and not _UNSETTLED & set(m.flags)]
     if len(usable) < _MIN_PLANETS:
         return NuisancePrior(), default_mismatch()
     by_names: dict[tuple[str, ...], list[tuple[DepthMeasurement, np.ndarray]]] = {}
@@ -78,42 +81,44 @@ def learn_nuisances(measurements: Sequence[DepthMeasurement], depths: np.ndarray
         members = [m for m, _ in group]
         given.append(_Given(members, NuisanceTable.of(members), torch.as_tensor(np.array(information)), torch.as_tensor(np.array(score))))
     start_drift = _default_drift(given, _common_drift_shape(given))
-    prior, mismatch = NuisancePrior(), default_mismatch()
+    prior, mismatch = NuisancePrior(), default_mismatch(floor=_START_FLOOR)
     for step in range(_EM_STEPS):
         posteriors = [_posterior(g, prior, mismatch) for g in given]
         orbit = _learn_orbit(given, prior, mismatch) if step == _EM_STEPS - 1 else {}
         prior = _update(given, posteriors, start_drift, orbit=orbit, before=prior)
         mismatch = mismatch.updated(*(np.concatenate([getattr(p, name) for p in posteriors])
-                                      for name in ("mismatch", "second_moment", "mismatched")))
+                                      for name in ("mismatch", "second_moment", "mismatched", "absolute", "absolute_variance", "trust")))
     return prior, mismatch
 
 
 def _posterior(g: _Given, prior: NuisancePrior, mismatch: LabelMismatch) -> _Posterior:
-    """Both possibilities, a label that fits and one that does not, weighted by their evidence."""
+    """All possibilities, a label that fits, one that does not, a fit that went astray, weighted by their evidence."""
     precision, pull = prior.terms(g.table)
-    root = torch.as_tensor(np.linalg.cholesky(mismatch.covariance))
     means, covariances, log_weight = [], [], []
-    for component in mismatch.components():
-        centre = root @ torch.as_tensor(component.mean)
-        own = torch.cholesky_inverse(component.size * root)
+    for component in (*mismatch.components(), mismatch.gross()):
+        centre = torch.as_tensor(component.mean)
+        own, log_det_own = (value[0] for value in positive_inverse(torch.as_tensor(component.covariance)[None]))
         total, rhs = g.information.clone(), g.score.clone()
-        total[:, MODES:, MODES:] += precision
-        total[:, :MODES, :MODES] += own
-        rhs[:, MODES:] += pull
-        rhs[:, :MODES] += own @ centre
+        total[:, TERMS:, TERMS:] += precision
+        total[:, :TERMS, :TERMS] += own
+        rhs[:, TERMS:] += pull
+        rhs[:, :TERMS] += own @ centre
         covariance, log_det = positive_inverse(total)
         means.append((covariance @ rhs[..., None])[..., 0])
         covariances.append(covariance)
-        density = math.log(component.share) - MODES * math.log(component.size) - 0.5 * float(centre @ own @ centre)
+        density = math.log(component.share) - 0.5 * float(log_det_own) - 0.5 * float(centre @ own @ centre)
         log_weight.append(0.5 * ((rhs * means[-1]).sum(1) - log_det) + density)
-    weight = torch.softmax(torch.stack(log_weight), dim=0)                                   # (2, N)
-    stacked, spread = torch.stack(means), torch.stack(covariances)
+    chance = torch.softmax(torch.stack(log_weight), dim=0)                                   # (3, N)
+    weight = (chance[:2] / chance[:2].sum(0).clamp_min(1e-300))
+    stacked, spread = torch.stack(means[:2]), torch.stack(covariances[:2])
     mean = (weight[..., None] * stacked).sum(0)
     gap = stacked - mean
     covariance = (weight[..., None, None] * (spread + gap[..., :, None] * gap[..., None, :])).sum(0)
     some = stacked[1][:, :MODES]
-    return _Posterior(mean=(g.table.reference + mean[:, MODES:]).numpy(), covariance=covariance[:, MODES:, MODES:].numpy(),
-                      mismatched=weight[1].numpy(), mismatch=some.numpy(), second_moment=(spread[1][:, :MODES, :MODES] + some[:, :, None] * some[:, None, :]).numpy())
+    return _Posterior(mean=(g.table.reference + mean[:, TERMS:]).numpy(), covariance=covariance[:, TERMS:, TERMS:].numpy(),
+                      trust=(1.0 - chance[2]).numpy(), mismatched=chance[1].numpy(), mismatch=some.numpy(), absolute=mean[:, MODES:TERMS].numpy(),
+                      absolute_variance=covariance.diagonal(dim1=1, dim2=2)[:, MODES:TERMS].numpy(),
+                      second_moment=(spread[1][:, :MODES, :MODES] + some[:, :, None] * some[:, None, :]).numpy())
 
 
 def _common_drift_shape(given: Sequence[_Given]) -> int:
@@ -159,7 +164,7 @@ def _limb_darkening(given: Sequence[_Given], posteriors: Sequence[_Posterior]) -
     values = np.concatenate([p.mean[:, LIMB] for p in posteriors])
     spread = np.concatenate([p.covariance[:, LIMB, LIMB] for p in posteriors])
     start = np.array([given[0].table.mean[0, LIMB].numpy(), np.zeros(values.shape[1])])
-    weight = _robust_rows(values - design @ np.linalg.lstsq(design, values, rcond=None)[0])
+    weight = _robust_rows(values - design @ np.linalg.lstsq(design, values, rcond=None)[0]) * np.concatenate([p.trust for p in posteriors])
     weighted = design * weight[:, None]
     mean = start + np.linalg.solve(weighted.T @ design + np.diag([0.5, 4.0]), weighted.T @ (values - design @ start))
     rest = values - design @ mean

@@ -54,21 +54,21 @@ class Projected:
         return cls(information, np.r_[basis.T @ score_d, score_n], n)
 
     def solve(self, basis_precision: np.ndarray, nuisance_precision: np.ndarray, nuisance_pull: np.ndarray, *,
-              basis_mean: np.ndarray | float = 0.0) -> Posterior:
-        """Under priors N(basis_mean, 1/basis_precision) (G, M) of the coefficients, and precisions (G, K, K) and pulls (G, K) of
-        the nuisances. The evidence lacks what depends on the nuisances' prior alone."""
+              basis_mean: np.ndarray) -> Posterior:
+        """Under priors of the coefficients with precision (G, M, M) and mean (G, M), and of the nuisances with precision (G, K, K)
+        and pull (G, K). The evidence lacks the priors' own densities at the reference."""
         n = self.n_basis
         own, mean = torch.as_tensor(basis_precision), torch.as_tensor(basis_mean)
         total = torch.as_tensor(self.information).repeat(len(own), 1, 1)
-        total[:, range(n), range(n)] += own
+        total[:, :n, :n] += own
         total[:, n:, n:] += torch.as_tensor(nuisance_precision)
         rhs = torch.as_tensor(self.score).repeat(len(own), 1)
-        rhs[:, :n] += own * mean
+        pull = (own @ mean[..., None])[..., 0]
+        rhs[:, :n] += pull
         rhs[:, n:] += torch.as_tensor(nuisance_pull)
         covariance, log_det = positive_inverse(total)
         step = (covariance @ rhs[..., None])[..., 0]
-        log_prior = torch.where(own > 0, own, 1.0).log().sum(1) - (own * mean.square()).sum(1)
-        return Posterior(step.numpy(), covariance.numpy(), (0.5 * ((rhs * step).sum(1) - log_det + log_prior)).numpy())
+        return Posterior(step.numpy(), covariance.numpy(), (0.5 * ((rhs * step).sum(1) - log_det)).numpy())
 
 
 def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:

@@ -57,6 +57,11 @@ class SpectralPrior:
         features = amplitude_features(star, depth)
         return self.log_amplitude + float(self.amplitude_slopes @ (features - self.amplitude_centre))
 
+    def level_surprise(self, level: float) -> float:
+        """How many widths of ln depth a level is from the middle of the population, log-normal of the mean and width known."""
+        width2 = math.log1p((self.level_width / self.level) ** 2)
+        return (math.log(max(level, 1e-6) / self.level) + 0.5 * width2) / math.sqrt(width2)
+
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
         path, arrays, text = Path(path), {}, {"format": _FORMAT, "nuisance": {}, "mismatch": None}

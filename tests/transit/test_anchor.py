@@ -77,7 +77,7 @@ def test_update_equals_dense_gaussian_algebra(train) -> None:
     origin = m.reference_depth + 1e-4
     nuisance_precision, pull = np.diag(1.0 / m.nuisance_sd**2), rng.normal(size=k)
     projected = Projected.of(m, basis, origin)
-    got = projected.solve(basis_precision[None], nuisance_precision[None], pull[None])
+    got = projected.solve(np.diag(basis_precision)[None], nuisance_precision[None], pull[None], basis_mean=np.zeros((1, 6)))
 
     information = np.block([[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]])
     information -= m.common @ m.common.T

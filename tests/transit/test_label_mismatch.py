@@ -13,26 +13,38 @@ from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 torch.set_num_threads(1)
 
 
-def test_basis_and_modes() -> None:
-    """Guards against a slope that leaks into the level or FGS1, and modes of another covariance than the one given."""
-    basis = mismatch_basis(WAVELENGTH)
-    assert basis.shape == (283, 3) and np.all(basis[:, 0] == 1.0) and basis[1:, 1].max() == 0.0 and basis[0, 2] == 0.0
-    assert basis[1, 2] == pytest.approx(-1.0) and basis[-1, 2] == pytest.approx(1.0)
-    mismatch = default_mismatch()
-    modes = mismatch.modes(WAVELENGTH)
-    assert np.allclose(modes @ modes.T, basis @ mismatch.covariance @ basis.T)
+def test_basis() -> None:
+    """Guards against a slope that leaks into the level or FGS1, and relative and absolute terms that are mixed up."""
+    depth = np.linspace(0.01, 0.02, 283)
+    basis = mismatch_basis(WAVELENGTH, depth)
+    assert basis.shape == (283, 6) and np.all(basis[:, 3] == 1.0) and basis[1:, 4].max() == 0.0 and basis[0, 5] == 0.0
+    assert basis[1, 5] == pytest.approx(-1.0) and basis[-1, 5] == pytest.approx(1.0)
+    assert np.allclose(basis[:, :3], depth[:, None] * basis[:, 3:])
+
+
+def test_components_are_a_distribution() -> None:
+    """Guards against shares that do not add up and covariances that no Gaussian has."""
+    none, some = default_mismatch().components()
+    assert none.share + some.share == pytest.approx(1.0)
+    for component in (none, some, default_mismatch().gross()):
+        assert np.linalg.eigvalsh(component.covariance).min() > 0.0
+    assert none.covariance[0, 0] < 1e-3 * some.covariance[0, 0] and none.covariance[3, 3] == some.covariance[3, 3]
 
 
 def test_moments_of_a_sample_come_back() -> None:
-    """Guards against a wrong M step: many planets whose mismatch is known give its share, mean and covariance."""
+    """Guards against a wrong M step: many planets whose mismatch is known give its share, mean, covariance and floor."""
     rng = np.random.default_rng(0)
-    covariance = np.diag([4e-3, 2e-3, 1e-3]) ** 2
-    some = rng.random(4000) < 0.3
-    m = rng.multivariate_normal([1e-3, 3e-3, 0.0], covariance, 4000) * some[:, None]
-    found = default_mismatch().updated(m, m[:, :, None] * m[:, None, :], some.astype(float))
-    assert found.share == pytest.approx(0.3, abs=0.03) and found.learned_from == 4000
+    n, covariance, trust = 4000, np.diag([4e-3, 2e-3, 1e-3]) ** 2, np.ones(4000)
+    some = rng.random(n) < 0.3
+    m = rng.multivariate_normal([1e-3, 3e-3, 0.0], covariance, n) * some[:, None]
+    a = rng.normal(size=(n, 3)) * [3e-5, 2e-5, 1e-5]
+    found = default_mismatch()
+    for _ in range(5):
+        found = found.updated(m, m[:, :, None] * m[:, None, :], some.astype(float), a, np.zeros((n, 3)), trust)
+    assert found.share == pytest.approx(0.3, abs=0.03) and found.learned_from == n
     assert np.allclose(found.mean, [1e-3, 3e-3, 0.0], atol=3e-4)
     assert np.allclose(np.sqrt(np.diag(found.covariance)), [4e-3, 2e-3, 1e-3], rtol=0.1)
+    assert np.allclose(found.floor, [3e-5, 2e-5, 1e-5], rtol=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +68,17 @@ def test_is_learned_where_there_is_one_and_not_where_there_is_none(population) -
     assert found.covariance[0, 1] > 0.0                                       # FGS1 is off in the same direction
     # what it adds to an error bar on average: almost nothing where all labels are right
     assert np.sqrt(none.share * none.covariance[0, 0]) < 0.0012 < np.sqrt(found.share * found.covariance[0, 0])
+
+
+def test_one_fit_that_went_astray_teaches_nothing(population) -> None:
+    """Guards against a single wrong measurement that widens the error bars of all planets."""
+    measured, _, labels = population
+    wrong = labels.copy()
+    wrong[7] *= 1.6
+    before, after = learn_priors(measured, labels), learn_priors(measured, wrong)
+    for one, other in ((before.mismatch.covariance[0, 0], after.mismatch.covariance[0, 0]), (before.mismatch.share, after.mismatch.share)):
+        assert other < 1.5 * one
+    assert np.allclose(before.nuisance.limb_mean[0], after.nuisance.limb_mean[0], atol=0.02)
 
 
 def test_widens_the_label_but_not_the_raw_depth(population) -> None:

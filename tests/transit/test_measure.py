@@ -100,6 +100,17 @@ def test_hard_case(name: str) -> None:
         assert flag is None or any(flag in f for f in anchor.flags)
 
 
+def test_no_transit_at_all_is_no_shallow_one() -> None:
+    """Guards against one odd planet that zeroes a score: a planet that misses its star (b > 1 + Rp/Rs) leaves nothing to fit."""
+    for seed in (0, 3):
+        planet = make_planet(seed, impact=1.25)
+        anchor, pull = _pulls(make_light_curve(planet, seed=seed), planet)
+        assert np.abs(pull).max() < 4.0 and anchor.flags
+    shallow = make_planet(0, level=6e-4, amplitude=1e-5)              # where the fit is sound its depth is believed, odd as it is
+    anchor, _ = _pulls(make_light_curve(shallow, seed=0), shallow)
+    assert anchor.depth_err.max() < 2e-4
+
+
 def test_a_run_of_outliers(planet: Planet) -> None:
     """Guards against a glitch that bends the drift or fills the transit."""
     curve = make_light_curve(planet, seed=1)
