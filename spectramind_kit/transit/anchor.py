@@ -27,6 +27,7 @@ _GRAZING_SHARE = 0.5       # of the spread of the train planets' depths
 _TROUBLE = ("not converged", "grazing", "near grazing", "incomplete transit", "little baseline", "orbit far from the star table")
 _IMPLAUSIBLE = 4.0       # widths of ln depth from the population's middle
 _UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
+_MEAN_SHAPE_SPREAD = 0.05   # relative width of the mean shape's coefficient: it has the planet's amplitude
 _DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
 
 
@@ -65,7 +66,7 @@ def raw_spectrum(measurement: DepthMeasurement, *, nuisance: NuisancePrior | Non
 
 @dataclass(frozen=True)
 class _Coefficients:
-    """Coefficients of found depths: level, modes, and what a label lacks. depth = origin + basis @ coefficients, the label's part
+    """Coefficients of found depths: level, mean shape, modes, and what a label lacks. depth = origin + basis @ coefficients, the label's part
     first; ``components``: mean (R,), precision (R, R) and probability of the rest."""
 
     basis: np.ndarray
@@ -75,22 +76,22 @@ class _Coefficients:
 
     @classmethod
     def of(cls, measurement: DepthMeasurement, prior: SpectralPrior) -> _Coefficients:
-        own = [np.ones((len(measurement.wavelength_um), 1)), prior.modes]
+        own = [np.ones((len(measurement.wavelength_um), 1)), prior.mean_shape[:, None], prior.modes]
         components: tuple[tuple[np.ndarray, np.ndarray, float], ...] = ((np.zeros(0), np.zeros((0, 0)), 1.0),)
         if prior.mismatch is not None:
             own.append(mismatch_basis(measurement.wavelength_um, measurement.reference_depth))
             components = tuple((c.mean, np.linalg.inv(c.covariance), c.share) for c in prior.mismatch.components())
-        return cls(np.concatenate(own, axis=1), 1 + prior.modes.shape[1], 1.0 / (3.0 * prior.level_width) ** 2, components)
+        return cls(np.concatenate(own, axis=1), 2 + prior.modes.shape[1], 1.0 / (3.0 * prior.level_width) ** 2, components)
 
     def prior(self, amplitude: float, component: int) -> tuple[np.ndarray, np.ndarray, float]:
         """Precision (M, M), mean (M,) and log density at zero for one amplitude of the features and one possibility of the mismatch."""
         mean, precision, share = self.components[component]
         whole = np.zeros((self.basis.shape[1],) * 2)
         n = self.n_label
-        whole[range(n), range(n)] = np.r_[self.level_precision, np.full(n - 1, amplitude**-2.0)]
+        whole[range(n), range(n)] = np.r_[self.level_precision, (_MEAN_SHAPE_SPREAD * amplitude) ** -2.0, np.full(n - 2, amplitude**-2.0)]
         whole[n:, n:] = precision
         density = math.log(share) + 0.5 * float(np.linalg.slogdet(precision)[1] - mean @ precision @ mean) - (n - 1) * math.log(amplitude)
-        return whole, np.r_[np.zeros(n), mean], density
+        return whole, np.r_[0.0, amplitude, np.zeros(n - 2), mean], density
 
 
 def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = None) -> Anchor:

@@ -241,8 +241,8 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     anchors : N held-out anchors, uncalibrated
     depths : (N, W) labels
     naive_mean, naive_sigma : the metric's naive prediction; from ``depths`` by default
-    folds, strengths, min_gain : a cross-validation chooses how strongly the identity pulls; below this gain of the score
-        the identity itself is returned
+    folds, strengths, min_gain : a cross-validation chooses how strongly the identity pulls; below this gain of the score, or
+        below one standard error of the gain, the identity itself is returned (never with min_gain = -inf)
 
     Returns
     -------
@@ -272,7 +272,9 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
             after[k, held] = _planet_scores(y[held], mean, sd, naive)
     best = int(after.mean(1).argmax())
     scores = dict(score_before=float(before.mean()), score_after=float(after[best].mean()), strength=float(strengths[best]))
-    if not scores["score_after"] - scores["score_before"] > min_gain:
+    gain = after[best] - before
+    # a gain within its own error is noise: then the calibration would add its own
+    if not float(gain.mean()) > max(min_gain, float(gain.std()) / math.sqrt(len(gain)) if math.isfinite(min_gain) else min_gain):
         return replace(identity_calibration(len(usable)), **scores)
     values = _fit(table, y, naive, centre, width, strengths[best])
     return AnchorCalibration(values=values.numpy(), centres=centre.numpy(), widths=width.numpy(), identity=False,

@@ -1,6 +1,6 @@
 """What spectra look like: level free, FGS1 offset, smooth shapes and principal components, an amplitude per planet.
 
-    depth = level + s * (c0 e_FGS1 + sum_j c_j m_j + smooth rest),     s from a distribution of amplitudes
+    depth = level + s * (mean shape + c0 e_FGS1 + sum_j c_j m_j + smooth rest),     s from a distribution of amplitudes
 
 Planets differ in the amplitude s of their features far more than in shape (WHAT_WINS.md §3), so the prior is a scale
 mixture: Gaussian in shape given s, with s integrated over the amplitudes of the train planets, expected from the
@@ -24,6 +24,7 @@ from spectramind_kit.transit.nuisance_prior import NuisancePrior
 
 _FORMAT = 2
 _DEFAULT_AMPLITUDE = 6e-5     # median std within a spectrum, used when no labels are given
+_MEAN_PRIOR_PLANETS = 4.0     # that the mean shape is shrunk by
 _DEFAULT_WIDTH = 0.8          # of ln(amplitude)
 _JUPITER_IN_SUN_RADII, _SUN_GRAVITY = 0.10276, 27400.0   # cm s^-2
 
@@ -33,6 +34,7 @@ class SpectralPrior:
     """Gaussian shapes with a distribution of amplitudes.
 
     modes : (W, J) covariance of a spectrum of amplitude 1 is ``modes @ modes.T`` (FGS1 first; level not included).
+    mean_shape : (W,) its mean: molecules only ever add opacity, so spectra agree in more than their variance.
     log_amplitude, amplitude_width : mean and sd of ln s; ``amplitude_slopes`` (F,) on `amplitude_features`, centred.
     level, level_width : mean and sd of the level; only used to keep a planet without information in bounds.
     nuisance : priors on orbit, limb darkening and drift that were learned with it.
@@ -41,6 +43,7 @@ class SpectralPrior:
 
     wavelength_um: np.ndarray
     modes: np.ndarray
+    mean_shape: np.ndarray
     log_amplitude: float
     amplitude_width: float
     amplitude_slopes: np.ndarray
@@ -142,7 +145,7 @@ def default_spectral_prior(wavelength_um: np.ndarray, *, nuisance: NuisancePrior
     kernel = np.zeros((len(wave), len(wave)))
     kernel[1:, 1:] = 0.7 * matern52(wave[1:], 0.25) + 0.5 * squared_exponential(wave[1:], 0.8)
     kernel[0, 0] = 4.0   # FGS1 - AIRS is about twice the std within AIRS (COMPETITION.md §6)
-    return SpectralPrior(wavelength_um=wave, modes=_factors(kernel, share=1e-5), log_amplitude=math.log(_DEFAULT_AMPLITUDE),
+    return SpectralPrior(wavelength_um=wave, modes=_factors(kernel, share=1e-5), mean_shape=np.zeros(len(wave)), log_amplitude=math.log(_DEFAULT_AMPLITUDE),
                          amplitude_width=_DEFAULT_WIDTH, amplitude_slopes=np.zeros(4), amplitude_centre=np.zeros(4),
                          level=0.0147, level_width=0.0107, learned_from=0, nuisance=nuisance or NuisancePrior())
 
@@ -186,6 +189,8 @@ def learn_spectral_prior(depths: np.ndarray, wavelength_um: np.ndarray, *,
     unit = shape / amplitude[:, None]
     block = np.ones(len(wave))
     block[0] = math.sqrt(len(wave) - 1.0) / max(fgs1_unit, 1e-3)   # FGS1 weighs as much as the AIRS block
+    mean_shape = unit.mean(0) * n / (n + _MEAN_PRIOR_PLANETS)
+    unit = unit - mean_shape
     _, values, vectors = np.linalg.svd(unit * block / math.sqrt(n), full_matrices=False)
     k = int(min(components, max(1, n // 4)))
     eigen = values[:k] ** 2 * n / (n + 2.0 * np.arange(1, k + 1))
@@ -207,7 +212,7 @@ def learn_spectral_prior(depths: np.ndarray, wavelength_um: np.ndarray, *,
         rows = [s for s, ok in zip(stars, good) if ok]
         features = np.array([amplitude_features(s, float(d)) for s, d in zip(rows, level[:, 0])])
         slopes, centre, width = _ridge(features, log_amplitude)
-    return SpectralPrior(wavelength_um=wave, modes=_factors(total, share=1e-7), log_amplitude=float(log_amplitude.mean()),
+    return SpectralPrior(wavelength_um=wave, modes=_factors(total, share=1e-7), mean_shape=mean_shape, log_amplitude=float(log_amplitude.mean()),
                          amplitude_width=max(width, 0.15), amplitude_slopes=slopes, amplitude_centre=centre,
                          level=float(level.mean()), level_width=float(level.std() + 1e-4), learned_from=n,
                          nuisance=nuisance or NuisancePrior(), mismatch=mismatch,

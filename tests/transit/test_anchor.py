@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,7 @@ def test_prior_describes_spectra_it_has_not_seen() -> None:
     for depth in depths[60:]:
         shape = depth - depth[1:].mean()
         amplitude = np.sqrt(0.8 * shape[1:].var() + 0.2 * (shape[0] / prior.notes["fgs1_unit"]) ** 2)
+        shape = shape - amplitude * prior.mean_shape
         noise = 5e-6
         covariance = amplitude**2 * prior.modes @ prior.modes.T + noise**2 * np.eye(283)
         ratios.append(shape @ np.linalg.solve(covariance, shape) / 283)
@@ -43,6 +46,22 @@ def test_prior_describes_spectra_it_has_not_seen() -> None:
         left = shape - few @ np.linalg.lstsq(few, shape, rcond=None)[0]
         assert left.std() < 0.35 * shape.std()
     assert np.median(ratios) < 1.0
+
+
+def test_what_spectra_have_in_common_is_expected_of_the_next_one(train) -> None:
+    """Guards against a prior that knows how much a band varies but not that it always points up."""
+    bump = np.r_[1.5, np.exp(-0.5 * ((WAVELENGTH[1:] - 2.7) / 0.15) ** 2)]
+    rng = np.random.default_rng(0)
+    depths = 0.012 + 1e-4 * np.exp(0.5 * rng.normal(size=(60, 1))) * (bump + 0.1 * rng.normal(size=(60, 1)) * (WAVELENGTH - 2.9))
+    prior = learn_spectral_prior(depths, WAVELENGTH)
+    shape = bump - bump[1:].mean()
+    assert np.corrcoef(prior.mean_shape[1:], shape[1:])[0, 1] > 0.98 and prior.mean_shape[0] > 0.0
+    # light curves that say next to nothing: the anchor has the bump, with the amplitude that is expected
+    m = dataclasses.replace(train[0][0], depth_information=1e-6 * train[0][0].depth_information, coupling=1e-6 * train[0][0].coupling,
+                            common=np.zeros_like(train[0][0].common), depth_score=0.0 * train[0][0].depth_score)
+    anchor = apply_prior(m, prior)
+    assert np.corrcoef(anchor.depth[1:], shape[1:])[0, 1] > 0.98
+    assert anchor.depth[1:].std() == pytest.approx(np.median(depths[:, 1:].std(1)), rel=0.6)
 
 
 @pytest.mark.parametrize("n", [0, 3, 6, 30])
