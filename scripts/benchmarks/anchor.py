@@ -13,11 +13,12 @@ import numpy as np
 from spectramind_kit.runtime import progress, say
 
 SEEDS = (11, 12, 13)
-TRAIN, TEST = 200, 100
+TRAIN, TEST = 200, 300
+TOGETHER = 20   # planets that are measured in one go, as the worker processes of a run do
 
 
 def run(*, quick: bool = False) -> dict:
-    """Three seeds of 200 train and 100 test planets (quick: one of 40 and 20), reduced cadence; prints a table.
+    """Three seeds of 200 train and 300 test planets (quick: one of 40 and 20), reduced cadence; prints a table.
 
     The planets are those of `simulate_competition`, taken at the light-curve level (stage 1's output without its
     files); SPECTRAMIND_ANCHOR_TRAIN, _TEST and _SEEDS set other sizes.
@@ -31,6 +32,7 @@ def run(*, quick: bool = False) -> dict:
     rows = [_one_seed(seed, n_train, n_test) for seed in seeds]
     figures = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     # groups: FGS1, then six parts of AIRS-CH0; biases average over the seeds before the largest is taken
+    figures["group_bias_error"] /= math.sqrt(len(rows))
     figures["largest_group_bias"] = max(abs(figures[f"bias_group_{k}"]) for k in range(7))
     figures |= {"by_seed": {str(seed): row for seed, row in zip(seeds, rows)}, "train": n_train, "test": n_test}
     figures |= _speed(seeds[0])
@@ -39,7 +41,7 @@ def run(*, quick: bool = False) -> dict:
         "1_score_over_flat": figures["anchor_score"] >= figures["flat_baseline"] + 0.15,
         "1_share_of_bound": figures["anchor_score"] >= 0.92 * figures["bound"],
         "2_pull_width": all(abs(figures[k] - 1.0) <= 0.1 for k in ("pull_width_fgs1", "pull_width_airs")),
-        "2_group_bias": figures["largest_group_bias"] <= max(0.1, 2.0 * figures["group_bias_error"] / math.sqrt(len(rows))),
+        "2_group_bias": figures["largest_group_bias"] <= 0.1,
         "3_seconds": figures["seconds_per_visit"] <= 0.5, "3_ratio": figures["generic_over_ours"] >= 50.0,
         "4_hard_cases": all(case["largest_pull"] < 4.0 and case["flagged"] for case in figures["hard_cases"].values()),
     }
@@ -51,28 +53,34 @@ def run(*, quick: bool = False) -> dict:
 
 def _simulate(n: int, seed: int, split: str):
     """Per planet: light curves, star-table row, label, true visits."""
+    for start in range(0, n, TOGETHER):
+        yield from _simulate_batch(min(TOGETHER, n - start), seed, split, start)
+
+
+def _simulate_batch(n: int, seed: int, split: str, start: int):
     from spectramind_kit.simulator import simulate_light_curves
 
-    for start in range(0, n, 20):
-        batch = simulate_light_curves(min(20, n - start), seed=seed, split=split, start=start)
-        ids = batch.planet_id.numpy()
-        for planet_id in dict.fromkeys(ids.tolist()):
-            own = np.flatnonzero(ids == planet_id)
-            truths = [batch.visits[k] for k in own]
-            yield [batch.light_curve(int(k)) for k in own], truths[0].planet.catalogue_row(), batch.depth[own[0]].numpy(), truths
+    batch = simulate_light_curves(n, seed=seed, split=split, start=start)
+    ids = batch.planet_id.numpy()
+    for planet_id in dict.fromkeys(ids.tolist()):
+        own = np.flatnonzero(ids == planet_id)
+        truths = [batch.visits[k] for k in own]
+        yield [batch.light_curve(int(k)) for k in own], truths[0].planet.catalogue_row(), batch.depth[own[0]].numpy(), truths
 
 
 def _measure_all(n: int, seed: int, split: str):
-    from spectramind_kit.transit import measure_depths
+    from spectramind_kit.transit import measure_together
 
     measurements, labels, truths, curves_of, seconds, visits = [], [], [], {}, 0.0, 0
-    for curves, star, label, truth in progress(_simulate(n, seed, split), desc=f"seed {seed} {split}", total=n, unit="planet"):
+    for first in progress(range(0, n, TOGETHER), desc=f"seed {seed} {split}", unit=f"x {TOGETHER} planets"):
+        planets = list(_simulate_batch(min(TOGETHER, n - first), seed, split, first))
         start = time.process_time()
-        measurements.append(measure_depths(curves, star))
-        seconds, visits = seconds + time.process_time() - start, visits + len(curves)
-        labels.append(label)
-        truths.append(truth)
-        curves_of[curves[0].planet_id] = curves
+        measurements += measure_together([(curves, star) for curves, star, _, _ in planets])
+        seconds, visits = seconds + time.process_time() - start, visits + sum(len(p[0]) for p in planets)
+        for curves, _, label, truth in planets:
+            labels.append(label)
+            truths.append(truth)
+            curves_of[curves[0].planet_id] = curves
     return measurements, np.array(labels), truths, curves_of, seconds / visits
 
 
@@ -99,7 +107,7 @@ def _one_seed(seed: int, n_train: int, n_test: int) -> dict[str, float]:
         "bound": _bound(truths, y_test, seed, naive),
         "pull_width_fgs1": float(pull[:, 0].std()), "pull_width_airs": float(pull[:, 1:].std()),
         **{f"bias_group_{k}": float(pull[:, g].mean()) for k, g in enumerate(groups)},
-        "group_bias_error": 1.0 / math.sqrt(n_test),
+        "group_bias_error": float(max(pull[:, g].mean(1).std() for g in groups) / math.sqrt(n_test)),
         "median_sigma_fgs1_ppm": float(1e6 * np.median(sigma[:, 0])), "median_sigma_airs_ppm": float(1e6 * np.median(sigma[:, 1:])),
         "rms_fgs1_ppm": float(1e6 * np.sqrt(np.mean((mean - y_test)[:, 0] ** 2))),
         "rms_airs_ppm": float(1e6 * np.sqrt(np.mean((mean - y_test)[:, 1:] ** 2))),
@@ -136,22 +144,44 @@ def _bound(truths, y_test: np.ndarray, seed: int, naive) -> float:
 # ---------------------------------------------------------------- 3: against a generic optimiser
 
 def _speed(seed: int) -> dict[str, float]:
-    """batman + scipy least_squares for each wavelength of one visit (12 of 283 timed), and ours on the same visit."""
-    from spectramind_kit.transit import apply_prior, measure_depths
+    """batman + scipy least_squares for each wavelength of one visit (12 of 283 timed), and ours on the same visit; planets alone
+    against planets together, and on a GPU where there is one."""
+    from spectramind_kit.runtime import probe_device
+    from spectramind_kit.transit import apply_prior, measure_depths, measure_together
 
-    curves, star, _, _ = next(iter(_simulate(1, seed, "test")))
-    measure_depths(curves[:1], star)
+    planets = [(curves[:1], star) for curves, star, _, _ in _simulate(TOGETHER, seed, "test")]
+    curves, star = planets[0]
+    measure_depths(curves, star)
     start = time.process_time()
     for _ in range(3):
-        apply_prior(measure_depths(curves[:1], star))
+        apply_prior(measure_depths(curves, star))
     ours = (time.process_time() - start) / 3.0
+    start = time.process_time()
+    for one in planets:
+        measure_depths(*one)
+    alone = (time.process_time() - start) / len(planets)
+    start = time.process_time()
+    measure_together(planets)
+    together = (time.process_time() - start) / len(planets)
+    figures = {"seconds_alone": alone, "seconds_together": together, "alone_over_together": alone / together}
+    device = probe_device()
+    if device.kind == "cuda":
+        measure_together(planets, device=device.name)
+        start = time.perf_counter()
+        measure_together(planets * 6, device=device.name)
+        figures["gpu_seconds"] = (time.perf_counter() - start) / (6 * len(planets))
+        figures["cpu_over_gpu"] = together / figures["gpu_seconds"]
+    return figures | _generic(curves[0], star, ours)
+
+
+def _generic(curve, star, ours: float) -> dict[str, float]:
     try:
         import batman
         from scipy.optimize import least_squares
     except ImportError as error:
         say(f"the generic optimiser is not measured: {error}")
         return {"seconds_one_visit": ours, "generic_seconds": math.nan, "generic_over_ours": math.nan}
-    curve, columns = curves[0], np.linspace(0, 282, 12).astype(int)
+    columns = np.linspace(0, 282, 12).astype(int)
     params = batman.TransitParams()
     params.per, params.ecc, params.w, params.limb_dark = star["P"], 0.0, 90.0, "quadratic"
     days = curve.time / 24.0
@@ -196,10 +226,12 @@ def _hard_cases(seed: int) -> dict[str, dict]:
     glitch = curve(plain)
     glitch = replace(glitch, flux=np.where((np.arange(len(glitch.time)) % 187 // 12 == 2)[:, None], 0.992, 1.0) * glitch.flux)
     twin = replace(plain, depth=plain.depth * 1.06)
+    missed = tilted(1.0 + 1.6 * math.sqrt(plain.planet.depth))
     cases = {
         "incomplete": ([curve(replace(plain, mid_transit_time=0.6))], plain, 1.0, "incomplete"),
         "t0 at the edge": ([curve(replace(plain, mid_transit_time=7.4))], plain, 1.0, "incomplete"),
         "b = 0.85": ([curve(tilted(0.85))], plain, 1.0, "grazing"),
+        "no transit at all": ([curve(missed)], missed, 1.0, "not converged"),
         "depth 0.07 %": ([curve(shallow)], shallow, 1.0, "shallow"),
         "visits disagree": ([curve(plain), curve(twin, 1)], plain, 1.03, "disagree"),
         "outlier run": ([glitch], plain, 1.0, "outliers"),
@@ -222,7 +254,8 @@ def _print(figures: dict) -> None:
     rows = [("anchor score", "anchor_score"), ("  without calibration", "score_uncalibrated"), ("  train, out of fold", "score_out_of_fold"),
             ("flat baseline", "flat_baseline"), ("bound", "bound"), ("pull width FGS1", "pull_width_fgs1"),
             ("pull width AIRS-CH0", "pull_width_airs"), ("largest bias of a group", "largest_group_bias"),
-            ("seconds per visit (CPU)", "seconds_per_visit"), ("generic / ours", "generic_over_ours")]
+            ("  its error", "group_bias_error"), ("seconds per visit (CPU)", "seconds_per_visit"),
+            ("planets alone / together", "alone_over_together"), ("generic / ours", "generic_over_ours")]
     for label, name in rows:
         by_seed = "  ".join(f"{row[name]:.4f}" for row in figures["by_seed"].values() if name in row)
         say(f"{label:28} {figures[name]:10.4f}   {by_seed}")

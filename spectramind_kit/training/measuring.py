@@ -40,7 +40,7 @@ class MeasurementJob:
         return self.light_curves[0].planet_id
 
 
-Result = tuple[int, "DepthMeasurement | str"]   # planet, and its measurement or the text of what went wrong
+Result = tuple[int, DepthMeasurement | str]   # planet, and its measurement or the text of what went wrong
 
 
 def run_measurements(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int, gpu: str | None = None,

@@ -12,12 +12,12 @@ _PUBLIC = {
     "projected_separation": "orbit", "contact_times": "orbit", "transit_duration": "orbit", "impact_parameter": "orbit",
     "light_curve_model": "transit_model", "spectral_transit": "transit_model",
     "AnchorSettings": "settings", "DepthMeasurement": "measurement", "VisitFit": "measurement",
-    "NuisancePrior": "nuisance_prior", "measure_depths": "measure", "measure_together": "measure", "learn_nuisances": "learn_nuisance", "LabelMismatch": "label_mismatch",
+    "NuisancePrior": "nuisance_prior", "measure_depths": "measure", "measure_together": "measure",
+    "learn_nuisances": "learn_nuisance", "LabelMismatch": "label_mismatch",
     "SpectralPrior": "spectral_prior", "learn_spectral_prior": "spectral_prior",
     "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
     "raw_spectrum": "anchor", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
-    "calibrate": "calibration", "identity_calibration": "calibration",
-    "cautious_calibration": "calibration", "CrossFit": "held_out",
+    "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
     "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
 }
 

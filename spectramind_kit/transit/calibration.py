@@ -32,7 +32,6 @@ _PPM = 1e-6
 _MIN_PLANETS = 24
 _STRENGTHS = (1.0, 4.0, 16.0)
 _STRIDE = 8
-_CAUTION = 1.5e-3
 # name, sd of its prior around the identity value 0 (the penalty is 0.5 (value/sd)^2 over the effective data)
 _MEAN = (("gain_fgs1", 0.5), ("gain_airs", 0.5), ("tilt_airs", 0.3), ("bend_airs", 0.3), ("faint_fgs1", 0.3), ("faint_airs", 0.3),
          ("shift_fgs1", 0.2), ("shift_airs", 0.2), ("limb_fgs1", 0.2), ("limb_airs", 0.2))
@@ -93,19 +92,6 @@ def identity_calibration(n_planets: int = 0) -> AnchorCalibration:
     """Changes nothing."""
     return AnchorCalibration(values=np.zeros(len(NAMES)), centres=np.zeros(len(_FEATURES) + 2),
                              widths=np.ones(len(_FEATURES) + 2), identity=True, n_planets=n_planets)
-
-
-def cautious_calibration(n_planets: int) -> AnchorCalibration:
-    """For too few planets to learn from: the mean stays, the error gains 0.15 % of the depth.
-
-    Labels that no transit reaches (stellar contamination, dilution) are rare, so a handful of planets may show none; one
-    of them under a bare posterior of 30 ppm costs more than this error costs all others together.
-    """
-    values = np.zeros(len(NAMES))
-    for sensor in ("fgs1", "airs"):
-        values[NAMES.index(f"depth_{sensor}")] = math.log(_CAUTION / _EXTRA_UNIT["depth"])
-    plain = identity_calibration(n_planets)
-    return replace(plain, values=values, widths=np.full(len(plain.widths), 1e9), identity=False)
 
 
 @dataclass(frozen=True)
@@ -247,7 +233,7 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     Returns
     -------
     AnchorCalibration
-        `cautious_calibration` when there are fewer than 24 planets.
+        The identity when there are fewer than 24 planets: the prior's `LabelMismatch` is cautious then.
     """
     depths = np.asarray(depths, dtype=np.float64)
     if len(anchors) != len(depths):
@@ -255,7 +241,7 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
                         found=str(depths.shape), fix="pass one label row per anchor")
     usable = [k for k, a in enumerate(anchors) if np.isfinite(depths[k]).all() and "no information" not in a.flags]
     if len(usable) < _MIN_PLANETS:
-        return cautious_calibration(len(usable))
+        return identity_calibration(len(usable))
     table, y = _table([anchors[k] for k in usable]), torch.as_tensor(depths[usable])
     naive = (float(y.mean()) if naive_mean is None else naive_mean, float(y.std(correction=0)) if naive_sigma is None else naive_sigma)
     centre, width = _centres(table)

@@ -9,7 +9,7 @@ import torch
 from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.metric import array_score
 from spectramind_kit.transit import (AnchorSettings, SpectralPrior, apply_prior, assign_folds, calibrate, cross_fit,
-                                     default_spectral_prior, fit_calibration, identity_calibration, learn_spectral_prior,
+                                     default_spectral_prior, fit_calibration, identity_calibration, learn_priors, learn_spectral_prior,
                                      measure_depths)
 from spectramind_kit.transit.anchor import Anchor
 from spectramind_kit.transit.calibration import AnchorCalibration, _planet_scores
@@ -166,13 +166,21 @@ def test_calibration_is_the_identity_where_nothing_is_wrong() -> None:
     assert calibrate(anchors[0], identity_calibration()) is anchors[0]
 
 
-def test_few_planets_get_a_cautious_error() -> None:
-    """Guards against a bare posterior that one contaminated star turns into a score of zero."""
+def test_few_planets_are_not_calibrated() -> None:
+    """Guards against two dozen numbers fitted to a dozen planets."""
     anchors, depths = _fake_anchors(10, scale=1.0, bias=0.0)
-    careful = calibrate(anchors[0], fit_calibration(anchors, depths))
-    assert np.allclose(careful.depth, anchors[0].depth, atol=1e-9)
-    added = np.sqrt(careful.depth_err**2 - anchors[0].depth_err**2)
-    assert np.allclose(added, 1.5e-3 * anchors[0].features["depth"], rtol=0.2)
+    calibration = fit_calibration(anchors, depths)
+    assert calibration.identity and calibrate(anchors[0], calibration) is anchors[0]
+
+
+def test_few_planets_get_a_cautious_error(train) -> None:
+    """Guards against a bare posterior that one contaminated star turns into a score of zero: with too few planets to learn
+    from, labels may differ by what is usual."""
+    measurements, depths = train
+    prior = learn_priors(measurements[:5], depths[:5])
+    careful, bare = apply_prior(measurements[6], prior), apply_prior(measurements[6], dataclasses.replace(prior, mismatch=None))
+    added = np.sqrt((careful.covariance - bare.covariance)[1:, 1:].mean())
+    assert 0.7e-3 < added / depths[6].mean() < 2e-3
 
 
 def test_calibration_scores_as_the_official_metric_does() -> None:
