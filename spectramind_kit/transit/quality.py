@@ -85,6 +85,7 @@ def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: Light
     outliers = float((factor < 0.5).double().mean())
     if outliers > 0.02 or int((factor[1:].median(0).values < 0.5).sum()) >= 3:
         flags.append("outliers")
+    flags += [f"{sensor} missing" for sensor, part in (("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None))) if not bool((weight[part] > 0).any())]
     if data.missing > 0.02:
         flags.append("missing points")
     airs_chi2, fgs1_chi2 = chi2(slice(1, None)), chi2(slice(0, 1))

@@ -123,7 +123,8 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
         gain, depth = torch.zeros(dip.shape[:2], dtype=torch.float64), torch.zeros(dip.shape[:2], dtype=torch.float64)
         basis = torch.cat([torch.ones(1, len(time), dtype=torch.float64), time_basis(time, 2, start=time[0], end=time[-1])])
         prior = torch.diag(torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64) / (2.0 * settings.drift_scatter) ** 2)
-        for sensor in range(2):
+        sensors = [k for k in range(2) if bool((weight[:, k] > 0.0).any())]
+        for sensor in sensors:
             w = weight[:, sensor]
             gram = (basis * w) @ basis.T + prior
             solve = torch.linalg.solve(gram, basis * w)                                      # (3, t)
@@ -132,7 +133,7 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
             power = (clean * w * dip).sum(-1).clamp_min(1e-12)
             amplitude = (dip * w) @ y / power
             gain += torch.where(amplitude > 0, amplitude.square() * power, torch.zeros_like(power))
-            depth += amplitude / 2.0
+            depth += amplitude / len(sensors)
         best = gain.max(0)
         gains.append(best.values)
         times.append(centres[best.indices])

@@ -130,6 +130,18 @@ def test_missing_points_and_dead_columns(planet: Planet) -> None:
     assert np.isfinite(anchor.depth).all() and np.abs(pull).max() < 4.0
 
 
+@pytest.mark.parametrize(("name", "part"), [("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None))])
+def test_one_sensor_is_enough(planet: Planet, name: str, part: slice) -> None:
+    """Guards against a visit that is lost because one of its sensors is: the other still tells the transit."""
+    curve = make_light_curve(planet, seed=1)
+    flux = curve.flux.copy()
+    flux[:, part] = np.nan
+    anchor, pull = _pulls(dataclasses.replace(curve, flux=flux), planet)
+    assert f"{name} missing" in anchor.flags and "no information" not in anchor.flags and np.abs(pull).max() < 4.0
+    both = fit_anchor(curve, planet.star)
+    assert anchor.depth_err[part].mean() > both.depth_err[part].mean() and anchor.depth_err.max() < 1e-3
+
+
 def test_two_visits_share_an_orbit_and_may_disagree(planet: Planet) -> None:
     """Guards against visits that are averaged although they contradict each other."""
     curves = [make_light_curve(planet, seed=5, visit=v) for v in (0, 1)]
