@@ -12,7 +12,7 @@ import numpy as np
 
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
@@ -127,7 +127,12 @@ def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> 
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     with run.step("prior and calibration, out of fold"):
         fitted = cross_fit([measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive)
+    mismatch = fitted.prior.mismatch
+    if mismatch is not None:
+        say(f"labels: {mismatch.share:.0%} of the planets show a depth that is off by {100 * mismatch.covariance[0, 0] ** 0.5:.2f} % (1 sigma)")
     run.log("anchor_prior", planets=len(planets), notes=dict(fitted.prior.notes),
+            mismatch=None if mismatch is None else {"share": mismatch.share, "sd": np.sqrt(np.diag(mismatch.covariance)).tolist(),
+                                                    "mean": mismatch.mean.tolist(), "floor": mismatch.floor.tolist()},
             calibration="left out, it does not help" if fitted.calibration.identity else "used",
             score_before=fitted.calibration.score_before, score_after=fitted.calibration.score_after)
     anchors = dict(zip(planets.tolist(), fitted.anchors))

@@ -18,7 +18,7 @@ from spectramind_kit.transit.settings import AnchorSettings
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
 
-SERIAL_BELOW = 16    # planets: a worker process takes longer to start than so many take to measure
+SERIAL_BELOW = 40    # planets: a worker process takes longer to start than so many take to measure
 BATCH = 16           # planets that a process fits together
 GPU_BATCH = 128
 RACE_ABOVE = 48      # planets: below, a GPU has nothing to gain on a few cores

@@ -25,6 +25,7 @@ _AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)     # in widths of ln s around its e
 _AMPLITUDE_FLOOR = 1e-6
 _GRAZING_SHARE = 0.5       # of the spread of the train planets' depths
 _TROUBLE = ("not converged", "grazing", "near grazing", "incomplete transit", "little baseline", "orbit far from the star table")
+_DETECTED = 8.0          # errors of the level above zero that make a transit sure
 _IMPLAUSIBLE = 4.0       # widths of ln depth from the population's middle
 _UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
 _MEAN_SHAPE_SPREAD = 0.05   # relative width of the mean shape's coefficient: it has the planet's amplitude
@@ -94,6 +95,49 @@ class _Coefficients:
         return whole, np.r_[0.0, amplitude, np.zeros(n - 2), mean], density
 
 
+@dataclass(frozen=True)
+class _Mixture:
+    """The posterior integrated over a grid: weights (S, A, C) of drift sizes, amplitudes and possibilities of the mismatch."""
+
+    weight: np.ndarray
+    drift_scales: tuple[float, ...]
+    amplitudes: np.ndarray
+    mean: np.ndarray          # (M + K,)
+    covariance: np.ndarray    # (M + K, M + K)
+
+    @property
+    def features(self) -> dict[str, float]:
+        """What the light curves say about the grid's own coordinates."""
+        return {"log_amplitude": float(self.weight.sum((0, 2)) @ np.log(self.amplitudes)),
+                "drift_scale": math.exp(float(self.weight.sum((1, 2)) @ np.log(self.drift_scales))),
+                "mismatched": float(self.weight[..., 1:].sum())}
+
+
+def _integrate(projected: Projected, coefficients: _Coefficients, nuisance: NuisancePrior, table: NuisanceTable, *, expected: float,
+               width: float) -> _Mixture:
+    """Every point of the grid weighted by its prior and by the evidence of the light curves."""
+    amplitudes = np.maximum(np.exp(expected + width * _AMPLITUDE_GRID), _AMPLITUDE_FLOOR)
+    middle, centre, _ = coefficients.prior(math.exp(expected), -1)
+    precision, pull = nuisance.terms(table)
+    at = torch.as_tensor(projected.solve(middle[None], precision, pull, basis_mean=centre[None]).step[:, projected.n_basis:])
+    inner = [(place, float(s), c) for place, s in zip(_AMPLITUDE_GRID, amplitudes) for c in range(len(coefficients.components))]
+    basis_precision, basis_mean, density = (np.array(v) for v in zip(*(coefficients.prior(s, c) for _, s, c in inner)))
+    log_prior = density - 0.5 * np.array([place for place, _, _ in inner]) ** 2
+    scales = (1.0,) if nuisance.drift_covariance is None else _DRIFT_SCALES   # else the fit has estimated it itself
+    precisions, pulls, log_weight = [], [], []
+    for scale in scales:
+        precision, pull = (value[0] for value in nuisance.terms(table, at=at, drift_scale=scale))
+        # density of the nuisances' prior at the reference: a narrow drift must pay for a reference that lies far out
+        free = 0.5 * float(torch.linalg.slogdet(precision)[1]) - 0.5 * float(pull @ torch.linalg.solve(precision, pull))
+        log_weight.append(log_prior + free - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2)
+        precisions += [precision] * len(inner)
+        pulls += [pull] * len(inner)
+    posterior = projected.solve(np.tile(basis_precision, (len(scales), 1, 1)), torch.stack(precisions), torch.stack(pulls),
+                                basis_mean=np.tile(basis_mean, (len(scales), 1)))
+    weight, mean, covariance = posterior.mixed(np.concatenate(log_weight) + posterior.log_evidence)
+    return _Mixture(weight.reshape(len(scales), len(amplitudes), len(coefficients.components)), scales, amplitudes, mean, covariance)
+
+
 def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = None) -> Anchor:
     """The posterior spectrum of one planet.
 
@@ -108,48 +152,25 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
         From `learn_priors`; the default without labels otherwise.
     """
     prior = prior or default_spectral_prior(measurement.wavelength_um)
-    table, coefficients = NuisanceTable.of([measurement]), _Coefficients.of(measurement, prior)
-    basis, origin = coefficients.basis, np.full(len(measurement.wavelength_um), prior.level)
-    projected = Projected.of(measurement, basis, origin)
-    n_basis, n_label = basis.shape[1], coefficients.n_label
+    coefficients, origin = _Coefficients.of(measurement, prior), np.full(len(measurement.wavelength_um), prior.level)
     expected = prior.expected_log_amplitude(measurement.star, float(np.median(measurement.reference_depth[1:])))
-    amplitude = np.maximum(np.exp(expected + prior.amplitude_width * _AMPLITUDE_GRID), _AMPLITUDE_FLOOR)
-    precision, pull = prior.nuisance.terms(table)
-    middle, centre, _ = coefficients.prior(math.exp(expected), -1)
-    at = torch.as_tensor(projected.solve(middle[None], precision, pull, basis_mean=centre[None]).step[:, n_basis:])
-    scales = (1.0,) if prior.nuisance.drift_covariance is None else _DRIFT_SCALES   # else the fit has estimated it itself
-    inner = [(place, float(s), c) for place, s in zip(_AMPLITUDE_GRID, amplitude) for c in range(len(coefficients.components))]
-    basis_precision, basis_mean, density = (np.array(v) for v in zip(*(coefficients.prior(s, c) for _, s, c in inner)))
-    log_prior = density - 0.5 * np.array([place for place, _, _ in inner]) ** 2
-    terms, log_weight = [], []
-    for scale in scales:
-        precision, pull = (value[0] for value in prior.nuisance.terms(table, at=at, drift_scale=scale))
-        # density of the nuisances' prior at the reference: a narrow drift must pay for a reference that lies far out
-        free = 0.5 * float(torch.linalg.slogdet(precision)[1]) - 0.5 * float(pull @ torch.linalg.solve(precision, pull))
-        terms.append((precision, pull))
-        log_weight.append(log_prior + free - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2)
-    posterior = projected.solve(np.tile(basis_precision, (len(scales), 1, 1)),
-                                *(torch.stack(value).repeat_interleave(len(inner), 0) for value in zip(*terms)),
-                                basis_mean=np.tile(basis_mean, (len(scales), 1)))
-    weight, mean, covariance = posterior.mixed(np.concatenate(log_weight) + posterior.log_evidence)
-    weight = weight.reshape(len(scales), len(amplitude), len(coefficients.components))
-    index = measurement.index("impact2")
-    mean, covariance = cut_below(mean, covariance, n_basis + index, -measurement.nuisance_reference[index])
-    label = basis[:, :n_label]
-    depth, depth_covariance = origin + label @ mean[:n_label], label @ covariance[:n_label, :n_label] @ label.T
-    depth_covariance = depth_covariance + _doubt(measurement, prior, level=float(depth[1:].mean()))
-    nuisance = dict(zip(measurement.nuisance_names, (measurement.nuisance_reference + mean[n_basis:]).tolist()))
+    found = _integrate(Projected.of(measurement, coefficients.basis, origin), coefficients, prior.nuisance,
+                       NuisanceTable.of([measurement]), expected=expected, width=prior.amplitude_width)
+    n_basis, n, index = coefficients.basis.shape[1], coefficients.n_label, measurement.index("impact2")
+    mean, covariance = cut_below(found.mean, found.covariance, n_basis + index, -measurement.nuisance_reference[index])
+    label = coefficients.basis[:, :n]
+    depth = origin + label @ mean[:n]
     raw_depth, raw_covariance = raw_spectrum(measurement, nuisance=prior.nuisance)
-    anchor = Anchor(planet_id=measurement.planet_id, wavelength_um=measurement.wavelength_um, depth=depth,
-                    covariance=depth_covariance, raw_depth=raw_depth, raw_err=np.sqrt(np.diagonal(raw_covariance).clip(0)),
-                    nuisance=nuisance, flags=measurement.flags)
-    return replace(anchor, features=anchor_features(anchor, measurement, raw_covariance,
-                                                    amplitude=float(weight.sum((0, 2)) @ np.log(amplitude)), expected=expected,
-                                                    drift_scale=math.exp(float(weight.sum((1, 2)) @ np.log(scales))),
-                                                    mismatched=float(weight[..., -1].sum()) if prior.mismatch else 0.0))
+    spectrum_covariance = label @ covariance[:n, :n] @ label.T
+    doubt = _doubt(measurement, prior, level=float(depth[1:].mean()), level_err=math.sqrt(max(float(spectrum_covariance[1:, 1:].mean()), 0.0)))
+    anchor = Anchor(planet_id=measurement.planet_id, wavelength_um=measurement.wavelength_um, depth=depth, covariance=spectrum_covariance + doubt,
+                    raw_depth=raw_depth, raw_err=np.sqrt(np.diagonal(raw_covariance).clip(0)), flags=measurement.flags,
+                    nuisance=dict(zip(measurement.nuisance_names, (measurement.nuisance_reference + mean[n_basis:]).tolist())))
+    grid = {**found.features, "amplitude_surprise": found.features["log_amplitude"] - expected}
+    return replace(anchor, features=anchor_features(anchor, measurement, raw_covariance, grid=grid))
 
 
-def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float) -> float:
+def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float, level_err: float) -> float:
     """Variance of the level that the flags add to the posterior's."""
     flags, variance = set(measurement.flags), 0.0
     if "visits disagree" in flags:
@@ -158,13 +179,14 @@ def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float)
         variance += (_UNSETTLED * measurement.reference_depth[1:].mean()) ** 2
     if {"grazing", "not converged"} <= flags:   # depth and impact parameter trade against each other far beyond a Gaussian
         variance += (_GRAZING_SHARE * prior.level_width) ** 2
-    if any(f.startswith(_TROUBLE) for f in flags) and abs(prior.level_surprise(level)) > _IMPLAUSIBLE:
-        variance += (level - prior.level) ** 2   # a fit in trouble that ended at a depth no planet has: it knows nothing
+    doubtful = any(f.startswith(_TROUBLE) for f in flags) or level < _DETECTED * level_err
+    if doubtful and abs(prior.level_surprise(level)) > _IMPLAUSIBLE:
+        variance += (level - prior.level) ** 2   # no transit was found, or one of a depth that no planet has: nothing is known
     return variance
 
 
-def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covariance: np.ndarray, *, amplitude: float,
-                    expected: float, drift_scale: float, mismatched: float) -> dict[str, float]:
+def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covariance: np.ndarray, *,
+                    grid: Mapping[str, float]) -> dict[str, float]:
     """What predicts how wrong an anchor is (WHAT_WINS.md §3); all finite, depths in units of depth."""
     airs, quality = anchor.depth[1:], measurement.quality
     mean_err = math.sqrt(max(float(anchor.covariance[1:, 1:].mean()), 1e-20))
@@ -173,13 +195,13 @@ def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covarianc
     found = {
         "depth": float(airs.mean()), "mean_err": mean_err, "fgs1_err": float(anchor.depth_err[0]),
         "airs_err": float(np.sqrt(np.mean(anchor.depth_err[1:] ** 2))), "spread": float(airs.std()),
-        "fgs1_offset": float(anchor.depth[0] - airs.mean()), "log_amplitude": amplitude, "amplitude_surprise": amplitude - expected,
+        "fgs1_offset": float(anchor.depth[0] - airs.mean()), **grid,
         "raw_gap": float(np.sqrt(np.average(gap[1:] ** 2, weights=weight[1:]) * weight[1:].mean())),
         "raw_gap_mean": float(np.average(gap[1:], weights=weight[1:])), "raw_gap_fgs1": float(gap[0]),
         "raw_mean_err": math.sqrt(max(float(raw_covariance[1:, 1:].mean()), 1e-20)),
         "u1_fgs1": anchor.nuisance.get("fgs1_u1", 0.48), "u2_fgs1": anchor.nuisance.get("fgs1_u2", 0.12),
         "u1_airs": anchor.nuisance.get("airs_u1", 0.12), "u2_airs": anchor.nuisance.get("airs_u2", 0.13),
-        "impact2": anchor.nuisance.get("impact2", 0.1), "n_flags": float(len(anchor.flags)), "drift_scale": drift_scale, "mismatched": mismatched,
+        "impact2": anchor.nuisance.get("impact2", 0.1), "n_flags": float(len(anchor.flags)),
     }
     found.update({f"quality_{k}": float(v) for k, v in quality.items()})
     return {k: v if math.isfinite(v) else 0.0 for k, v in found.items()}
