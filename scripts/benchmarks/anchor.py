@@ -231,6 +231,7 @@ def _hard_cases(seed: int) -> dict[str, dict]:
         "incomplete": ([curve(replace(plain, mid_transit_time=0.6))], plain, 1.0, "incomplete"),
         "t0 at the edge": ([curve(replace(plain, mid_transit_time=7.4))], plain, 1.0, "incomplete"),
         "b = 0.85": ([curve(tilted(0.85))], plain, 1.0, "grazing"),
+        "b = 1.05": ([curve(tilted(1.05))], plain, 1.0, "grazing"),
         "no transit at all": ([curve(missed)], missed, 1.0, "shallow"),
         "depth 0.07 %": ([curve(shallow)], shallow, 1.0, "shallow"),
         "visits disagree": ([curve(plain), curve(twin, 1)], plain, 1.03, "disagree"),

@@ -111,6 +111,15 @@ def test_no_transit_at_all_is_no_shallow_one() -> None:
     assert anchor.depth_err.max() < 2e-4
 
 
+@pytest.mark.parametrize("impact", [1.02, 1.08, 1.13])
+def test_beyond_the_limb_any_depth_is_possible(impact: float) -> None:
+    """Guards against a confident depth where a larger planet further out gives the same light curve."""
+    for seed in (0, 1, 2):
+        planet = make_planet(seed, impact=impact, level=0.045)
+        anchor, pull = _pulls(make_light_curve(planet, seed=seed), planet)
+        assert np.abs(pull).max() < 4.0 and any("grazing" in f for f in anchor.flags)
+
+
 def test_a_run_of_outliers(planet: Planet) -> None:
     """Guards against a glitch that bends the drift or fills the transit."""
     curve = make_light_curve(planet, seed=1)
