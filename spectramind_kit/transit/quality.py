@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.common_noise import common_noise_factors
+from spectramind_kit.transit.shared_noise import common_noise_factors
 from spectramind_kit.transit.fit import FitProblem, FitResult, orbit_point, own_priors
 from spectramind_kit.transit.linear_model import LIMB_NAMES, ORBIT_NAMES, SHARED, Grid, nuisances, visit_names
 from spectramind_kit.transit.measurement import DepthMeasurement, VisitFit
