@@ -260,7 +260,8 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     scores = dict(score_before=float(before.mean()), score_after=float(after[best].mean()), strength=float(strengths[best]))
     gain = after[best] - before
     # a gain within its own error is noise: then the calibration would add its own
-    if not float(gain.mean()) > max(min_gain, float(gain.std()) / math.sqrt(len(gain)) if math.isfinite(min_gain) else min_gain):
+    error = float(gain.std()) / math.sqrt(len(gain))
+    if min_gain > -math.inf and not float(gain.mean()) > max(min_gain, error):
         return replace(identity_calibration(len(usable)), **scores)
     values = _fit(table, y, naive, centre, width, strengths[best])
     return AnchorCalibration(values=values.numpy(), centres=centre.numpy(), widths=width.numpy(), identity=False,

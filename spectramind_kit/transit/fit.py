@@ -108,7 +108,7 @@ def prior_terms(problem: FitProblem, planets: PlanetInputs, state: PlanetState, 
     orbit_precision, orbit_pull, chi2 = problem.prior.orbit_terms(orbit_point(state, planets.point))
     limb_gap = state.limb - planets.limb_mean
     limb_pull = -(planets.limb_precision @ limb_gap[..., None])[..., 0]
-    mean, sd = own_priors(planets, time_offset=(problem.prior.time_offset_mean, problem.prior.time_offset_scatter))
+    mean, sd = own_priors(planets, problem.prior)
     gap = nuisances(state)[:, SHARED:] - mean
     own_precision = 1.0 / sd.square()
     diagonal = torch.cat([scale, torch.zeros_like(gap[:, :1]).expand(-1, SHARED), own_precision], dim=1)
@@ -120,14 +120,14 @@ def prior_terms(problem: FitProblem, planets: PlanetInputs, state: PlanetState, 
     return precision, pull, chi2
 
 
-def own_priors(planets: PlanetInputs, *, time_offset: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def own_priors(planets: PlanetInputs, prior: NuisancePrior) -> tuple[Tensor, Tensor]:
     """Mean and width (N, V * K_own) of the nuisances that belong to visits: clocks and drift."""
     data = planets.data
     middle, width = 0.5 * (data.start + data.end), (data.end - data.start).clamp_min(1.0)
-    sd = torch.cat([width[..., None], torch.full_like(width, time_offset[1])[..., None], planets.airs_drift_sd.flatten(-2),
+    sd = torch.cat([width[..., None], torch.full_like(width, prior.time_offset_scatter)[..., None], planets.airs_drift_sd.flatten(-2),
                     planets.fgs1_drift_sd], dim=-1)
     mean = torch.zeros_like(sd)
-    mean[..., 0], mean[..., 1] = middle, time_offset[0]
+    mean[..., 0], mean[..., 1] = middle, prior.time_offset_mean
     return mean.flatten(1), sd.flatten(1)
 
 

@@ -16,7 +16,7 @@ from spectramind_kit.transit.drift_size import drift_widths
 from spectramind_kit.transit.fit import FitProblem, FitResult, PlanetInputs
 from spectramind_kit.transit.linear_model import LIMB_DEGREE, Grid, PlanetState, half_duration
 from spectramind_kit.transit.noise import VisitData
-from spectramind_kit.transit.nuisance_prior import NuisancePrior, OrbitPoint, kepler_axis
+from spectramind_kit.transit.nuisance_prior import TEMPERATURE_PIVOT_K, NuisancePrior, OrbitPoint, kepler_axis
 from spectramind_kit.transit.planet_batch import stack_visits, to_device
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.transit.starts import CatalogueOrbit, Start, catalogue_half_duration
@@ -50,7 +50,8 @@ class PlanetCase:
 
 
 def fit_problem(group: Sequence[PlanetCase], visits: Sequence[Sequence[VisitData]], wavelength: np.ndarray, *, settings: AnchorSettings,
-             prior: NuisancePrior, device: torch.device | str) -> FitProblem:
+                prior: NuisancePrior, device: torch.device | str) -> FitProblem:
+    """Planets of equal shape at one resolution (the bands' or the full one), drift and outliers not yet known."""
     n, v = len(group), len(visits[0])
     full = group[0].wavelength
     terms = min(settings.drift_wavelength_degree, max(len(wavelength) - 2, 0)) + 1
@@ -59,11 +60,11 @@ def fit_problem(group: Sequence[PlanetCase], visits: Sequence[Sequence[VisitData
     mean, sd = default_limb(settings)
     limb_mean, limb_precision = np.tile(mean, (n, 1)), np.diag(1.0 / sd**2)
     if prior.limb_mean is not None and prior.limb_covariance is not None:
-        limb_mean = np.array([prior.limb_at(case.star.get("Ts", 5800.0)) for case in group])
+        limb_mean = np.array([prior.limb_at(case.star.get("Ts", TEMPERATURE_PIVOT_K)) for case in group])
         limb_precision = np.linalg.inv(prior.limb_covariance)
     data = stack_visits(visits)
     planets = PlanetInputs(
-        data=data, point=OrbitPoint(**{k: torch.tensor([case.point[k] for case in group], dtype=torch.float64) for k in group[0].point}),
+        data=data, point=OrbitPoint.stacked([case.point for case in group]),
         limb_mean=torch.as_tensor(limb_mean), limb_precision=torch.as_tensor(limb_precision).repeat(n, 1, 1),
         airs_drift_sd=drift_widths(settings, settings.drift_time_degree)[:, None].repeat(n, v, 1, terms),
         fgs1_drift_sd=drift_widths(settings, settings.fgs1_drift_degree).repeat(n, v, 1), robust=torch.ones_like(data.weight),

@@ -108,8 +108,9 @@ def _case(curves: list[LightCurve], star: Mapping[str, float], settings: AnchorS
     return PlanetCase(curves, np.asarray(curves[0].wavelength_um, dtype=np.float64), plain_star, orbit, visits, tuple(flags))
 
 
-def _without_information(case: PlanetCase, reason: str | None = None) -> DepthMeasurement:
-    flags = (*case.flags, *([reason] if reason else []), "no information")
+def _without_information(case: PlanetCase, error: Exception | None = None) -> DepthMeasurement:
+    failed = [] if error is None else [f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}"]
+    flags = (*case.flags, *failed, "no information")
     return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point, flags)
 
 
@@ -131,7 +132,7 @@ def _measured(group: list[PlanetCase], *, settings: AnchorSettings, prior: Nuisa
         if len(group) == 1 and torch.device(device).type != "cpu":
             return _measured(group, settings=settings, prior=prior, device="cpu")
         if len(group) == 1:
-            return [_without_information(group[0], f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")]
+            return [_without_information(group[0], error)]
     half = len(group) // 2
     return [m for part in (group[:half], group[half:]) for m in _measured(part, settings=settings, prior=prior, device=device)]
 
@@ -197,7 +198,7 @@ def _fit_all_wavelengths(group: Sequence[PlanetCase], bands: Sequence[Sequence[V
             if not all(np.isfinite(v).all() for v in vars(measurement).values() if isinstance(v, np.ndarray)):
                 raise ValueError("the fit is not finite")
         except _DATA_FAULTS as error:
-            measurement = _without_information(case, f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+            measurement = _without_information(case, error)
         found.append(measurement)
     return found
 

@@ -40,6 +40,11 @@ class OrbitPoint:
     catalogue_impact: Tensor
     kepler_axis: Tensor              # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
 
+    @classmethod
+    def stacked(cls, orbits: Sequence[Mapping[str, float]]) -> OrbitPoint:
+        """Several planets', from plain numbers (`DepthMeasurement.orbit`)."""
+        return cls(**{f.name: torch.tensor([float(orbit[f.name]) for orbit in orbits], dtype=torch.float64) for f in fields(cls)})
+
     def to_mapping(self) -> dict[str, float]:
         return {f.name: float(getattr(self, f.name)) for f in fields(self)}
 
@@ -176,10 +181,9 @@ class NuisanceTable:
         def stacked(name: str) -> Tensor:
             return torch.as_tensor(np.array([getattr(m, name) for m in measurements]))
 
-        orbit = {name: torch.tensor([float(m.orbit[name]) for m in measurements], dtype=torch.float64) for name in measurements[0].orbit}
         first = measurements[0]
         return cls(names=first.nuisance_names, visits=tuple(v.visit for v in first.visits), reference=stacked("nuisance_reference"),
-                   mean=stacked("nuisance_mean"), sd=stacked("nuisance_sd"), orbit=OrbitPoint(**orbit),
+                   mean=stacked("nuisance_mean"), sd=stacked("nuisance_sd"), orbit=OrbitPoint.stacked([m.orbit for m in measurements]),
                    temperature_k=torch.tensor([float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.shared_noise import common_noise_factors
 from spectramind_kit.transit.fit import FitProblem, FitResult, orbit_point, own_priors
 from spectramind_kit.transit.linear_model import LIMB_NAMES, ORBIT_NAMES, SHARED, Grid, nuisances, visit_names
 from spectramind_kit.transit.measurement import DepthMeasurement, VisitFit
@@ -18,6 +17,7 @@ from spectramind_kit.transit.noise import VisitData
 from spectramind_kit.transit.normal_equations import VisitEquations, visit_places, white_columns
 from spectramind_kit.transit.orbit import transit_duration
 from spectramind_kit.transit.planet_batch import take, to_device
+from spectramind_kit.transit.shared_noise import shared_noise_factors, shared_noise_variance
 from spectramind_kit.transit.starts import CatalogueOrbit
 
 if TYPE_CHECKING:
@@ -103,21 +103,21 @@ def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: Light
 
 def _shared_noise(problem: FitProblem, result: FitResult, k: int, row: FitResult) -> tuple[Tensor, Tensor, list[float]]:
     """Of all visits of planet ``k``: the factors L (W + K, m), what the score loses (W + K,), tau of each visit."""
-    one = [k]
-    depths, columns = white_columns(take(result.state, one), take(result.planets.data, one), problem.grid, settings=problem.settings,
-                                    robust=result.planets.robust[one])
-    depths, columns = depths[0].cpu(), columns[0].cpu()
+    one, pairs = [k], list(zip(row.normal.weight[:, 1:], row.normal.residual[:, 1:]))
+    variances = [shared_noise_variance(weight, residual) for weight, residual in pairs]
     n_wave, n_nuisances = row.normal.coupling.shape
-    lost, factors, taus = torch.zeros(n_wave + n_nuisances, dtype=torch.float64), [], []
-    for v in range(len(depths)):
-        loss, own_lost, tau = common_noise_factors(row.normal.weight[v, 1:], row.normal.residual[v, 1:], depths[v], columns[v])
-        where = torch.cat([torch.arange(1, n_wave), n_wave + visit_places(v, columns.shape[-1] - SHARED)])
-        spread = torch.zeros(len(lost), loss.shape[1], dtype=torch.float64)
-        spread[where] = loss
-        lost[where] += own_lost
-        factors.append(spread)
-        taus.append(tau)
-    return torch.cat(factors, dim=1), lost, taus
+    lost = torch.zeros(n_wave + n_nuisances, dtype=torch.float64)
+    factors = [lost.new_zeros(len(lost), 0)]
+    if any(variances):   # else the model need not be linearised again
+        depths, columns = white_columns(take(result.state, one), take(result.planets.data, one), problem.grid, settings=problem.settings,
+                                        robust=result.planets.robust[one])
+        for v, (tau2, pair) in enumerate(zip(variances, pairs)):
+            if tau2 > 0.0:
+                own = shared_noise_factors(tau2, *pair, depths[0, v].cpu(), columns[0, v].cpu())
+                where = torch.cat([torch.arange(1, n_wave), n_wave + visit_places(v, columns.shape[-1] - SHARED)])
+                factors.append(lost.new_zeros(len(lost), own[0].shape[1]).index_copy(0, where, own[0]))
+                lost[where] += own[1]
+    return torch.cat(factors, dim=1), lost, [math.sqrt(tau2) for tau2 in variances]
 
 
 def summarise(problem: FitProblem, result: FitResult, k: int, *, visits: Sequence[VisitData], curves: Sequence[LightCurve],
@@ -166,7 +166,7 @@ def _default_prior(problem: FitProblem, result: FitResult, k: int) -> tuple[np.n
     """Mean and width (K,) of the fit's own nuisance priors, drift widths as this planet's data gave them."""
     one = take(result.planets, [k])
     orbit = torch.stack([result.state.log_duration[k], result.state.impact2[k]])
-    own_mean, own_sd = own_priors(one, time_offset=(problem.prior.time_offset_mean, problem.prior.time_offset_scatter))
+    own_mean, own_sd = own_priors(one, problem.prior)
     limb_sd = torch.linalg.inv(one.limb_precision[0]).diagonal().sqrt()
     return (torch.cat([orbit, one.limb_mean[0], own_mean[0]]).cpu().numpy(),
             torch.cat([torch.ones_like(orbit), limb_sd, own_sd[0]]).cpu().numpy())

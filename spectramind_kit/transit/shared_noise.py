@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -13,12 +11,27 @@ _MODES = 10           # rank kept of the loss of information
 _FEWEST_TIMES = 12
 
 
-def common_noise_factors(weight: Tensor, residual: Tensor, depth_columns: Tensor, nuisance_columns: Tensor) -> tuple[Tensor, Tensor, float]:
-    """What one random offset per time, shared by all AIRS wavelengths, takes away.
+def shared_noise_variance(weight: Tensor, residual: Tensor) -> float:
+    """tau^2 of the noise that all wavelengths of a visit share at one time, (L, T) given; zero where there is (almost) none.
 
-    The white residual y_t = sum_w wt e has the variance that independent noise explains plus tau^2 per time; slow noise
-    counts as much as it matters for a depth (`noise.red_noise_factor`). With one extra offset per time, N(0, tau^2),
-    eliminated: M -= A' (N + 1/tau^2)^-1 A, score -= A' (N + 1/tau^2)^-1 y.
+    The white residual has the variance that independent noise explains plus tau^2 per time; slow noise counts as much as
+    it matters for a depth (`noise.red_noise_factor`).
+    """
+    total = weight.sum(0)
+    used = total > 0
+    if int(used.sum()) < _FEWEST_TIMES:
+        return 0.0
+    white = (weight * residual).sum(0) / total.clamp_min(1e-300)
+    _, red = red_noise_factor(white[used] - white[used].median(), 1.0 / total[used])
+    variance = float((1.0 / total[used]).mean())
+    tau2 = max(0.0, red - 1.0) * variance
+    return tau2 if tau2 > 1e-3 * variance else 0.0
+
+
+def shared_noise_factors(tau2: float, weight: Tensor, residual: Tensor, depth_columns: Tensor, nuisance_columns: Tensor) -> tuple[Tensor, Tensor]:
+    """What one random offset per time, N(0, tau^2), shared by all AIRS wavelengths, takes away.
+
+    With the offset eliminated: M -= A' (N + 1/tau^2)^-1 A, score -= A' (N + 1/tau^2)^-1 y, y_t = sum_w wt e.
 
     Parameters
     ----------
@@ -27,20 +40,10 @@ def common_noise_factors(weight: Tensor, residual: Tensor, depth_columns: Tensor
 
     Returns
     -------
-    L (L + K, m) with M -= L L', the score's loss (L + K,), tau.
+    L (L + K, m) with M -= L L', and the score's loss (L + K,).
     """
     total, y = weight.sum(0), (weight * residual).sum(0)
     a = torch.cat([depth_columns, nuisance_columns], dim=1)
-    used = total > 0
-    none = a.new_zeros(a.shape[1], 0), a.new_zeros(a.shape[1]), 0.0
-    if int(used.sum()) < _FEWEST_TIMES:
-        return none
-    white = y / total.clamp_min(1e-300)
-    _, red = red_noise_factor(white[used] - white[used].median(), 1.0 / total[used])
-    variance = float((1.0 / total[used]).mean())
-    tau2 = max(0.0, red - 1.0) * variance
-    if tau2 <= 1e-3 * variance:
-        return none
     norm = weight.sum(1).clamp_min(1e-300)
     gram = torch.diag(total + 1.0 / tau2) - weight.T @ (weight / norm[:, None])
     factor = torch.linalg.cholesky(gram)
@@ -49,4 +52,4 @@ def common_noise_factors(weight: Tensor, residual: Tensor, depth_columns: Tensor
     scale = p.norm(dim=0).clamp_min(1e-300)
     _, values, vectors = torch.linalg.svd(p / scale, full_matrices=False)
     keep = (values > 1e-4 * values[0]).nonzero()[:_MODES, 0]
-    return (vectors[keep] * values[keep, None]).T * scale[:, None], lost, math.sqrt(tau2)
+    return (vectors[keep] * values[keep, None]).T * scale[:, None], lost
