@@ -17,6 +17,7 @@ from spectramind_kit.transit.fit import FitProblem, FitResult, objective, run_fi
 from spectramind_kit.transit.fit_setup import PlanetCase, fit_problem, initial_states, refined_states
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.noise import VisitData, into_bands, prepare_visit, red_noise_factor
+from spectramind_kit.transit.normal_equations import assemble
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 from spectramind_kit.transit.planet_batch import put, take
 from spectramind_kit.transit.settings import AnchorSettings
@@ -190,10 +191,12 @@ def _fit_all_wavelengths(group: Sequence[PlanetCase], bands: Sequence[Sequence[V
     problem = replace(problem, planets=replace(problem.planets, airs_drift_sd=best.planets.airs_drift_sd, robust=robust,
                                                fgs1_drift_sd=best.planets.fgs1_drift_sd, has_outliers=best.planets.has_outliers))
     result = run_fit(problem, *refined_states(best, problem), iterations=settings.iterations, first_degree=None, robust_from=1)
+    chi2, chance = quality.sensor_chi2(result.normal.weight, result.normal.residual)
+    result = _with_trusted_weights(problem, result, chi2, chance)
     found = []
     for k, (case, own) in enumerate(zip(group, visits)):
         try:
-            measurement = quality.summarise(problem, result, k, visits=own, curves=case.curves, star=case.star, orbit=case.orbit,
+            measurement = quality.summarise(problem, result, k, chi2=chi2[k].cpu(), visits=own, curves=case.curves, star=case.star, orbit=case.orbit,
                                             flags=case.flags)
             if not all(np.isfinite(v).all() for v in vars(measurement).values() if isinstance(v, np.ndarray)):
                 raise ValueError("the fit is not finite")
@@ -201,6 +204,19 @@ def _fit_all_wavelengths(group: Sequence[PlanetCase], bands: Sequence[Sequence[V
             measurement = _without_information(case, error)
         found.append(measurement)
     return found
+
+
+def _with_trusted_weights(problem: FitProblem, result: FitResult, chi2: Tensor, chance: Tensor) -> FitResult:
+    """The same solution, linearised again where a sensor's information had to be divided by its chi^2."""
+    data = result.planets.data
+    weight = quality.trusted_weights(data.weight, chi2, chance)
+    where = (weight != data.weight).flatten(1).any(1).nonzero()[:, 0]
+    if not len(where):
+        return result
+    planets = replace(result.planets, data=replace(data, weight=weight))
+    some = take(planets, where)
+    normal = assemble(take(result.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust)
+    return replace(result, planets=planets, normal=put(result.normal, where, normal))
 
 
 def _with_fgs1_noise(data: VisitData, band: VisitData, residual: Tensor, base_weight: Tensor) -> VisitData:

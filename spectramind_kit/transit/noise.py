@@ -35,22 +35,30 @@ class VisitData:
     fgs1_red: float = 1.0        # variance of slow FGS1 noise over that of white noise, in means of eight points
 
 
-def high_frequency_scatter(values: np.ndarray) -> np.ndarray:
-    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time.
+def high_frequency_scatter(values: np.ndarray, error: np.ndarray | None = None) -> np.ndarray:
+    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time; in units of ``error`` (T, W) if given.
 
-    The median absolute third difference, y0 - 3 y1 + 3 y2 - y3 over sqrt(20): a transit's contacts touch a few of
-    them and the median does not see those. NaN where fewer than eight differences exist.
+    The median absolute third difference, y0 - 3 y1 + 3 y2 - y3, over its own error (sqrt(20) where all are alike): a transit's
+    contacts touch a few of them and the median does not see those. The values are never divided by their errors first: errors
+    that differ from point to point, or that follow the values' own noise, would then pass for noise or hide it. NaN where
+    fewer than eight differences exist.
     """
     if len(values) < 11:
         return np.full(values.shape[1], np.nan)
     third = np.abs(values[3:] - 3.0 * values[2:-1] + 3.0 * values[1:-2] - values[:-3])
+    if error is None:
+        third = third / _THIRD_DIFFERENCE_NORM
+    else:
+        variance = np.square(error)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            third = third / np.sqrt(variance[3:] + 9.0 * variance[2:-1] + 9.0 * variance[1:-2] + variance[:-3])
     known = np.isfinite(third)
     out = np.full(values.shape[1], np.nan)
     whole = known.all(0)
     out[whole] = np.median(third[:, whole], axis=0)
     for k in np.flatnonzero(~whole & (known.sum(0) >= 8)):
         out[k] = np.median(third[known[:, k], k])
-    return out * (_MAD_TO_SIGMA / _THIRD_DIFFERENCE_NORM)
+    return out * _MAD_TO_SIGMA
 
 
 def _running_median(values: np.ndarray, width: int) -> np.ndarray:
@@ -66,8 +74,7 @@ def measure_noise_scale(flux: np.ndarray, flux_err: np.ndarray) -> np.ndarray:
     187 points give a scatter to 6 %; fifteen neighbours share one value unless a bin stands out by 4 of these sigma
     (a hot or dying column), so the weights of the fit do not carry that error.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = high_frequency_scatter(flux / flux_err)
+    scale = high_frequency_scatter(flux, flux_err)
     scale = np.where(np.isfinite(scale) & (scale > 0.0), scale, 1.0)
     if len(scale) > 16:
         smooth = _running_median(scale[1:], 15)
@@ -144,11 +151,11 @@ def into_bands(data: VisitData, wavelength_um: np.ndarray, n_bands: int) -> tupl
         missing.append(gone.sum(1) >= 0.5 * alive.sum().clamp_min(1))
         mean = part.mean(0).numpy()
         centre.append(float(np.average(wavelength_um[low:high], weights=np.maximum(mean, 1e-9))))
-    flux_all, error = torch.stack(flux, 1), torch.stack(variance, 1).sqrt()
-    scale = high_frequency_scatter((flux_all / error).numpy())
+    flux_all, error, gone_all = torch.stack(flux, 1), torch.stack(variance, 1).sqrt(), torch.stack(missing, 1)
+    scale = high_frequency_scatter(flux_all.numpy(), error.masked_fill(gone_all, math.nan).numpy())
     scale = np.clip(np.where(np.isfinite(scale), scale, 1.0), 0.7, 100.0)
     weight = 1.0 / (error * torch.as_tensor(scale)) ** 2
-    weight[torch.stack(missing, 1)] = 0.0
+    weight[gone_all] = 0.0
     return VisitData(visit=data.visit, time=data.time, flux=flux_all, weight=weight, exposure_h=data.exposure_h,
                      span=data.span, noise_scale=scale, missing=data.missing), np.array(centre)
 

@@ -23,8 +23,9 @@ from spectramind_kit.transit.starts import CatalogueOrbit
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
+_BEYOND_CHANCE = 3.0      # standard deviations of chi^2 beyond 1 from which a sensor's information is divided by it
 _LITTLE_BASELINE = 12
-_POOR_CHI2 = 1.25
+_POOR_AIRS_CHI2, _POOR_FGS1_CHI2 = 1.25, 1.6
 _GRAZING = 0.9            # b > 1 - 0.9 Rp/Rs: the planet is never, or hardly ever, whole in front of the star
 _DISAGREE_SIGMA = 3.5
 _SHALLOW_DEPTH = 1e-3
@@ -55,10 +56,29 @@ def visit_disagreement(visits: VisitEquations, own_sd: Tensor) -> tuple[float, f
     return gap, gap / max(sigma, 1e-12)
 
 
-def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: LightCurve, common: float) -> VisitFit:
-    """``row`` is one planet's result without its batch axis, in the processor's memory like ``grid``."""
+def sensor_chi2(weight: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+    """chi^2 per degree of freedom of AIRS-CH0 and FGS1, (..., 2), and its standard deviation by chance; weight, residual (..., W, T)."""
+    found, chance = [], []
+    for part in (slice(1, None), slice(0, 1)):
+        used = weight[..., part, :] > 0
+        freedom = (used.sum((-2, -1)) - 2 * used.any(-1).sum(-1) - 8).clamp_min(1).double()
+        found.append((weight[..., part, :] * residual[..., part, :].square()).sum((-2, -1)) / freedom)
+        chance.append((2.0 / freedom).sqrt())
+    return torch.stack(found, -1), torch.stack(chance, -1)
+
+
+def trusted_weights(weight: Tensor, chi2: Tensor, chance: Tensor) -> Tensor:
+    """Weights (N, V, W, T) of the data with each sensor of each visit divided by its own chi^2 (N, V, 2) where that is no chance:
+    a model that misses the data by more than noise knows less than its curvature says."""
+    factor = torch.where(chi2 > 1.0 + _BEYOND_CHANCE * chance, 1.0 / chi2.clamp_min(1.0), 1.0)
+    airs, fgs1 = factor[..., 0, None, None], factor[..., 1, None, None]
+    return torch.cat([weight[..., :1, :] * fgs1, weight[..., 1:, :] * airs], dim=-2)
+
+
+def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: LightCurve, *, common: float, chi2: Tensor) -> VisitFit:
+    """``row`` is one planet's result without its batch axis, in the processor's memory like ``grid``; chi2 (2,) AIRS-CH0 and FGS1."""
     state, normal, n = row.state, row.normal, len(data.time)
-    residual, weight, base_weight = (value[v, :, :n] for value in (normal.residual, normal.weight, normal.base_weight))
+    weight, base_weight = (value[v, :, :n] for value in (normal.weight, normal.base_weight))
     u1, u2 = state.limb_darkening(grid)
     b, airs_depth, mid_time = math.sqrt(max(float(state.impact2), 0.0)), float(state.depth[1:].median()), float(state.mid_time[v])
     axis, period = float(state.semi_major_axis), float(state.period_d)
@@ -69,11 +89,6 @@ def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: Light
     inside = (time - mid_time).abs() < 0.5 * duration
     start, end = max(float(time[0]) - half, mid_time - 0.5 * duration), min(float(time[-1]) + half, mid_time + 0.5 * duration)
     coverage = float(np.clip((end - start) / max(duration, 1e-6), 0.0, 1.0))
-
-    def chi2(part: slice) -> float:
-        used = weight[part] > 0
-        freedom = max(int(used.sum()) - 2 * int(used.any(1).sum()) - 8, 1)
-        return float((weight[part] * residual[part].square()).sum()) / freedom
 
     factor = torch.where(base_weight > 0, weight / base_weight.clamp_min(1e-300), 1.0)
     flags = []
@@ -88,8 +103,8 @@ def _visit_fit(v: int, row: FitResult, grid: Grid, data: VisitData, curve: Light
     flags += [f"{sensor} missing" for sensor, part in (("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None))) if not bool((weight[part] > 0).any())]
     if data.missing > 0.02:
         flags.append("missing points")
-    airs_chi2, fgs1_chi2 = chi2(slice(1, None)), chi2(slice(0, 1))
-    if airs_chi2 > _POOR_CHI2 or fgs1_chi2 > 1.6:
+    airs_chi2, fgs1_chi2 = chi2.tolist()
+    if airs_chi2 > _POOR_AIRS_CHI2 or fgs1_chi2 > _POOR_FGS1_CHI2:
         flags.append("poor fit")
     return VisitFit(
         visit=data.visit, time=np.asarray(curve.time, dtype=np.float64), exposure_h=float(curve.exposure_h), level=normal.level[v].numpy(),
@@ -120,9 +135,12 @@ def _shared_noise(problem: FitProblem, result: FitResult, k: int, row: FitResult
     return torch.cat(factors, dim=1), lost, [math.sqrt(tau2) for tau2 in variances]
 
 
-def summarise(problem: FitProblem, result: FitResult, k: int, *, visits: Sequence[VisitData], curves: Sequence[LightCurve],
-              star: Mapping[str, float], orbit: CatalogueOrbit, flags: Sequence[str]) -> DepthMeasurement:
-    """The measurement that belongs to the converged fit of planet ``k`` of a batch."""
+def summarise(problem: FitProblem, result: FitResult, k: int, *, chi2: Tensor, visits: Sequence[VisitData],
+              curves: Sequence[LightCurve], star: Mapping[str, float], orbit: CatalogueOrbit, flags: Sequence[str]) -> DepthMeasurement:
+    """The measurement that belongs to the converged fit of planet ``k`` of a batch.
+
+    chi2 (V, 2): of AIRS-CH0 and FGS1 in each visit, before `trusted_weights`.
+    """
     row, grid = to_device(take(result, k), "cpu"), to_device(problem.grid, "cpu")
     state, normal = row.state, row.normal
     n_wave = len(state.depth)
@@ -131,11 +149,8 @@ def summarise(problem: FitProblem, result: FitResult, k: int, *, visits: Sequenc
     mean, sd = _default_prior(problem, result, k)
     gap, gap_sigma = visit_disagreement(normal.visits, torch.as_tensor(sd[SHARED:]).unflatten(0, (len(visits), -1)))
     curve_of = {int(c.visit): c for c in curves}
-    fits = tuple(_visit_fit(v, row, grid, data, curve_of[data.visit], taus[v]) for v, data in enumerate(visits))
+    fits = tuple(_visit_fit(v, row, grid, data, curve_of[data.visit], common=taus[v], chi2=chi2[v]) for v, data in enumerate(visits))
     level_sigma = math.sqrt(max(float(row.covariance[0, 0]), 0.0))
-    # a model that misses the data by more than noise knows less than its curvature says
-    poor = any("poor fit" in f.flags for f in fits)
-    trust = 1.0 / max(1.0, max(f.airs_chi2 for f in fits) if poor else 1.0)
     quality = {
         "airs_chi2": max(f.airs_chi2 for f in fits), "fgs1_chi2": max(f.fgs1_chi2 for f in fits),
         "n_out_of_transit": float(sum(f.n_out_of_transit for f in fits)), "coverage": min(f.coverage for f in fits),
@@ -154,10 +169,9 @@ def summarise(problem: FitProblem, result: FitResult, k: int, *, visits: Sequenc
                              fgs1_degree=state.fgs1_drift.shape[1])
     return DepthMeasurement(
         planet_id=int(curves[0].planet_id), wavelength_um=grid.wavelength_um.numpy(), reference_depth=state.depth.numpy(),
-        nuisance_reference=nuisances(state).numpy(), depth_information=(trust * normal.depth_information).numpy(),
-        coupling=(trust * normal.coupling).numpy(), nuisance_information=(trust * normal.nuisance_information).numpy(),
-        common=(math.sqrt(trust) * shared).numpy(), depth_score=(trust * score[:n_wave]).numpy(),
-        nuisance_score=(trust * score[n_wave:]).numpy(), nuisance_names=tuple(names), nuisance_mean=mean, nuisance_sd=sd,
+        nuisance_reference=nuisances(state).numpy(), depth_information=normal.depth_information.numpy(), coupling=normal.coupling.numpy(),
+        nuisance_information=normal.nuisance_information.numpy(), common=shared.numpy(), depth_score=score[:n_wave].numpy(),
+        nuisance_score=score[n_wave:].numpy(), nuisance_names=tuple(names), nuisance_mean=mean, nuisance_sd=sd,
         orbit=orbit_point(state, row.planets.point).to_mapping(), visits=fits, star=dict(star), quality=quality,
         flags=tuple(flags) + _planet_flags(row, fits, orbit, gap_sigma, level_sigma))
 
