@@ -8,6 +8,7 @@ import numpy as np
 
 # A column must hold this many times the missing pixel's light for its share to be read off; else plain interpolation.
 _LEAST_LIGHT = 0.5
+_WIDEST_FILL = 4  # columns
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,17 @@ class DispersionFill:
     def apply(self, images: np.ndarray) -> None:
         """Fill images (T, R, C) in place."""
         images[:, self.row, self.column] = self.values(images)
+
+
+def too_wide_to_fill(saturated: np.ndarray) -> np.ndarray:
+    """Saturated pixels (R, C) in stretches of more than four columns of a row: these are left out of the sum instead of filled.
+
+    All of a long stretch would take its share from the same two good pixels at its ends, whose photon noise would then be in every
+    wavelength at once; and these ends are far away in wavelength. What pointing does to the rest, the jitter model sees.
+    """
+    wide = np.zeros_like(saturated)
+    for row in np.flatnonzero(saturated.any(axis=1)):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], saturated[row].astype(np.int8), [0]])))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            wide[row, start:stop] = stop - start > _WIDEST_FILL
+    return wide

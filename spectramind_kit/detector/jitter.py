@@ -46,9 +46,12 @@ class WindowPlan:
     foreground: float
     corner_star_light: float
 
-    def apply(self, projected: np.ndarray) -> WindowFlux:
-        """From exposures @ projection, (N, 7)."""
-        values = projected - np.float32(self.foreground) * self.projection.sum(axis=0)
+    def apply(self, projected: np.ndarray, *, variation: np.ndarray | None = None) -> WindowFlux:
+        """From exposures @ projection, (N, 7); ``variation`` (N,): foreground of each exposure about the visit's mean, e⁻ per pixel."""
+        per_pixel = self.projection.sum(axis=0)
+        values = projected - np.float32(self.foreground) * per_pixel
+        if variation is not None:
+            values -= np.outer(variation.astype(np.float32), per_pixel)
         relative = values[:, 2:] / values[:, 1:2]
         dr, dc = relative[:, 0], relative[:, 1]
         features = np.stack([dr, dc, dr * dr, dr * dc, dc * dc, *relative[:, 2:].T], axis=1)
@@ -114,10 +117,10 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
     level = flux.mean(axis=0, dtype=np.float64)
     centre = features.mean(axis=0)
     counts = np.diff(edges)
-    if counts.min() >= _ENOUGH_PER_BIN:  # a third of FGS1's 360 exposures per bin determines eight numbers as well
-        step = int(counts.min()) // (_ENOUGH_PER_BIN // 2)
+    if np.median(counts) >= _ENOUGH_PER_BIN:  # a third of FGS1's 360 exposures per bin determines eight numbers as well
+        step = int(np.median(counts)) // (_ENOUGH_PER_BIN // 2)
         flux, features = flux[::step], features[::step]
-        edges = -(-(edges - start) // step)
+        edges = np.unique(-(-(edges - start) // step))
         start, counts = 0, np.diff(edges)
 
     def local(values: np.ndarray) -> np.ndarray:

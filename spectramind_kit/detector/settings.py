@@ -20,7 +20,7 @@ _CHOICES = {
 # How the numbers are computed, not what they are: these do not enter the digest.
 _NOT_IN_DIGEST = ("reader",)
 # Raise when the same settings give other numbers than before, so that an old store is not mistaken for a new one.
-_RECIPE_VERSION = 1
+_RECIPE_VERSION = 2
 
 
 @dataclass(frozen=True)

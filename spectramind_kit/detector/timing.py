@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectramind_kit.detector import flags
 from spectramind_kit.detector.instrument import FGS1, Instrument
 from spectramind_kit.detector.layout import AxisInfo
 from spectramind_kit.detector.settings import DetectorSettings
@@ -39,12 +40,13 @@ class Exposures:
 
 @dataclass(frozen=True)
 class TimeBins:
-    """One grid of T bins. ``airs`` and ``fgs1``: (T + 1,) first exposure of each bin, and the end of the last."""
+    """One grid of T bins. ``airs`` and ``fgs1``: (T + 1,) first exposure of each bin, and the end of the last; None for a sensor that
+    is not used."""
 
     centre_h: np.ndarray
     width_h: float
-    airs: np.ndarray
-    fgs1: np.ndarray
+    airs: np.ndarray | None
+    fgs1: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.centre_h)
@@ -62,16 +64,16 @@ def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, set
     DataError
         Fewer than 8 pairs of frames, fewer time stamps than frames, or stamps that do not ascend.
     """
-    flags = []
+    noted = []
     stamps = axis.time_h(instrument)
     if n_frames > len(stamps):
         raise DataError("more frames than time stamps", where=f"{where}, {instrument.name}",
                         expected=f"at most {len(stamps)} frames (axis_info.parquet, {instrument.time_column})",
                         found=str(n_frames), fix="use the axis_info.parquet that belongs to these data")
     if n_frames < len(stamps):
-        flags.append(f"{instrument.name}: {n_frames} of {len(stamps)} frames")
+        noted.append(flags.fewer_frames(instrument.name, n_frames, len(stamps)))
     if n_frames % 2:
-        flags.append(f"{instrument.name}: odd number of frames")
+        noted.append(flags.odd_number_of_frames(instrument.name))
     n = n_frames // 2
     if n < 8:
         raise DataError("too few frames", where=f"{where}, {instrument.name}", expected="16 or more", found=str(n_frames),
@@ -95,20 +97,23 @@ def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, set
         raise DataError("the ramp has no length", where=f"axis_info.parquet, {instrument.name}", found=f"{ramp} s",
                         expected="time between the reads above 0", fix="use the axis_info.parquet of these data")
     dark_time = {"ramp": ramp, "integration_time": by_column, "off": 0.0}[settings.dark_timing]
-    return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time), flags
+    return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time), noted
 
 
-def make_time_bins(airs: Exposures, fgs1: Exposures, *, settings: DetectorSettings, where: str = "") -> TimeBins:
+def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str = "") -> TimeBins:
     """Bins of n AIRS exposures and of the FGS1 exposures of the same time.
 
     Where FGS1 has a whole number of exposures per AIRS exposure (12 in the real data) bins are counted, n and 12·n;
-    else FGS1 exposures go to the bin whose time they fall in.
+    else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1 exposure. With one sensor
+    (the other None) the bins are those of its own exposures.
 
     Raises
     ------
     DataError
         The sensors do not overlap in time, or fewer than 8 bins can be made.
     """
+    if airs is None or fgs1 is None:
+        return _bins_of_one(airs, fgs1, settings=settings, where=where)
     usable = len(airs) - settings.drop_last
     n = settings.exposures_per_bin or max(1, len(airs) // settings.target_bins)
     count = usable // n
@@ -128,9 +133,6 @@ def make_time_bins(airs: Exposures, fgs1: Exposures, *, settings: DetectorSettin
     filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
     if len(filled) and len(filled) < count:  # FGS1 began later or ended earlier than AIRS
         first, stop = filled[0], filled[-1] + 1
-        if len(filled) != stop - first:
-            raise DataError("FGS1 has gaps", where=where, expected="FGS1 exposures in every time bin",
-                            found=f"{stop - first - len(filled)} empty bins", fix="copy the signal file again")
         airs_edges, fgs1_edges, count = airs_edges[first:stop + 1], fgs1_edges[first:stop + 1], int(stop - first)
     if count < 8 or not len(filled):
         raise DataError("too few time bins", where=where, expected="8 or more bins that both sensors cover",
@@ -138,6 +140,27 @@ def make_time_bins(airs: Exposures, fgs1: Exposures, *, settings: DetectorSettin
                         fix="choose a smaller data.exposures_per_bin, or leave the planet out")
     centre = np.add.reduceat(airs.centre_h[:airs_edges[-1]], airs_edges[:-1]) / n
     return TimeBins(centre_h=centre, width_h=n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
+
+
+def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str) -> TimeBins:
+    """The grid of one sensor alone; FGS1's bins are as long as those that AIRS-CH0 would have given."""
+    own = airs if airs is not None else fgs1
+    n = max(1, len(own) // settings.target_bins)
+    if airs is not None and settings.exposures_per_bin:
+        n = settings.exposures_per_bin
+    count = (len(own) - settings.drop_last) // n
+    if count < 8:
+        raise DataError("too few time bins", where=where, expected="8 or more", found=str(count),
+                        fix="choose a smaller data.exposures_per_bin, or leave the planet out")
+    edges = np.arange(count + 1) * n
+    centre = np.add.reduceat(own.centre_h[:edges[-1]], edges[:-1]) / n
+    return TimeBins(centre_h=centre, width_h=n * own.cadence_h, airs=edges if airs is not None else None,
+                    fgs1=edges if airs is None else None)
+
+
+def kept_edges(edges: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Edges (T + 1,) of bins of all exposures → edges in the list of the good ones. ``good`` (N,) bool; equal edges: an empty bin."""
+    return np.concatenate([[0], np.cumsum(good)])[edges]
 
 
 def dark_read_times(instrument: Instrument, exposures: Exposures) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spectramind_kit.detector import flags
 from spectramind_kit.detector.calibrate import (
     PixelCalibration,
     calibrate_block,
@@ -15,37 +16,47 @@ from spectramind_kit.detector.calibrate import (
 )
 from spectramind_kit.detector.calibration_set import CalibrationSet, read_calibration
 from spectramind_kit.detector.cosmic_rays import measure_pixel_scatter, replace_cosmic_rays
-from spectramind_kit.detector.dispersion_fill import DispersionFill
+from spectramind_kit.detector.dead_time import ExposureCheck, check_exposures
+from spectramind_kit.detector.dispersion_fill import DispersionFill, too_wide_to_fill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.optimal_weights import optimal_weights
+from spectramind_kit.detector.saturation import find_saturated
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
 _BLOCK_SAMPLES = 400_000  # raw samples in a block: 1.6 MB in float32, which stays in a core's second cache
 _SHORTEST_BLOCK = 32  # exposures; cosmic rays need neighbours in time
-_SATURATED_SHARE = 0.01
+_FEWEST_EXPOSURES = 8
 _SAMPLE = {AIRS.name: 700, FGS1.name: 2000}  # exposures that give every pixel's mean to 0.4–0.7 e⁻
 
 
 @dataclass(frozen=True)
 class RawVisit:
-    """Raw frames of one sensor with all that their calibration needs."""
+    """Raw frames of one sensor with all that their calibration needs; impossible exposures are not among them."""
 
     adu: np.ndarray
-    """(2N, P) integer counts of the selected pixels."""
+    """(2N, P) integer counts of the selected pixels in the good exposures."""
     selection: PixelSelection
     pixels: PixelCalibration
     exposures: Exposures
+    """All exposures of the visit, the impossible ones too."""
+    check: ExposureCheck
     calibration: CalibrationSet
     flags: tuple[str, ...]
     label: str
 
     @property
     def n_exposures(self) -> int:
-        return len(self.exposures)
+        """Good ones."""
+        return len(self.adu) // 2
+
+    @property
+    def centre_h(self) -> np.ndarray:
+        """(N,) times of the good exposures."""
+        return self.exposures.centre_h[self.check.good]
 
     def grid_block(self) -> Callable[[int, int], np.ndarray]:
         """A function (start, stop) → calibrated exposures of the rectangle's pixels, (n, G) float32."""
@@ -62,7 +73,7 @@ class RawVisit:
         chosen = np.arange(0, self.n_exposures, max(1, self.n_exposures // _SAMPLE[self.selection.instrument.name]))
         reads = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
         adu = self.adu[reads]
-        saturated = (adu[1::2] >= np.iinfo(adu.dtype).max).mean(axis=0) > _SATURATED_SHARE
+        saturated = find_saturated(adu, self.pixels)
         parts = np.array_split(np.arange(len(chosen)), min(25, len(chosen)))
         means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.pixels).mean(axis=0) for part in parts]
         return np.median(means, axis=0).astype(np.float64), saturated
@@ -73,8 +84,8 @@ class CalibratedFrames:
     """Calibrated exposures (or means over bins of them) of one sensor in one visit.
 
     flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,) mean over the visit
-    of the pixels beside it · bad (P,) · read_noise (P,) σ per exposure, e⁻ · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the
-    trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for · projected (N, K)
+    of the pixels beside it · bad (P,), saturated (P,), which are bad too · read_noise (P,) σ per exposure, e⁻ · time_h (N,)
+    centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for · projected (N, K)
     the exposures times a matrix, where one was given: then flux has no rows.
     """
 
@@ -82,6 +93,7 @@ class CalibratedFrames:
     rest: np.ndarray
     selection: PixelSelection
     bad: np.ndarray
+    saturated: np.ndarray
     read_noise: np.ndarray
     time_h: np.ndarray
     flags: tuple[str, ...]
@@ -108,18 +120,29 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     selection = selection or select_pixels(instrument, settings)
     calibration = read_calibration(files, instrument)
     adu = read_frames(files.signal(instrument), selection, reader=settings.reader)
-    exposures, flags = find_exposures(axis, instrument, len(adu), settings=settings, where=files.label)
+    exposures, noted = find_exposures(axis, instrument, len(adu), settings=settings, where=files.label)
     adu = adu[:2 * len(exposures)]
+    check = check_exposures(adu, ignore_last=settings.drop_last)
+    if check.good.sum() < _FEWEST_EXPOSURES:
+        raise DataError("no usable exposures", where=f"{files.label}, {instrument.name}", expected=f"{_FEWEST_EXPOSURES} or more",
+                        found=flags.dropped_exposures(instrument.name, check.reasons) if check.reasons else "none",
+                        fix="copy the signal file again, or leave the planet out")
+    if not check.good.all():
+        adu = adu.reshape(len(exposures), 2, -1)[check.good].reshape(-1, adu.shape[1])
+    if check.reasons:
+        noted.append(flags.dropped_exposures(instrument.name, check.reasons))
+    if check.repeats:
+        noted.append(flags.repeating_frames(instrument.name, check.repeats))
     direction = settings.adc_direction
     gain, offset = adc.gain(instrument), adc.offset(instrument)
     if direction == "auto":
         direction = choose_adc_direction(adu[:64:2, _unlit(selection)], gain=gain, offset=offset)
         if direction == "multiply":
-            flags.append(f"{instrument.name}: ADC read as e = ADU · gain + offset")
+            noted.append(flags.adc_multiplied(instrument.name))
     pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
                             dark_time_s=exposures.dark_time_s, settings=settings)
-    return RawVisit(adu=adu, selection=selection, pixels=pixels, exposures=exposures, calibration=calibration,
-                    flags=tuple(flags), label=files.label)
+    return RawVisit(adu=adu, selection=selection, pixels=pixels, exposures=exposures, check=check, calibration=calibration,
+                    flags=tuple(noted), label=files.label)
 
 
 def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.ndarray | None = None,
@@ -127,19 +150,16 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
                   sample: tuple[np.ndarray, np.ndarray] | None = None) -> CalibratedFrames:
     """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is given.
 
-    Bins must have equal numbers of exposures. Exposures behind the last edge are not used. With ``trace_rows`` (detector
-    rows, half open) the trace of every single exposure is summed too: what the jitter model looks at. With ``project`` (G, K) the
-    exposures are multiplied by it and not kept. ``sample``: from `RawVisit.sample`, where the caller has it already.
+    ``bin_edges`` count good exposures, and no bin is empty. Exposures behind the last edge are not used. With ``trace_rows``
+    (detector rows, half open) the trace of every single exposure is summed too: what the jitter model looks at. With ``project``
+    (G, K) the exposures are multiplied by it and not kept. ``sample``: from `RawVisit.sample`, where the caller has it already.
     """
     n_pixels = raw.selection.n_grid
-    if bin_edges is None:
-        first, last, per_bin = 0, raw.n_exposures, 1
-    else:
-        first, last = int(bin_edges[0]), int(bin_edges[-1])
-        per_bin = (last - first) // (len(bin_edges) - 1)
-        if not (np.diff(bin_edges) == per_bin).all():
-            raise ValueError("bins must have equal numbers of exposures")
-    count = (last - first) // per_bin
+    edges = np.arange(raw.n_exposures + 1) if bin_edges is None else np.asarray(bin_edges)
+    counts, first = np.diff(edges), int(edges[0])
+    if not (counts > 0).all():
+        raise ValueError("every bin needs an exposure")
+    count, n_exposures, even = len(counts), int(edges[-1]) - first, bool((counts == counts[0]).all())
     flux = np.empty((count if project is None else 0, n_pixels), np.float32)
     projected = None if project is None else np.empty((count, project.shape[1]), np.float32)
     block = raw.grid_block()
@@ -147,25 +167,27 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     scatter = measure_pixel_scatter(block, raw.n_exposures, read_noise=raw.pixels.read_noise[:n_pixels])
     hits = 0
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
-    n_blocks = max(1, count * per_bin // length)
-    trace = _TraceSums(raw, mean[:n_pixels], trace_rows, last - first, optimal=settings.airs_extraction == "optimal") if trace_rows else None
-    edges = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
-        start, stop = first + a * per_bin, first + b * per_bin
+    n_blocks = max(1, n_exposures // length)
+    trace = _TraceSums(raw, mean[:n_pixels], saturated[:n_pixels], trace_rows, n_exposures,
+                       optimal=settings.airs_extraction == "optimal") if trace_rows else None
+    blocks = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
+    for a, b in zip(blocks[:-1], blocks[1:], strict=True):
+        start, stop = int(edges[a]), int(edges[b])
         exposures = block(start, stop)
         if settings.cosmic_rays:
             hits += replace_cosmic_rays(exposures, scatter, sigma=settings.cosmic_ray_sigma)
         if projected is not None:
             np.matmul(exposures, project, out=projected[a:b])
-        elif per_bin == 1:
+        elif len(exposures) == b - a:
             flux[a:b] = exposures
+        elif even:
+            np.add.reduce(exposures.reshape(b - a, counts[0], n_pixels), axis=1, out=flux[a:b])
+            flux[a:b] *= np.float32(1.0 / counts[0])
         else:
-            np.add.reduce(exposures.reshape(b - a, per_bin, n_pixels), axis=1, out=flux[a:b])
-            flux[a:b] *= np.float32(1.0 / per_bin)
+            flux[a:b] = np.add.reduceat(exposures, edges[a:b] - start, axis=0) / counts[a:b, None]
         if trace is not None:
             trace.add(exposures, slice(start - first, stop - first))
-    frames = _finish(raw, flux, first=first, last=last, per_bin=per_bin, hits=hits, rest=mean[n_pixels:],
-                     saturated=saturated)
+    frames = _finish(raw, flux, edges=edges, hits=hits, rest=mean[n_pixels:], saturated=saturated)
     frames = replace(frames, projected=projected)
     return replace(frames, columns=trace.columns, moments=trace.moments) if trace is not None else frames
 
@@ -173,16 +195,19 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
 class _TraceSums:
     """Sums over the trace of every exposure, bad pixels filled, taken while its block is in the cache."""
 
-    def __init__(self, raw: RawVisit, mean: np.ndarray, trace_rows: tuple[int, int], n_exposures: int, *, optimal: bool):
+    def __init__(self, raw: RawVisit, mean: np.ndarray, saturated: np.ndarray, trace_rows: tuple[int, int], n_exposures: int, *,
+                 optimal: bool):
         rows, columns = raw.selection.grid
         row = raw.selection.row[:rows * columns].astype(np.float64)
-        dead = raw.pixels.bad[:rows * columns]
+        dead = raw.pixels.bad[:rows * columns] | saturated
         lit = (row >= trace_rows[0]) & (row < trace_rows[1])
         in_grid = lit.reshape(rows, columns)[:, 0]
         self.rows = slice(int(in_grid.argmax()), int(in_grid.argmax() + in_grid.sum()))
         self.shape = rows, columns
         bad = dead.reshape(self.shape)[self.rows]
         self.bad = np.nonzero(bad)
+        dropped = too_wide_to_fill(saturated.reshape(self.shape)[self.rows])
+        self.kept = None if not dropped.any() else (~dropped[self.bad]).astype(np.float32)
         self.fill = DispersionFill.plan(mean.reshape(self.shape)[self.rows], bad) if bad.any() else None
         self.row_weights = None
         if optimal:  # the response to pointing depends on the weights, so these sums take those of the trace
@@ -201,7 +226,8 @@ class _TraceSums:
         images = exposures.reshape(-1, *self.shape)[:, self.rows]
         sums = images.sum(axis=1) if self.row_weights is None else np.einsum("trc,rc->tc", images, self.row_weights)
         if self.fill is not None:
-            difference = self.fill.values(images) - images[:, self.bad[0], self.bad[1]]
+            value = self.fill.values(images)
+            difference = (value if self.kept is None else value * self.kept) - images[:, self.bad[0], self.bad[1]]
             if self.row_weights is not None:
                 difference *= self.row_weights[self.bad]
             np.add.at(sums, (slice(None), self.bad[1]), difference)
@@ -245,11 +271,9 @@ def _unlit(selection: PixelSelection) -> np.ndarray:
     return np.flatnonzero(edge) if edge.any() else np.arange(len(selection))
 
 
-def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: int, hits: int, rest: np.ndarray,
+def _finish(raw: RawVisit, flux: np.ndarray, *, edges: np.ndarray, hits: int, rest: np.ndarray,
             saturated: np.ndarray) -> CalibratedFrames:
-    name, flags = raw.selection.instrument.name, list(raw.flags)
-    if saturated.any():
-        flags.append(f"{name}: {int(saturated.sum())} saturated pixels")
+    name = raw.selection.instrument.name
     bad = raw.pixels.bad | saturated
     if bad[:raw.selection.n_grid].mean() > 0.5:
         raise DataError("most pixels of the window are unusable", where=f"{raw.label}, {name}", expected="working pixels",
@@ -257,7 +281,7 @@ def _finish(raw: RawVisit, flux: np.ndarray, *, first: int, last: int, per_bin: 
     key = "fgs1" if name == FGS1.name else "airs"
     info = {f"{key}_cosmic_rays": float(hits), f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
             f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(saturated.sum()),
-            f"{key}_exposures": float(raw.n_exposures)}
-    time = raw.exposures.centre_h[first:last].reshape(-1, per_bin).mean(axis=1)
-    return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, read_noise=raw.pixels.read_noise, time_h=time,
-                            flags=tuple(flags), info=info)
+            f"{key}_exposures": float(raw.n_exposures), f"{key}_dropped_exposures": float(sum(raw.check.reasons.values()))}
+    time = np.add.reduceat(raw.centre_h[:edges[-1]], edges[:-1]) / np.diff(edges)
+    return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, saturated=saturated,
+                            read_noise=raw.pixels.read_noise, time_h=time, flags=raw.flags, info=info)

@@ -1,0 +1,118 @@
+"""Exposures that cannot be: without light, repeated, or far off the others. Found on the raw counts before anything is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_WINDOW = 32            # neighbouring pixels, in the order in which they are read, that are looked at
+_LOOKS = 24             # exposures from which the bright pixels are chosen
+_LEAST_LIGHT, _MOST_LIGHT = 0.5, 2.0   # of the visit's level; the deepest transits take 8 %
+_SIGMAS, _LEAST_JUMP = 20.0, 0.05      # off the neighbours in time
+_HALF = 7               # exposures to either side that an exposure is compared with
+_NO_NOISE = 0.9         # more repeats than this are frames without noise
+
+NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
+
+
+@dataclass(frozen=True)
+class ExposureCheck:
+    """good (N,) bool · reasons: how many of the others, by reason · repeats: share of exposures that equal an earlier one and are
+    kept, since nearly all do."""
+
+    good: np.ndarray
+    reasons: dict[str, int] = field(default_factory=dict)
+    repeats: float = 0.0
+
+
+def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
+    """Which exposures of a sensor are possible, from raw frames (2N, P): first and last reads in turn.
+
+    The brightest stretch of 32 pixels and the brightest far from it stand for the frame, so this costs some per cent of the decoding.
+    The last ``ignore_last`` exposures are judged but not counted: they are not used anyway.
+    """
+    n = len(adu) // 2
+    windows = _bright_windows(adu)
+    sums = np.stack([adu[:2 * n, part].sum(axis=1, dtype=np.int64) for part in windows], axis=1).reshape(n, 2, len(windows))
+    lost = {NO_LIGHT: _constant(adu, n, windows, sums)}
+    total = (sums[:, 1] - sums[:, 0]).astype(np.float64)                       # (N, windows)
+    level = np.quantile(total[~lost[NO_LIGHT]], 0.8, axis=0) if not lost[NO_LIGHT].all() else np.zeros(len(windows))
+    noise = _scatter(total[~lost[NO_LIGHT]])
+    lit = level > 10.0 * noise                                                 # a window without a star says nothing
+    for k in np.flatnonzero(lit):
+        lost[NO_LIGHT] |= total[:, k] < _LEAST_LIGHT * level[k]
+    off = np.zeros(n, bool)
+    for k in np.flatnonzero(lit):
+        off |= total[:, k] > _MOST_LIGHT * level[k]
+    off &= ~lost[NO_LIGHT]
+    repeated, repeats = _repeated(adu, sums, ~lost[NO_LIGHT]), 0.0
+    if repeated.sum() > _NO_NOISE * n:
+        repeated, repeats = np.zeros(n, bool), float(repeated.mean())
+    left = np.flatnonzero(~(lost[NO_LIGHT] | off | repeated))
+    for k in np.flatnonzero(lit) if len(left) > 2 * _HALF else ():
+        off[left] |= _jumps(total[left, k])
+    lost[REPEATED], lost[OFF] = repeated & ~off, off
+    counted = slice(0, n - ignore_last)
+    good = ~(lost[NO_LIGHT] | lost[REPEATED] | lost[OFF])
+    return ExposureCheck(good=good, repeats=repeats, reasons={reason: int(which[counted].sum()) for reason, which in lost.items()
+                                                             if which[counted].any()})
+
+
+def _bright_windows(adu: np.ndarray) -> list[slice]:
+    """The stretch of pixels with most light between the reads, and the one with most of it farther than a quarter of the pixels away."""
+    n, pixels = len(adu) // 2, adu.shape[1]
+    looks = np.unique(np.linspace(0, n - 1, _LOOKS).astype(int))
+    light = np.quantile(adu[2 * looks + 1].astype(np.float32) - adu[2 * looks], 0.75, axis=0)
+    width = min(_WINDOW, pixels)
+    sums = np.convolve(light, np.ones(width), mode="valid")
+    first = int(sums.argmax())
+    far = np.abs(np.arange(len(sums)) - first) > max(width, pixels // 4)
+    starts = [first] + ([int(np.where(far, sums, -np.inf).argmax())] if far.any() else [])
+    return [slice(start, start + width) for start in starts]
+
+
+def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -> np.ndarray:
+    """(N,) bool: a read shows the same number in all the pixels looked at (zero, most often). First reads may do so in frames
+    without noise; they count where they are the exception."""
+    constant = np.zeros((n, 2, len(windows)), bool)
+    for k, part in enumerate(windows):
+        for read in (0, 1):
+            reads = adu[read:2 * n:2]
+            suspects = np.flatnonzero(sums[:, read, k] == (part.stop - part.start) * reads[:, part.start].astype(np.int64))
+            constant[suspects, read, k] = (reads[suspects, part] == reads[suspects, part.start, None]).all(axis=1)
+    last = constant[:, 1, 0]
+    first = constant[:, 0, 0]
+    return last | (first if first.mean() < 0.5 else False)
+
+
+def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """(N,) bool: both reads, or the last one, equal those of an earlier exposure bit by bit."""
+    n = len(sums)
+    repeated = np.zeros(n, bool)
+    key = sums[:, 1, 0] * 1_000_003 + sums[:, 1, -1] * 7919
+    order = np.argsort(key, kind="stable")
+    same = np.flatnonzero(key[order][1:] == key[order][:-1])
+    for k in same:  # a few dozen by chance; the pixels themselves decide
+        a, b = order[k], order[k + 1]
+        if possible[a] and possible[b] and np.array_equal(adu[2 * a + 1], adu[2 * b + 1]):
+            repeated[b] = True
+    return repeated
+
+
+def _scatter(total: np.ndarray) -> np.ndarray:
+    if len(total) < 2:
+        return np.full(total.shape[1], np.inf)
+    return 1.4826 * np.median(np.abs(np.diff(total, axis=0)), axis=0) / np.sqrt(2.0)
+
+
+def _jumps(total: np.ndarray) -> np.ndarray:
+    """(N,) bool: off the median of the fifteen nearest exposures by far more than noise, jitter or an ingress."""
+    padded = np.pad(total, _HALF, mode="reflect")
+    # a median of medians of three: fifteen samples in a third of the time, as blind to two outliers in a row
+    three = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    n = len(total)
+    expected = np.median(np.stack([three[k:k + n] for k in (0, 3, 6, 9, 12)]), axis=0)
+    difference = total - expected
+    sigma = 1.4826 * np.median(np.abs(difference))
+    return np.abs(difference) > np.maximum(_SIGMAS * sigma, _LEAST_JUMP * np.abs(np.median(total)))

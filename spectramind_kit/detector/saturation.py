@@ -1,0 +1,85 @@
+"""Pixels that reached their ceiling: a full well, the end of the converter, or of what the linearity polynomial can undo.
+
+A full well stops noise: above it the counts pile up in a band as wide as the read noise, which is far narrower than the photon noise
+of so much light. No ceiling is assumed: each pixel shows its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectramind_kit.detector.calibrate import PixelCalibration
+
+_CONVERTER_END = 65535
+_CLIPPED_SHARE = 0.01        # of the reads, at the end of the converter or in the pile
+_PILE_SIGMAS = 6.0           # read noise: width of the pile, of which the highest read is the upper end
+_PHOTON_OVER_PILE = 1.3      # photon noise must be this wide beside the pile, or a quiet pixel looks like one
+_SIGNIFICANT = 5.0
+_FEWEST = 8                  # reads in a pile
+_SLOPES = (0.3, 3.0)         # of a linearity polynomial that still undoes something
+
+
+def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
+    """(P,) bool, from raw frames (2n, P) spread over the visit, impossible exposures left out.
+
+    A pile is more reads in the highest band than in half of the two bands below it: the density of any light, whatever jitter and
+    transit do to it, falls towards its highest values once photon noise has smoothed it. So a pixel that saturates out of transit or
+    at some pointings only is found as soon as that happens in some per cent of the reads.
+    """
+    last = adu[1::2]
+    n = len(last)
+    top = last.max(axis=0)
+    clipped = (last >= _CONVERTER_END).mean(axis=0) > _CLIPPED_SHARE if top.max() >= _CONVERTER_END else np.zeros(adu.shape[1], bool)
+    quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
+    width = _PILE_SIGMAS * quiet + 2.0
+    charge = top * pixels.factor + pixels.offset
+    coadded = np.clip(quiet / np.maximum(_read_noise_adu(pixels), 1e-6), 0.0, 1.0)   # 1/√n of frames that were averaged
+    photon = np.sqrt(np.maximum(charge, 0.0)) / pixels.factor * coadded
+    lit = np.flatnonzero(~pixels.bad & ~clipped & (photon > _PHOTON_OVER_PILE * width))
+    piled = np.zeros(adu.shape[1], bool)
+    if len(lit) and n >= 2 * _FEWEST:
+        below_top = top[lit].astype(np.float32) - last[:, lit]
+        band = width[lit].astype(np.float32)
+        at_top = np.count_nonzero(below_top <= band, axis=0)
+        below = np.count_nonzero(below_top <= 3.0 * band, axis=0) - at_top
+        excess = at_top - 0.5 * below
+        piled[lit] = (at_top >= max(_FEWEST, _CLIPPED_SHARE * n)) & (excess > _SIGNIFICANT * np.sqrt(0.75 * below + 1.0))
+        if piled.any():  # pixels whose read noise hides their own pile, at the ceiling that the others show
+            ceiling = np.median(top[piled])
+            hidden = ~pixels.bad & ~clipped & ~piled & (photon <= _PHOTON_OVER_PILE * width) & (top >= ceiling)
+            which = np.flatnonzero(hidden)
+            piled[which] = np.median(last[:, which], axis=0) >= ceiling - width[which]
+    return clipped | piled | _beyond_linearity(charge, pixels)
+
+
+def _read_noise_adu(pixels: PixelCalibration) -> np.ndarray:
+    """(P,) σ of one read that the calibration file gives."""
+    return pixels.read_noise / (np.sqrt(2.0) * pixels.inverse_flat * pixels.factor)
+
+
+def _noise_of_a_read(first: np.ndarray, top: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
+    """(P,) ADU: the calibration's read noise, scaled to what the dimmest pixels show (frames may be means of many)."""
+    expected = _read_noise_adu(pixels)
+    usable = np.flatnonzero(~pixels.bad & (expected > 0))
+    if not len(usable) or len(first) < 3:
+        return expected
+    dim = usable[np.argsort(top[usable])[:128]]
+    difference = np.diff(first[:, dim].astype(np.float32), axis=0)
+    measured = 1.4826 * np.median(np.abs(difference), axis=0) / np.sqrt(2.0)
+    return expected * np.clip(np.median(measured / expected[dim]), 0.02, 1.0)
+
+
+def _beyond_linearity(charge: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
+    """(P,) bool: the polynomial turns round, or is nearly flat or vertical, below the highest charge of the pixel."""
+    beyond = np.zeros(len(charge), bool)
+    if pixels.coefficients is None:
+        return beyond
+    which = np.flatnonzero(~pixels.bad & (charge > 0.25 * charge.max()))
+    coefficients = pixels.coefficients[:, which].astype(np.float64)
+    for share in (0.4, 0.6, 0.8, 1.0):
+        x = share * charge[which]
+        slope = np.zeros_like(x)
+        for k in range(len(coefficients) - 1, 0, -1):
+            slope = slope * x + k * coefficients[k]
+        beyond[which] |= (slope < _SLOPES[0]) | (slope > _SLOPES[1])
+    return beyond
