@@ -57,10 +57,12 @@ def find_variation(level: np.ndarray, star: np.ndarray, *, star_light: float, to
     rest = level - star_light * dip
     rest = rest - np.median(rest)
     sigma = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2.0)
+    calm = _running_median(rest)
+    rest = np.where(np.abs(rest - calm) > _SIGNIFICANT * sigma, calm, rest)   # a particle beside the star
     wing_error = _WING_ERROR * abs(star_light) + tolerance.wing
     steady = _running_mean(rest, _STEADY)
-    excess = np.abs(steady) - wing_error * np.abs(dip)
-    changes = excess.max() > max(_SIGNIFICANT * sigma / np.sqrt(_STEADY), tolerance.level)
+    noise = sigma / np.sqrt(_neighbours(n, _STEADY))
+    changes = bool((np.abs(steady) > np.maximum(_SIGNIFICANT * noise, tolerance.level) + wing_error * np.abs(dip)).any())
     # a change as long as the transit is what hurts most, and a fit of the transit's shape sees it best
     shape = dip - dip.mean()
     power = float(shape @ shape)
@@ -126,9 +128,12 @@ def _bin_mean(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    half = min(width, len(values)) // 2
-    padded = np.concatenate([2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2:-half - 2:-1]])
-    return np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), mode="valid")
+    """Mean over ``width`` neighbours, fewer at the ends."""
+    return np.convolve(values, np.ones(width), mode="same") / _neighbours(len(values), width)
+
+
+def _neighbours(n: int, width: int) -> np.ndarray:
+    return np.convolve(np.ones(n), np.ones(width), mode="same")
 
 
 def _running_median(values: np.ndarray) -> np.ndarray:

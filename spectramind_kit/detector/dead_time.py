@@ -10,6 +10,7 @@ _WINDOW = 32            # neighbouring pixels, in the order in which they are re
 _LOOKS = 24             # exposures from which the bright pixels are chosen
 _LEAST_LIGHT, _MOST_LIGHT = 0.5, 2.0   # of the visit's level; the deepest transits take 8 %
 _SIGMAS, _LEAST_JUMP = 20.0, 0.05      # off the neighbours in time
+_MANY_PIXELS = 0.25     # of those looked at
 _HALF = 7               # exposures to either side that an exposure is compared with
 _NO_NOISE = 0.9         # more repeats than this are frames without noise
 
@@ -40,18 +41,21 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     level = np.quantile(total[~lost[NO_LIGHT]], 0.8, axis=0) if not lost[NO_LIGHT].all() else np.zeros(len(windows))
     noise = _scatter(total[~lost[NO_LIGHT]])
     lit = level > 10.0 * noise                                                 # a window without a star says nothing
-    for k in np.flatnonzero(lit):
-        lost[NO_LIGHT] |= total[:, k] < _LEAST_LIGHT * level[k]
     off = np.zeros(n, bool)
     for k in np.flatnonzero(lit):
-        off |= total[:, k] > _MOST_LIGHT * level[k]
+        few, many = total[:, k] < _LEAST_LIGHT * level[k], total[:, k] > _MOST_LIGHT * level[k]
+        possible = _in_many_pixels(adu, windows[k], (few | many) & ~lost[NO_LIGHT])
+        lost[NO_LIGHT] |= few & possible
+        off |= many & possible
     off &= ~lost[NO_LIGHT]
     repeated, repeats = _repeated(adu, sums, ~lost[NO_LIGHT]), 0.0
     if repeated.sum() > _NO_NOISE * n:
         repeated, repeats = np.zeros(n, bool), float(repeated.mean())
     left = np.flatnonzero(~(lost[NO_LIGHT] | off | repeated))
     for k in np.flatnonzero(lit) if len(left) > 2 * _HALF else ():
-        off[left] |= _jumps(total[left, k])
+        jumps = np.zeros(n, bool)
+        jumps[left] = _jumps(total[left, k])
+        off |= _in_many_pixels(adu, windows[k], jumps)
     lost[REPEATED], lost[OFF] = repeated & ~off, off
     counted = slice(0, n - ignore_last)
     good = ~(lost[NO_LIGHT] | lost[REPEATED] | lost[OFF])
@@ -98,6 +102,22 @@ def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.nda
         if possible[a] and possible[b] and np.array_equal(adu[2 * a + 1], adu[2 * b + 1]):
             repeated[b] = True
     return repeated
+
+
+def _in_many_pixels(adu: np.ndarray, part: slice, suspects: np.ndarray) -> np.ndarray:
+    """(N,) bool: the suspects in which many pixels are off what they usually hold. A particle hits two or three."""
+    which = np.flatnonzero(suspects)
+    if not len(which):
+        return suspects
+    n = len(suspects)
+    looks = np.unique(np.linspace(0, n - 1, 8 * _LOOKS).astype(int))
+    usual = adu[2 * looks + 1, part].astype(np.float32) - adu[2 * looks, part]
+    low, middle, high = np.quantile(usual, (0.16, 0.5, 0.84), axis=0)
+    limit = 4.0 * 0.5 * (high - low) + 0.02 * np.abs(middle)
+    exposures = adu[2 * which + 1, part].astype(np.float32) - adu[2 * which, part]
+    out = np.zeros(n, bool)
+    out[which] = (np.abs(exposures - middle) > limit).mean(axis=1) > _MANY_PIXELS
+    return out
 
 
 def _scatter(total: np.ndarray) -> np.ndarray:

@@ -74,14 +74,11 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
     except DataError as error:
         lost[FGS1.name] = error
     try:
-        raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
-        bins = _bins_of_both(raw, fgs1, lost, settings=settings, where=files.label)
-        if bins.fgs1 is None:
-            fgs1 = None
-        airs = _read_airs(raw, bins, fgs1, settings=settings)
-        del raw
+        airs, bins = _read_airs(files, fgs1, lost, settings=settings, axis=axis, adc=adc)
     except DataError as error:
         lost[AIRS.name] = error
+    if FGS1.name in lost:
+        fgs1 = None
     if airs is None and fgs1 is not None:
         try:
             bins = make_time_bins(None, fgs1.exposures, settings=settings, where=files.label)
@@ -101,16 +98,16 @@ def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:
                      found=f"FGS1: {first}; AIRS-CH0: {second}", fix="see the reasons")
 
 
-def _bins_of_both(raw: RawVisit, fgs1: _Fgs1 | None, lost: dict[str, DataError], *, settings: DetectorSettings, where: str) -> TimeBins:
+def _bins_of_both(airs: Exposures, fgs1: _Fgs1 | None, lost: dict[str, DataError], *, settings: DetectorSettings, where: str) -> TimeBins:
     """One grid for both sensors; AIRS-CH0's own where FGS1 is lost, or was read at another time."""
     if fgs1 is not None:
         try:
-            return make_time_bins(raw.exposures, fgs1.exposures, settings=settings, where=where)
+            return make_time_bins(airs, fgs1.exposures, settings=settings, where=where)
         except DataError as error:
-            bins = make_time_bins(raw.exposures, None, settings=settings, where=where)  # raises where the bins are at fault
+            bins = make_time_bins(airs, None, settings=settings, where=where)  # raises where the bins are at fault
             lost[FGS1.name] = error
             return bins
-    return make_time_bins(raw.exposures, None, settings=settings, where=where)
+    return make_time_bins(airs, None, settings=settings, where=where)
 
 
 def _read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo) -> _Fgs1:
@@ -138,7 +135,13 @@ def _read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo,
     return _Fgs1(window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted), info=info)
 
 
-def _read_airs(raw: RawVisit, bins: TimeBins, fgs1: _Fgs1 | None, *, settings: DetectorSettings) -> _Airs:
+def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError], *, settings: DetectorSettings, axis: AxisInfo,
+               adc: AdcInfo) -> tuple[_Airs, TimeBins]:
+    """AIRS-CH0 on the grid of both sensors. ``lost`` gets FGS1 where its exposures do not fit to these."""
+    raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
+    bins = _bins_of_both(raw.exposures, fgs1, lost, settings=settings, where=files.label)
+    if bins.fgs1 is None:
+        fgs1 = None
     edges = kept_edges(bins.airs, raw.check.good)
     counts, filled = np.diff(edges), np.unique(edges)
     if len(filled) < 2:
@@ -160,15 +163,15 @@ def _read_airs(raw: RawVisit, bins: TimeBins, fgs1: _Fgs1 | None, *, settings: D
         if variation is not None:
             trace = replace(trace, flux=trace.flux - (variation * trace.per_pixel).astype(np.float32))
             noted.append(flags.foreground_varies(AIRS.name, float(np.ptp(variation.mean(axis=1)))))
+    centre, cadence = raw.centre_h[filled[0]:filled[-1]], raw.exposures.cadence_h
+    del raw  # what follows needs memory of its own
     if settings.airs_jitter:
-        trace = _remove_airs_jitter(trace, frames, filled, raw, fgs1)
+        trace = _remove_airs_jitter(trace, frames, filled, centre, cadence, fgs1)
     gone = trace.saturated_share > _LOST_COLUMN
     if gone.any():
-        if gone.all():
-            raise _saturated(raw, share)
         trace = replace(trace, flux=np.where(gone, np.float32(np.nan), trace.flux))
         noted.append(flags.lost_columns(AIRS.name, int(gone.sum())))
-    return _Airs(trace=trace, counts=counts, flags=tuple(noted), info=dict(frames.info) | {"airs_saturated_share": share})
+    return _Airs(trace=trace, counts=counts, flags=tuple(noted), info=dict(frames.info) | {"airs_saturated_share": share}), bins
 
 
 def _saturated_share(mean: np.ndarray, saturated: np.ndarray) -> float:
@@ -197,23 +200,24 @@ def _no_star(raw: RawVisit, level: float) -> DataError:
                      fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
 
 
-def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarray, raw: RawVisit, fgs1: _Fgs1 | None) -> Trace:
+def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarray, centre_h: np.ndarray, cadence_h: float,
+                        fgs1: _Fgs1 | None) -> Trace:
     """Divide the response of each wavelength to pointing out of the binned trace.
 
     FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the trace's own centroid
-    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share. ``edges``: of the filled bins.
+    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share. ``edges``: of the filled bins; ``centre_h``: of
+    their exposures.
     """
-    first, last = int(edges[0]), int(edges[-1])
     total = frames.moments[:, 0].astype(np.float64)
     centroid = frames.moments[:, 1] / total
     width = frames.moments[:, 2] / total - centroid ** 2
     features = np.stack([centroid, width], axis=1)
     if fgs1 is not None:
         # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last longer than a ramp
-        half, centre = 0.5 * raw.exposures.cadence_h, raw.centre_h[first:last]
-        seen = average_over_exposures(fgs1.window.features, fgs1.centre_h, start_h=centre - half, end_h=centre + half)
+        half = 0.5 * cadence_h
+        seen = average_over_exposures(fgs1.window.features, fgs1.centre_h, start_h=centre_h - half, end_h=centre_h + half)
         features = np.concatenate([seen[:, :5], features], axis=1)
-    edges = edges - first
+    edges = edges - edges[0]
     series = frames.columns if len(frames.columns) > len(edges) - 1 else trace.flux
     factor, explained = fit_jitter(series, features, edges=edges)
     return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)), jitter_explained=float(explained.mean()))
