@@ -57,8 +57,10 @@ def find_variation(level: np.ndarray, star: np.ndarray, *, star_light: float, to
     rest = level - star_light * dip
     rest = rest - np.median(rest)
     sigma = 1.4826 * np.median(np.abs(np.diff(rest))) / np.sqrt(2.0)
-    calm = _running_median(rest)
-    rest = np.where(np.abs(rest - calm) > _SIGNIFICANT * sigma, calm, rest)   # a particle beside the star
+    # a particle beside the star: one bin above or below both its neighbours
+    ahead, behind = np.diff(rest, prepend=rest[1]), -np.diff(rest, append=rest[-2])
+    lone = (ahead * behind > 0) & (np.minimum(np.abs(ahead), np.abs(behind)) > _SIGNIFICANT * sigma)
+    rest = np.where(lone, _running_median(rest), rest)
     wing_error = _WING_ERROR * abs(star_light) + tolerance.wing
     steady = _running_mean(rest, _STEADY)
     noise = sigma / np.sqrt(_neighbours(n, _STEADY))

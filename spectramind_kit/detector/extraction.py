@@ -162,6 +162,9 @@ def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError]
         variation = trace_variation(raw, filled, white / white.mean(), star_light=trace.edge_star_light)
         if variation is not None:
             trace = replace(trace, flux=trace.flux - (variation * trace.per_pixel).astype(np.float32))
+            if frames.moments is not None:  # light in all rows would pass for a trace that widens
+                changed = np.repeat(variation @ frames.moments_per_pixel, np.diff(filled), axis=0)
+                frames = replace(frames, moments=frames.moments - changed.astype(np.float32))
             noted.append(flags.foreground_varies(AIRS.name, float(np.ptp(variation.mean(axis=1)))))
     centre, cadence = raw.centre_h[filled[0]:filled[-1]], raw.exposures.cadence_h
     del raw  # what follows needs memory of its own

@@ -101,6 +101,8 @@ class CalibratedFrames:
     projected: np.ndarray | None = None
     columns: np.ndarray | None = None
     moments: np.ndarray | None = None
+    moments_per_pixel: np.ndarray | None = None
+    """(C, 3): what one e⁻ in every pixel of a column adds to the moments."""
 
     @property
     def images(self) -> np.ndarray:
@@ -189,7 +191,9 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
             trace.add(exposures, slice(start - first, stop - first))
     frames = _finish(raw, flux, edges=edges, hits=hits, rest=mean[n_pixels:], saturated=saturated)
     frames = replace(frames, projected=projected)
-    return replace(frames, columns=trace.columns, moments=trace.moments) if trace is not None else frames
+    if trace is None:
+        return frames
+    return replace(frames, columns=trace.columns, moments=trace.moments, moments_per_pixel=trace.per_column)
 
 
 class _TraceSums:
@@ -219,6 +223,7 @@ class _TraceSums:
         used = (lit & ~dead).astype(np.float64)
         offset = row - 0.5 * (trace_rows[0] + trace_rows[1] - 1)
         self.weights = np.stack([used, used * offset, used * offset ** 2], axis=1).astype(np.float32)
+        self.per_column = self.weights.reshape(rows, columns, 3).sum(axis=0, dtype=np.float64)
         self.columns = np.empty((n_exposures, columns), np.float32)
         self.moments = np.empty((n_exposures, 3), np.float32)
 

@@ -166,7 +166,7 @@ CASES = [
     _case("FGS1's brightest pixel saturates out of transit only", "not tried", star=partial(_peak_at, full_wells=1.005)),
     _case("star 1.8 × brighter", "−4,679 ± 91 ppm, no flag", star=partial(_brighter, fgs1=1.8, airs=1.8)),
     _case("AIRS-CH0 × 3", "score −155 for the planet, no flag", star=partial(_brighter, airs=3.0)),
-    _case("AIRS-CH0 × 6", "not tried", star=partial(_brighter, airs=6.0)),
+    _case("AIRS-CH0 × 4", "not tried", star=partial(_brighter, airs=4.0)),
     _case("FGS1 × 4", "not tried", star=partial(_brighter, fgs1=4.0)),
     _case("8 of 187 bins zero in transit", "errors of 10⁵–10⁶ ppm", frames=_zeros),
     _case("8 of 187 bins zero outside it", "4.8 σ, no flag", frames=partial(_zeros, start=0.03)),
