@@ -18,6 +18,7 @@ from spectramind_kit.errors import DataError
 
 
 _CLEAR_PEDESTAL_E = 100.0
+_TERM_WORTH_E = 0.02
 
 
 def convert_adu_to_electrons(adu: np.ndarray, *, gain: float, offset: float, direction: str = "divide",
@@ -92,7 +93,7 @@ def calibrate_frames(adu: np.ndarray, calibration: CalibrationSet, *, gain: floa
     """The reference recipe in float64 on whole frames: (2N, rows, columns) counts → (N, rows, columns) e⁻ per exposure.
 
     ``integration_time_s`` (2N,): time since reset of each frame. Unusable pixels come out as NaN. Slow and plain on
-    purpose: `calibrate_blocks` is held to it by a test.
+    purpose: `calibrate_block` is held to it by a test.
     """
     shape = calibration.instrument.shape
     if adu.ndim == 2 and adu.shape[1] == calibration.instrument.n_pixels:
@@ -110,7 +111,7 @@ def calibrate_frames(adu: np.ndarray, calibration: CalibrationSet, *, gain: floa
 
 @dataclass(frozen=True)
 class PixelCalibration:
-    """All that `calibrate_blocks` needs, per selected pixel, in float32: the calibration set bent to one array axis."""
+    """All that calibrating blocks needs, per selected pixel, in float32: the calibration set bent to one array axis."""
 
     factor: np.float32
     offset: np.float32
@@ -149,40 +150,89 @@ def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain:
         read_noise=(np.sqrt(2.0) * pixels.take(calibration.read) / flat).astype(np.float32), bad=bad, n_hot=int(hot.sum()))
 
 
-def calibrate_block(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
-    """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure.
+@dataclass(frozen=True)
+class ReadExpansion:
+    """Electrons of one of the reads about its usual counts, less a constant: Σ terms_j·(ADU − centre)^j, j = 1 …, float32 (P,) each.
 
-    Within a block a pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5 is
-    its own cubic expansion about their mean. ADC, dark and flat are folded into the four coefficients, which leaves nine
-    passes over the block instead of fifteen. What is left out is f⁗/24·(x − mean)⁴: below 1 e⁻ in single samples of the worst pixels of
-    real FGS1 frames, which jitter moves by 5,000 e⁻, 0.002 e⁻ on average (a quadratic: 6 e⁻). The block should fit in
-    the cache.
+    Only the pixels of ``curved`` need more than the first term.
+    """
+
+    centre: np.ndarray
+    terms: tuple[np.ndarray, ...]
+    curved: slice
+
+    @classmethod
+    def of(cls, centre: np.ndarray, k: tuple[np.ndarray, ...], reach: np.ndarray) -> ReadExpansion:
+        """``k`` = (k0, k1 …) about ``centre``; ``reach`` (P,): how far from it the counts go, zero for pixels that do not matter."""
+        worth = np.stack([np.abs(term) * reach ** j for j, term in enumerate(k)][2:]) > _TERM_WORTH_E
+        curved = np.flatnonzero(worth.any(axis=0))
+        n_terms = 1 + int((np.flatnonzero(worth.any(axis=1)) + 1).max(initial=0))
+        return cls(centre, k[1:1 + n_terms], slice(int(curved[0]), int(curved[-1]) + 1) if len(curved) else slice(0, 0))
+
+    def part(self, which: slice) -> ReadExpansion:
+        """The same for the pixels ``which`` (start and stop given)."""
+        low, high = max(self.curved.start, which.start) - which.start, min(self.curved.stop, which.stop) - which.start
+        return ReadExpansion(self.centre[which], tuple(k[which] for k in self.terms), slice(low, high) if high > low else slice(0, 0))
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """Counts less their centre, (n, P) → electrons; ``x`` is overwritten where that is enough."""
+        k, curved = self.terms, self.curved
+        if curved.stop <= curved.start:
+            x *= k[0]
+            return x
+        result = np.empty_like(x)
+        for straight in (slice(0, curved.start), slice(curved.stop, x.shape[1])):
+            np.multiply(x[:, straight], k[0][straight], out=result[:, straight])
+        near, value = x[:, curved], result[:, curved]
+        np.multiply(near, k[-1][curved], out=value)
+        for term in k[-2::-1]:
+            value += term[curved]
+            value *= near
+        return result
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Each pixel's calibration about its usual counts: what `calibrate_block` applies. ``constant`` (P,) e⁻."""
+
+    first: ReadExpansion
+    last: ReadExpansion
+    constant: np.ndarray
+
+    def part(self, which: slice) -> Expansion:
+        """The same for some of the pixels."""
+        return Expansion(self.first.part(which), self.last.part(which), self.constant[which])
+
+
+def expand_calibration(adu: np.ndarray, pixels: PixelCalibration) -> Expansion:
+    """From raw frames (2n, P) spread over the visit (some hundred exposures tell the range of the counts).
+
+    A pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5 is its own cubic
+    expansion about their mean, and less where less will do: a term that is worth 0.02 e⁻ at five standard deviations stays. ADC, dark
+    and flat are folded into the coefficients. What is left out is below 1 e⁻ in single samples of the worst pixels of real FGS1
+    frames, which jitter moves by 5,000 e⁻, and 0.002 e⁻ on average.
     """
     counts = adu.astype(np.float32)
+    reads, terms = [], []
+    for own in (counts[0::2], counts[1::2]):
+        centre = own.mean(axis=0)
+        own -= centre
+        reach = np.where(pixels.bad, 0.0, 5.0 * np.sqrt(np.einsum("tp,tp->p", own, own) / len(own)))
+        terms.append(_expand(centre, pixels))
+        reads.append(ReadExpansion.of(centre, terms[-1], reach))
+    return Expansion(*reads, constant=terms[1][0] - terms[0][0] - pixels.dark_charge * pixels.inverse_flat)
+
+
+def calibrate_block(adu: np.ndarray, expansion: Expansion) -> np.ndarray:
+    """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure. The block should fit in the cache."""
+    counts = adu.astype(np.float32)
     first, last = counts[0::2], counts[1::2]
-    before, after = _typical(first), _typical(last)
-    a, b = _expand(before, pixels), _expand(after, pixels)
-    first -= before
-    last -= after
-    result = _horner(last, b)
-    result -= _horner(first, a)
-    result += b[0] - a[0] - pixels.dark_charge * pixels.inverse_flat
+    first -= expansion.first.centre
+    last -= expansion.last.centre
+    result = expansion.last.apply(last)
+    result -= expansion.first.apply(first)
+    result += expansion.constant
     return result
-
-
-def _horner(x: np.ndarray, k: tuple[np.ndarray, ...]) -> np.ndarray:
-    """k1·x + k2·x² + k3·x³"""
-    result = x * k[3]
-    result += k[2]
-    result *= x
-    result += k[1]
-    result *= x
-    return result
-
-
-def _typical(reads: np.ndarray) -> np.ndarray:
-    """Roughly the mean of each pixel's reads, (P,), from eight of them."""
-    return reads[::max(1, len(reads) // 8)].mean(axis=0, dtype=np.float32)
 
 
 def _expand(centre: np.ndarray, pixels: PixelCalibration) -> tuple[np.ndarray, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.detector.calibrate import calibrate_block
+from spectramind_kit.detector.dead_time import sum_of_pixels
 
 _SIGNIFICANT = 5.0
 _STEADY = 5              # bins averaged: a change of the sky takes longer
@@ -32,14 +33,14 @@ AIRS_TOLERANCE = Tolerance(level=0.3, wing=3.0)
 FGS1_TOLERANCE = Tolerance(level=0.05, wing=0.5)
 
 
-def levels_beside(adu: np.ndarray, beside: slice, *, bad: np.ndarray, electrons_per_count: float, step: int = 1) -> np.ndarray:
-    """(ceil(N / step),) e⁻ per good pixel beside the star in every ``step``-th exposure, from raw frames (2N, P).
+def levels_beside(adu: np.ndarray, beside: slice, *, bad: np.ndarray, electrons_per_count: float) -> np.ndarray:
+    """(N,) e⁻ per good pixel beside the star in every exposure, from raw frames (2N, P).
 
     The difference of the summed counts: linearity and flat hardly matter for so little light, and a bad pixel does not change.
     An exposure that a cosmic ray lifts is drawn to the median.
     """
-    first, last = (adu[read::2 * step, beside].sum(axis=1, dtype=np.int64) for read in (0, 1))
-    level = (last - first) * (electrons_per_count / max(1, int((~bad[beside]).sum())))
+    counts = sum_of_pixels(adu, beside)
+    level = (counts[1::2] - counts[0::2]) * (electrons_per_count / max(1, int((~bad[beside]).sum())))
     centre = np.median(level)
     sigma = 1.4826 * np.median(np.abs(level - centre))
     return np.where(np.abs(level - centre) > max(8.0 * sigma, 1e-9), _running_median(level), level) if sigma > 0 else level
@@ -95,12 +96,12 @@ def trace_variation(raw, edges: np.ndarray, star: np.ndarray, *, star_light: np.
     course = find_variation(_bin_mean(level, edges), star, star_light=float(star_light.mean()), tolerance=AIRS_TOLERANCE)
     if course is None:
         return None
-    pixels = raw.pixels.part(beside)
+    pixels, expansion = raw.pixels.part(beside), raw.expansion.part(beside)
     total, bins = np.zeros((len(edges) - 1, n_columns)), np.searchsorted(edges, np.arange(edges[-1]), side="right") - 1
     good = (~pixels.bad).reshape(-1, n_columns)
     for start in range(int(edges[0]), int(edges[-1]), _BLOCK):
         stop = min(start + _BLOCK, int(edges[-1]))
-        exposures = calibrate_block(raw.adu[2 * start:2 * stop, beside], pixels).reshape(stop - start, -1, n_columns)
+        exposures = calibrate_block(raw.adu[2 * start:2 * stop, beside], expansion).reshape(stop - start, -1, n_columns)
         exposures = np.einsum("trc,rc->tc", exposures, good.astype(np.float32)) / np.maximum(good.sum(axis=0), 1)
         np.add.at(total, bins[start:stop], exposures)
     columns = total / np.diff(edges)[:, None] - np.outer(star - np.median(star), star_light)

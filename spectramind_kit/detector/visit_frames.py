@@ -9,9 +9,11 @@ import numpy as np
 
 from spectramind_kit.detector import flags
 from spectramind_kit.detector.calibrate import (
+    Expansion,
     PixelCalibration,
     calibrate_block,
     choose_adc_direction,
+    expand_calibration,
     prepare_pixels,
 )
 from spectramind_kit.detector.calibration_set import CalibrationSet, read_calibration
@@ -27,9 +29,10 @@ from spectramind_kit.detector.saturation import find_saturated
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
-_BLOCK_SAMPLES = 400_000  # raw samples in a block: 1.6 MB in float32, which stays in a core's second cache
+_BLOCK_SAMPLES = 150_000  # raw samples in a block: 0.6 MB in float32, which stays in a core's second cache
 _SHORTEST_BLOCK = 32  # exposures; cosmic rays need neighbours in time
 _FEWEST_EXPOSURES = 8
+_RANGE_EXPOSURES = 200  # that tell how far a pixel's counts go
 _SAMPLE = {AIRS.name: 700, FGS1.name: 2000}  # exposures that give every pixel's mean to 0.4–0.7 e⁻
 
 
@@ -41,6 +44,7 @@ class RawVisit:
     """(2N, P) integer counts of the selected pixels in the good exposures."""
     selection: PixelSelection
     pixels: PixelCalibration
+    expansion: Expansion
     exposures: Exposures
     """All exposures of the visit, the impossible ones too."""
     check: ExposureCheck
@@ -61,8 +65,8 @@ class RawVisit:
     def grid_block(self) -> Callable[[int, int], np.ndarray]:
         """A function (start, stop) → calibrated exposures of the rectangle's pixels, (n, G) float32."""
         n = self.selection.n_grid
-        pixels = self.pixels.part(slice(0, n))
-        return lambda start, stop: calibrate_block(self.adu[2 * start:2 * stop, :n], pixels)
+        expansion = self.expansion.part(slice(0, n))
+        return lambda start, stop: calibrate_block(self.adu[2 * start:2 * stop, :n], expansion)
 
     def sample(self) -> tuple[np.ndarray, np.ndarray]:
         """(P,) mean over the visit of every selected pixel, and which pixels are saturated, from 700 (AIRS-CH0) or 2,000
@@ -70,12 +74,10 @@ class RawVisit:
 
         The mean is the median of the means of 25 stretches: a cosmic ray spoils one stretch.
         """
-        chosen = np.arange(0, self.n_exposures, max(1, self.n_exposures // _SAMPLE[self.selection.instrument.name]))
-        reads = np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()
-        adu = self.adu[reads]
+        adu = _every(self.adu, _SAMPLE[self.selection.instrument.name])
         saturated = find_saturated(adu, self.pixels)
-        parts = np.array_split(np.arange(len(chosen)), min(25, len(chosen)))
-        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.pixels).mean(axis=0) for part in parts]
+        parts = np.array_split(np.arange(len(adu) // 2), min(25, len(adu) // 2))
+        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.expansion).mean(axis=0) for part in parts]
         return np.median(means, axis=0).astype(np.float64), saturated
 
 
@@ -143,7 +145,8 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
             noted.append(flags.adc_multiplied(instrument.name))
     pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
                             dark_time_s=exposures.dark_time_s, settings=settings)
-    return RawVisit(adu=adu, selection=selection, pixels=pixels, exposures=exposures, check=check, calibration=calibration,
+    expansion = expand_calibration(_every(adu, _RANGE_EXPOSURES), pixels)
+    return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures, check=check, calibration=calibration,
                     flags=tuple(noted), label=files.label)
 
 
@@ -265,6 +268,13 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     raw = read_raw_visit(files, instrument, settings=settings, axis=axis or read_axis_info(data_dir),
                          adc=adc or read_adc_info(data_dir), selection=selection)
     return calibrate_raw(raw, settings=settings, bin_edges=bin_edges)
+
+
+def _every(adu: np.ndarray, count: int) -> np.ndarray:
+    """Raw frames of about ``count`` exposures spread over the visit."""
+    n = len(adu) // 2
+    chosen = np.arange(0, n, max(1, n // count))
+    return adu[np.stack([2 * chosen, 2 * chosen + 1], axis=1).ravel()]
 
 
 def _unlit(selection: PixelSelection) -> np.ndarray:
