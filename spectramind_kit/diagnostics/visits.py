@@ -34,12 +34,15 @@ class VisitView:
     wavelength_um: np.ndarray
 
     def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
-        """Sum over some bins, relative to the out-of-transit baseline."""
-        level = self.baseline[:, bins].sum(axis=1)
-        return WhiteLightCurve(
-            time=self.time, flux=self.flux[:, bins].sum(axis=1, dtype=np.float64) / level,
-            model=self.model[:, bins].sum(axis=1) / level,
-            error=np.sqrt((self.flux_err[:, bins].astype(np.float64) ** 2).sum(axis=1)) / level)
+        """Sum over some bins, relative to the out-of-transit baseline; bins that are missing altogether are left out, and the result is
+        NaN where others are missing (everywhere, if all are)."""
+        flux, error, model, baseline = (values[:, bins].astype(np.float64) for values in (self.flux, self.flux_err, self.model, self.baseline))
+        there = np.isfinite(flux).any(axis=0)
+        if there.any():
+            flux, error, model, baseline = (values[:, there] for values in (flux, error, model, baseline))
+        level = baseline.sum(axis=1)
+        return WhiteLightCurve(time=self.time, flux=flux.sum(axis=1) / level, model=model.sum(axis=1) / level,
+                               error=np.sqrt((error ** 2).sum(axis=1)) / level)
 
 
 @dataclass(frozen=True)

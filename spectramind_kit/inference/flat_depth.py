@@ -22,12 +22,15 @@ _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
 
 
 def estimate_flat_depth(light_curve: LightCurve) -> float:
-    """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless, >= 0).
+    """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless, >= 0); in FGS1's where
+    AIRS-CH0 is missing.
 
     The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least squares
     (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12 usable steps.
     """
     time, flux = light_curve.time, np.asarray(light_curve.white_airs, dtype=np.float64)
+    if not np.isfinite(flux).any():
+        flux = np.asarray(light_curve.fgs1, dtype=np.float64)
     good = np.isfinite(flux) & np.isfinite(time)
     if good.sum() < 12 or not np.median(flux[good]) > 0:
         return float("nan")

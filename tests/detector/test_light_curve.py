@@ -81,16 +81,24 @@ def test_saturated_pixels_are_flagged_and_filled(make_competition, kit):
     assert depth_of(lc, kit)[1 + 320 - 200] == pytest.approx(kit.DEPTH, abs=2e-3)
 
 
-def test_frames_without_a_star_are_an_error(make_competition, kit):
-    """Guards against a light curve of noise."""
+@pytest.mark.parametrize("light", (-3, 0, 1))
+def test_frames_without_a_star_are_an_error(make_competition, kit, light):
+    """Guards against a light curve of noise, and of a detector that is evenly lit. One such sensor leaves the other."""
     visit = find_visits(make_competition(fresh=True), "train")[0]
-    from spectramind_kit.detector.instrument import AIRS
+    from spectramind_kit.detector.instrument import AIRS, FGS1
 
     rng = np.random.default_rng(0)
-    kit.parquet(rng.integers(430, 440, (160, 32 * 356)).astype("uint16") - np.tile([0, 3], 80)[:, None].astype("uint16"),
-                visit.signal(AIRS))
-    with pytest.raises(DataError, match="no star"):
-        extract_light_curve(visit, settings=DetectorSettings(foreground="off"))
+
+    def unlit(n_frames: int, n_pixels: int) -> np.ndarray:
+        return (rng.integers(430, 440, (n_frames, n_pixels)) + np.tile([0, light], n_frames // 2)[:, None]).astype("uint16")
+
+    settings = DetectorSettings(foreground="off" if light < 1 else "plain")
+    kit.parquet(unlit(160, 32 * 356), visit.signal(AIRS))
+    lc = extract_light_curve(visit, settings=settings)
+    assert np.isnan(lc.airs).all() and np.isfinite(lc.fgs1).all() and "AIRS-CH0 missing: there is no star" in lc.flags[0]
+    kit.parquet(unlit(1920, 1024), visit.signal(FGS1))
+    with pytest.raises(DataError, match="neither sensor.*no star.*no star"):
+        extract_light_curve(visit, settings=settings)
 
 
 def test_save_and_load(tmp_path):
@@ -112,10 +120,33 @@ def test_damage_is_noticed(tmp_path):
     broken = (whole[:len(whole) // 2], b"", whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     for content in broken:
         path.write_bytes(content)
-        with pytest.raises(DataError, match="damaged|not finite"):
+        with pytest.raises(DataError, match="damaged|usable"):
             LightCurve.load(path)
     with pytest.raises(DataError, match="no such file"):
         LightCurve.load(tmp_path / "none.npz")
+
+
+def test_missing_points_survive_and_infinity_does_not(tmp_path):
+    """Guards the contract: NaN marks a missing point, a sensor may be missing altogether, and nothing else passes for a value."""
+    a = curve()
+    a.flux[3:5, 0] = a.flux_err[3:5, 0] = np.nan
+    a.flux[:, 1] = a.flux_err[:, 1] = np.nan
+    a.save(tmp_path / "a.npz")
+    b = LightCurve.load(tmp_path / "a.npz")
+    np.testing.assert_array_equal(b.flux, a.flux)
+    assert np.isfinite(b.white_airs).all() and b.white_airs[0] == pytest.approx(a.flux[0, 2:].sum(dtype=float))
+    c = b.binned(4)
+    np.testing.assert_allclose(c.flux[0, 0], a.flux[:3, 0].mean(), rtol=1e-6)
+    assert c.flux_err[0, 0] == pytest.approx(10 / np.sqrt(3)) and c.flux_err[1, 0] == pytest.approx(10 / np.sqrt(3))
+    assert np.isnan(c.flux[:, 1]).all() and c.flux_err[0, 2] == pytest.approx(5.0)
+    a.flux[:, 1:] = a.flux_err[:, 1:] = np.nan
+    a.save(tmp_path / "a.npz")
+    assert np.isnan(LightCurve.load(tmp_path / "a.npz").white_airs).all()
+    for spoil in (lambda: a.flux.__setitem__((0, 0), np.inf), lambda: a.flux.fill(np.nan)):
+        spoil()
+        a.save(tmp_path / "a.npz")
+        with pytest.raises(DataError, match="no usable values"):
+            LightCurve.load(tmp_path / "a.npz")
 
 
 def test_binned():

@@ -51,49 +51,64 @@ def test_fill_reuse_and_refill(make_competition, tmp_path, capsys):
 
 
 def breakages(kit, visits):
-    """One defect per visit, and what its message must say."""
+    """One defect per visit, and what its flag must say."""
     import pyarrow.parquet as pq
 
     def truncate(v):
         path = v.signal(AIRS)
         path.write_bytes(path.read_bytes()[:100_000])
-        return path.name, "cannot be decoded"
+        return "AIRS-CH0 missing: ", "cannot be decoded"
 
     def missing_calibration(v):
         v.calibration(FGS1, "flat").unlink()
-        return "flat.parquet", "missing"
+        return "FGS1 missing: ", "a calibration file is missing"
 
     def wrong_columns(v):
         kit.parquet(pq.read_table(v.signal(FGS1)).to_pandas().to_numpy()[:, :1000], v.signal(FGS1))
-        return v.signal(FGS1).name, "1024"
+        return "FGS1 missing: ", "1000"
 
     def nan_flat(v):
         kit.parquet(np.full((32, 356), np.nan), v.calibration(AIRS, "flat"))
-        return "flat.parquet", "NaN"
+        return "AIRS-CH0 missing: ", "NaN"
 
     def no_frames(v):
         kit.parquet(np.empty((0, 1024), np.uint16), v.signal(FGS1))
-        return v.signal(FGS1).name, "0 rows"
+        return "FGS1 missing: ", "0 rows"
 
     def one_sensor(v):
         v.signal(FGS1).unlink()
-        return v.signal(FGS1).name, "no such file"
+        return "FGS1 missing: ", "no such file"
 
     defects = (truncate, missing_calibration, wrong_columns, nan_flat, no_frames, one_sensor)
     return {v.planet_id: defect(v) for v, defect in zip(visits, defects, strict=False)}
 
 
-def test_broken_visits_are_reported_and_the_rest_goes_on(make_competition, kit, tmp_path):
-    """Guards against one broken planet costing the run, and against a message that does not say what to do."""
+def test_one_broken_sensor_leaves_the_other(make_competition, kit, tmp_path):
+    """Guards against a defect of one sensor that costs the planet, or that nothing tells of."""
     planets = (1, 2, 3, 4, 5, 6, 7)
     data = make_competition(planets=planets, fresh=True)
     expected = breakages(kit, find_visits(data, "train"))
     report = build_light_curves(data, tmp_path, workers=1)
-    assert report.done == [(7, 0)]
-    assert [f.planet_id for f in report.failed] == list(planets[:6])
-    for failure in report.failed:
-        file, text = expected[failure.planet_id]
-        assert file in failure.error and text in failure.error, failure
+    assert report.done == [(p, 0) for p in planets] and not report.failed
+    for planet, (start, text) in expected.items():
+        curve = report.store.load(planet, 0)
+        (flag,) = (f for f in curve.flags if " missing: " in f)
+        assert flag.startswith(start) and text in flag
+        lost, other = (curve.airs, curve.fgs1) if start.startswith("AIRS") else (curve.fgs1, curve.airs)
+        assert np.isnan(lost).all() and np.isfinite(other).all()
+
+
+def test_visits_without_a_usable_sensor_are_reported_and_the_rest_goes_on(make_competition, tmp_path):
+    """Guards against one broken planet costing the run, and against a message that does not say what to do."""
+    data = make_competition(planets=PLANETS, fresh=True)
+    first, second = find_visits(data, "train")[:2]
+    for instrument in (AIRS, FGS1):
+        first.signal(instrument).write_bytes(b"PAR1")
+        second.calibration(instrument, "dark").unlink()
+    report = build_light_curves(data, tmp_path, workers=1)
+    assert report.done == [(13, 0)] and [f.planet_id for f in report.failed] == [11, 12]
+    for failure, texts in zip(report.failed, (("cannot be decoded", "FGS1_signal_0"), ("dark.parquet", "no such file")), strict=True):
+        assert all(text in failure.error for text in texts) and "FGS1: " in failure.error and "AIRS-CH0: " in failure.error
         assert str(failure.planet_id) in failure.error and "what to do" in failure.error
 
 
@@ -101,7 +116,8 @@ def test_broken_visits_are_reported_and_the_rest_goes_on(make_competition, kit, 
 def test_processes_give_the_same_light_curves(make_competition, kit, tmp_path):
     """Guards the parallel path: same bytes, failures and all."""
     data = make_competition(planets=PLANETS, fresh=True)
-    find_visits(data, "train")[1].signal(AIRS).write_bytes(b"PAR1")
+    for instrument in (AIRS, FGS1):
+        find_visits(data, "train")[1].signal(instrument).write_bytes(b"PAR1")
     one, two = (build_light_curves(data, tmp_path / str(n), workers=n) for n in (1, 2))
     assert one.done == two.done == [(11, 0), (13, 0)]
     assert [f.error for f in one.failed] == [f.error for f in two.failed]

@@ -26,9 +26,16 @@ def test_depth_of_a_trapezoid(depth, t0):
 
 def test_broken_visits_give_nan_and_the_good_one_counts():
     """Guards against one dead visit turning a planet's depth into NaN."""
-    dead = SimpleNamespace(time=np.arange(20.0), white_airs=np.full(20, np.nan))
+    dead = SimpleNamespace(time=np.arange(20.0), white_airs=np.full(20, np.nan), fgs1=np.full(20, np.nan))
     found = flat_depths({1: [visit(), dead], 2: [dead]})
     assert found[1] == pytest.approx(0.012, rel=0.05) and np.isnan(found[2])
+
+
+def test_a_visit_without_airs_takes_fgs1():
+    """Guards against a planet that falls back to the median of all, though one sensor shows its transit."""
+    whole = visit(depth=0.02)
+    alone = SimpleNamespace(time=whole.time, white_airs=np.full(187, np.nan), fgs1=whole.white_airs)
+    assert estimate_flat_depth(alone) == pytest.approx(0.02, rel=0.04)
 
 
 def test_baseline_learns_offset_and_sigma():

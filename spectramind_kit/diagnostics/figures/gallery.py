@@ -29,8 +29,8 @@ def plot_light_curve_gallery(run: RunResults, *, light_curves: Mapping[int, Sequ
     for column, planet in enumerate(planets):
         curve = light_curves[planet][0]
         for row, (name, flux) in enumerate((("FGS1", curve.fgs1), ("AIRS", curve.white_airs))):
-            axes[row, column].plot(curve.time, flux / np.nanmedian(flux), ".", ms=2.2, color=COLOURS[name])
-        relative = curve.airs / np.nanmedian(curve.airs, axis=0)
+            axes[row, column].plot(curve.time, flux / _median(flux), ".", ms=2.2, color=COLOURS[name])
+        relative = curve.airs / _median(curve.airs)
         image = axes[2, column].pcolormesh(curve.time, curve.wavelength_um[1:], 1e2 * (_smoothed(relative).T - 1.0),
                                            cmap="viridis", vmin=-3.0, vmax=1.0, rasterized=True, shading="nearest")
         axes[2, column].grid(False)
@@ -44,6 +44,12 @@ def plot_light_curve_gallery(run: RunResults, *, light_curves: Mapping[int, Sequ
         "Above: the sum over all of FGS1 and of AIRS-CH0, relative to its median; time runs from the start of the visit. "
         "Below: every wavelength of AIRS-CH0, averaged over eight neighbours. A transit is a dip at the same time in all "
         "of them; a jump or a stripe is something that the calibration has left."))
+
+
+def _median(flux: np.ndarray) -> np.ndarray:
+    """Over time, of what is not missing; NaN where everything is."""
+    there = np.isfinite(flux).any(axis=0)
+    return np.where(there, np.nanmedian(np.where(there, flux, 1.0), axis=0), np.nan)
 
 
 def _smoothed(relative: np.ndarray, width: int = 8) -> np.ndarray:

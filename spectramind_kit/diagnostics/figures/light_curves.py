@@ -50,7 +50,10 @@ def _panel(curve_axis, residual_axis, curve: WhiteLightCurve, name: str) -> None
     residual = curve.residual[good] * PPM
     residual_axis.axhline(0.0, color=COLOURS[name], lw=1.2)
     residual_axis.plot(curve.time[good], residual, ".", color=COLOURS["data"], ms=2.4)
-    limit = max(1.15 * float(np.quantile(np.abs(residual), 0.995)), 1e-3) if residual.size else 1.0
+    if not residual.size:
+        residual_axis.text(0.5, 0.5, "missing", ha="center", va="center", transform=residual_axis.transAxes)
+        return
+    limit = max(1.15 * float(np.quantile(np.abs(residual), 0.995)), 1e-3)
     residual_axis.set_ylim(-1.45 * limit, 1.45 * limit)
     expected = float(np.sqrt(np.mean(curve.error[good] ** 2))) * PPM
     residual_axis.text(0.99, 0.97, f"rms {residual.std():.0f} ppm, expected {expected:.0f}", ha="right", va="top",
