@@ -9,7 +9,7 @@ import numpy as np
 _WINDOW = 32            # neighbouring pixels, in the order in which they are read, that are looked at
 _SMALL = 2000           # pixels, of which one stretch is enough
 _LOOKS = 24             # exposures from which the bright pixels are chosen
-_LEAST_LIGHT, _MOST_LIGHT = 0.5, 2.0   # of the visit's level; the deepest transits take 8 %
+_LEAST_LIGHT, _FAR, _FAR_SIGMAS = 0.5, 0.25, 8.0   # of the visit's level; the deepest transits take 8 %
 _SIGMAS, _LEAST_JUMP = 20.0, 0.05      # off the neighbours in time
 _MANY_PIXELS = 0.25     # of those looked at
 _HALF = 7               # exposures to either side that an exposure is compared with
@@ -46,10 +46,10 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     lit = level > 10.0 * noise                                                 # a window without a star says nothing
     off = np.zeros(n, bool)
     for k in np.flatnonzero(lit):
-        few, many = total[:, k] < _LEAST_LIGHT * level[k], total[:, k] > _MOST_LIGHT * level[k]
-        possible = _in_many_pixels(adu, windows[k], (few | many) & ~lost[NO_LIGHT])
-        lost[NO_LIGHT] |= few & possible
-        off |= many & possible
+        away = np.abs(total[:, k] - level[k]) > max(_FAR * level[k], _FAR_SIGMAS * noise[k])
+        away = _in_many_pixels(adu, windows[k], away & ~lost[NO_LIGHT])
+        lost[NO_LIGHT] |= away & (total[:, k] < _LEAST_LIGHT * level[k])
+        off |= away
     off &= ~lost[NO_LIGHT]
     repeated, repeats = _repeated(adu, sums, ~lost[NO_LIGHT]), 0.0
     if repeated.sum() > _NO_NOISE * n:
