@@ -24,6 +24,7 @@ _BETTER = 0.5             # the slow noise must fall to this share of what it wa
 _SAME = 0.15              # of two cuts whose slow noise is this close the smaller one is taken
 _FEWEST_LEFT = 4          # points between the cut and the transit
 _SHOWS_TRANSIT = 8.0      # errors of the level above zero
+_DISAGREE = 3.5           # errors between the levels of two visits
 
 Measure = Callable[[Sequence[PlanetCase]], list[DepthMeasurement]]
 
@@ -75,8 +76,9 @@ def _choose_visit(joint: DepthMeasurement, alone: list[tuple[_Trial, DepthMeasur
     """The visits that show a transit: if only one does, it stands alone; if both do, apart but not together, the one that tells more."""
     levels = [(pair, *_level(pair[1])) for pair in alone]
     showing = [(pair, error) for pair, level, error in levels if level > _SHOWS_TRANSIT * error]
-    torn = flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION) and not flags.has(joint.flags, flags.VISITS_DISAGREE)
-    if not showing or (len(showing) == len(alone) and not torn):
+    if not showing or (len(showing) == len(alone) and _really_disagree(levels)):
+        return None
+    if len(showing) == len(alone) and not flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION, flags.VISITS_DISAGREE):
         return None
     settled = [(p, e) for p, e in showing if not flags.has(p[1].flags, flags.NOT_CONVERGED)]
     if len(showing) == len(alone) and not settled:
@@ -86,6 +88,12 @@ def _choose_visit(joint: DepthMeasurement, alone: list[tuple[_Trial, DepthMeasur
     others = tuple(flags.visit_not_used(t.visit, "it does not fit together with the other" if t.visit in shown else "it shows no transit")
                    for t, _ in alone if t.visit != trial.visit)
     return replace(trial, case=replace(trial.case, flags=(*trial.case.flags, *others))), replace(measurement, flags=(*measurement.flags, *others))
+
+
+def _really_disagree(levels: Sequence[tuple[object, float, float]]) -> bool:
+    """Whether two visits, each alone, show different depths: then both stay, and the error covers both."""
+    return any(abs(a - b) > _DISAGREE * math.hypot(error_a, error_b)
+               for k, (_, a, error_a) in enumerate(levels) for _, b, error_b in levels[:k])
 
 
 def _level(m: DepthMeasurement) -> tuple[float, float]:
