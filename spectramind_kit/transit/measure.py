@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spectramind_kit.detector.flags import concerns_quality
 from spectramind_kit.errors import DataError
-from spectramind_kit.transit import quality
+from spectramind_kit.transit import flags, quality
 from spectramind_kit.transit.fit import FitProblem, FitResult, objective, run_fit
 from spectramind_kit.transit.fit_setup import PlanetCase, fit_problem, initial_states, refined_states
 from spectramind_kit.transit.measurement import DepthMeasurement
@@ -20,6 +21,7 @@ from spectramind_kit.transit.noise import VisitData, into_bands, prepare_visit, 
 from spectramind_kit.transit.normal_equations import assemble
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 from spectramind_kit.transit.planet_batch import put, take
+from spectramind_kit.transit.second_look import second_look
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.transit.starts import CatalogueOrbit, Start, find_starts
 
@@ -80,6 +82,16 @@ def measure_together(planets: Sequence[tuple[Sequence[LightCurve], Mapping[str, 
     settings = settings or AnchorSettings()
     prior = prior or NuisancePrior.from_settings(settings)
     cases = [_case(list(curves), star, settings) for curves, star in planets]
+
+    def measure(some: Sequence[PlanetCase]) -> list[DepthMeasurement]:
+        return _measured_in_groups(some, settings=settings, prior=prior, device=device)
+
+    return second_look(cases, measure(cases), measure)
+
+
+def _measured_in_groups(cases: Sequence[PlanetCase], *, settings: AnchorSettings, prior: NuisancePrior,
+                        device: torch.device | str) -> list[DepthMeasurement]:
+    """Planets of equal shape together."""
     found: dict[int, DepthMeasurement] = {}
     groups: dict[tuple, list[int]] = {}
     for k, case in enumerate(cases):
@@ -99,20 +111,21 @@ def _case(curves: list[LightCurve], star: Mapping[str, float], settings: AnchorS
                         found=str([(c.planet_id, c.flux.shape) for c in curves]), fix="pass the visits of one planet")
     plain_star = {str(k): float(v) for k, v in dict(star).items() if _is_number(v)}
     orbit = CatalogueOrbit.from_star(plain_star)
-    flags: list[str] = [] if orbit.complete else ["star table incomplete"]
+    found: list[str] = [] if orbit.complete else [flags.TABLE_INCOMPLETE]
     visits = []
     for curve in curves:
+        found += [flags.of_visit(f, curve.visit, n_visits=len(curves)) for f in curve.flags if concerns_quality(f)]
         try:
             visits.append(prepare_visit(curve, settings=settings))
         except DataError as error:
-            flags.append(f"visit {curve.visit} not used: {error.what}")
-    return PlanetCase(curves, np.asarray(curves[0].wavelength_um, dtype=np.float64), plain_star, orbit, visits, tuple(flags))
+            found.append(flags.visit_not_used(curve.visit, error.what))
+    return PlanetCase(curves, np.asarray(curves[0].wavelength_um, dtype=np.float64), plain_star, orbit, visits, tuple(found))
 
 
 def _without_information(case: PlanetCase, error: Exception | None = None) -> DepthMeasurement:
-    failed = [] if error is None else [f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}"]
-    flags = (*case.flags, *failed, "no information")
-    return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point, flags)
+    failed = [] if error is None else [flags.fit_failed(error)]
+    return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point,
+                                     (*case.flags, *failed, flags.NO_INFORMATION))
 
 
 def _is_number(value: object) -> bool:
@@ -197,7 +210,7 @@ def _fit_all_wavelengths(group: Sequence[PlanetCase], bands: Sequence[Sequence[V
     for k, (case, own) in enumerate(zip(group, visits)):
         try:
             measurement = quality.summarise(problem, result, k, chi2=chi2[k].cpu(), visits=own, curves=case.curves, star=case.star, orbit=case.orbit,
-                                            flags=case.flags)
+                                            known_flags=case.flags)
             if not all(np.isfinite(v).all() for v in vars(measurement).values() if isinstance(v, np.ndarray)):
                 raise ValueError("the fit is not finite")
         except _DATA_FAULTS as error:
