@@ -81,6 +81,49 @@ def test_saturated_pixels_are_flagged_and_filled(make_competition, kit):
     assert depth_of(lc, kit)[1 + 320 - 200] == pytest.approx(kit.DEPTH, abs=2e-3)
 
 
+@pytest.mark.parametrize("sensors,stretch", [((0, 1), (30, 36)), ((0, 1), (3, 6)), ((1,), (30, 36)), ((0,), (39, 40))])
+def test_exposures_without_light_are_missing_points(make_competition, kit, sensors, stretch):
+    """Guards against zeros that are averaged in: their bins are NaN, the rest is what it was, and the flags count them."""
+    import pyarrow.parquet as pq
+
+    from spectramind_kit.detector.instrument import INSTRUMENTS
+
+    whole = extract_light_curve(find_visits(make_competition(), "train")[0])
+    visit = find_visits(make_competition(fresh=True), "train")[0]
+    for k in sensors:
+        path, ratio = visit.signal(INSTRUMENTS[k]), (1, 12)[k]
+        values = pq.read_table(path).to_pandas().to_numpy().copy()
+        values[2 * ratio * stretch[0]:2 * ratio * stretch[1]] = 0
+        kit.parquet(values, path)
+    lc = extract_light_curve(visit)
+    n, lost = stretch[1] - stretch[0], np.zeros(len(lc.time), bool)
+    lost[slice(*stretch)] = True
+    for k, part in enumerate((slice(1, None), slice(0, 1))):
+        missing = np.isnan(lc.flux[:, part]) & np.isnan(lc.flux_err[:, part])
+        assert (missing == (lost[:, None] if k in sensors else False)).all()
+        assert (f"{INSTRUMENTS[k].name}: {n * (1, 12)[k]} exposure{'s' if n * (1, 12)[k] > 1 else ''} dropped (no light)" in lc.flags) == (k in sensors)
+        np.testing.assert_allclose(np.where(missing, 1.0, lc.flux[:, part] / whole.flux[:, part]), 1.0, atol=4e-3)
+        good = ~missing.any(axis=1)
+        assert np.nanmean(lc.flux_err[good, part] / whole.flux_err[good, part]) == pytest.approx(1.0, abs=0.1)
+    assert lc.info["airs_dropped_exposures"] == (n if 0 in sensors else 0)
+
+
+def test_bins_that_lost_some_exposures_have_larger_errors(make_competition, kit):
+    """Guards σ of bins with unequal numbers of exposures: as the root of the number."""
+    import pyarrow.parquet as pq
+
+    from spectramind_kit.detector.instrument import FGS1
+
+    visit = find_visits(make_competition(fresh=True), "train")[0]
+    path = visit.signal(FGS1)
+    values = pq.read_table(path).to_pandas().to_numpy().copy()
+    values[24 * 30:24 * 30 + 18] = 0   # nine of twelve
+    kit.parquet(values, path)
+    lc = extract_light_curve(visit)
+    assert lc.flux_err[30, 0] / lc.flux_err[31, 0] == pytest.approx(2.0, rel=0.03) and np.isfinite(lc.flux).all()
+    assert "FGS1: 9 exposures dropped (no light)" in lc.flags
+
+
 @pytest.mark.parametrize("light", (-3, 0, 1))
 def test_frames_without_a_star_are_an_error(make_competition, kit, light):
     """Guards against a light curve of noise, and of a detector that is evenly lit. One such sensor leaves the other."""

@@ -8,7 +8,7 @@ import pytest
 from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.layout import AxisInfo, read_axis_info
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.timing import find_exposures, make_time_bins
+from spectramind_kit.detector.timing import find_exposures, kept_edges, make_time_bins
 from spectramind_kit.errors import DataError
 
 SETTINGS = DetectorSettings()
@@ -63,6 +63,34 @@ def test_fgs1_that_ends_early_shortens_the_grid():
     airs, fgs1 = both(axis(n_fgs1=100_000))
     bins = make_time_bins(airs, fgs1, settings=SETTINGS)
     assert 130 < len(bins) < 140 and (np.diff(bins.fgs1) > 0).all()
+
+
+def test_one_sensor_alone_has_its_own_grid():
+    """Guards the planets whose other sensor cannot be read: the same bins as both would have given."""
+    airs, fgs1 = both(axis())
+    bins = make_time_bins(airs, fgs1, settings=SETTINGS)
+    for alone in (make_time_bins(airs, None, settings=SETTINGS), make_time_bins(None, fgs1, settings=SETTINGS)):
+        assert len(alone) == len(bins) and alone.width_h == pytest.approx(bins.width_h)
+        np.testing.assert_allclose(alone.centre_h, bins.centre_h, atol=1e-9 if alone.fgs1 is None else 3 / 3600)
+    with pytest.raises(DataError, match="too few time bins"):
+        make_time_bins(None, both(axis(n_fgs1=16))[1], settings=SETTINGS)
+
+
+def test_a_gap_of_fgs1_leaves_bins_empty():
+    """Guards against a visit that is lost for a hole in one sensor."""
+    a = axis(n_fgs1=2 * 20_000, fgs1_step=0.43)
+    stamps = a.fgs1_time_h.copy()
+    stamps[20_000:] += 0.5
+    airs, fgs1 = both(AxisInfo(a.airs_time_h, stamps, a.airs_wavelength_um, a.airs_integration_time_s))
+    counts = np.diff(make_time_bins(airs, fgs1, settings=SETTINGS).fgs1)
+    assert 8 < (counts == 0).sum() < 14 and counts[0] > 0 and counts[-1] > 0
+
+
+def test_edges_of_bins_that_lost_exposures():
+    """Guards the way from all exposures to the good ones: counts per bin, empty bins included."""
+    good = np.ones(12, bool)
+    good[[1, 4, 5, 6, 7]] = False
+    np.testing.assert_array_equal(np.diff(kept_edges(np.array([0, 4, 8, 12]), good)), [3, 0, 4])
 
 
 def test_frames_and_stamps_of_different_length():
