@@ -30,7 +30,7 @@ from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
 _BLOCK_SAMPLES = 150_000  # raw samples in a block: 0.6 MB in float32, which stays in a core's second cache
-_SHORTEST_BLOCK = 32  # exposures; cosmic rays need neighbours in time
+_SHORTEST_BLOCK = 48  # exposures; cosmic rays need neighbours in time
 _FEWEST_EXPOSURES = 8
 _RANGE_EXPOSURES = 200  # that tell how far a pixel's counts go
 _SAMPLE = {AIRS.name: 700, FGS1.name: 2000}  # exposures that give every pixel's mean to 0.4–0.7 e⁻
