@@ -18,7 +18,7 @@ from spectramind_kit.errors import DataError
 
 
 _CLEAR_PEDESTAL_E = 100.0
-_TERM_WORTH_E = 0.02
+_TERM_WORTH_E, _LONG_ROW = 0.02, 500
 
 
 def convert_adu_to_electrons(adu: np.ndarray, *, gain: float, offset: float, direction: str = "divide",
@@ -167,7 +167,10 @@ class ReadExpansion:
         worth = np.stack([np.abs(term) * reach ** j for j, term in enumerate(k)][2:]) > _TERM_WORTH_E
         curved = np.flatnonzero(worth.any(axis=0))
         n_terms = 1 + int((np.flatnonzero(worth.any(axis=1)) + 1).max(initial=0))
-        return cls(centre, k[1:1 + n_terms], slice(int(curved[0]), int(curved[-1]) + 1) if len(curved) else slice(0, 0))
+        low, high = (int(curved[0]), int(curved[-1]) + 1) if len(curved) else (0, 0)
+        if high - low < _LONG_ROW and high > low:  # loops over short stretches of each row cost more than they save
+            low, high = 0, len(centre)
+        return cls(centre, k[1:1 + n_terms], slice(low, high))
 
     def part(self, which: slice) -> ReadExpansion:
         """The same for the pixels ``which`` (start and stop given)."""
@@ -180,6 +183,12 @@ class ReadExpansion:
         if curved.stop <= curved.start:
             x *= k[0]
             return x
+        if curved.stop - curved.start == x.shape[1]:
+            result = x * k[-1]
+            for term in k[-2::-1]:
+                result += term
+                result *= x
+            return result
         result = np.empty_like(x)
         for straight in (slice(0, curved.start), slice(curved.stop, x.shape[1])):
             np.multiply(x[:, straight], k[0][straight], out=result[:, straight])
@@ -225,8 +234,7 @@ def expand_calibration(adu: np.ndarray, pixels: PixelCalibration) -> Expansion:
 
 def calibrate_block(adu: np.ndarray, expansion: Expansion) -> np.ndarray:
     """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure. The block should fit in the cache."""
-    counts = adu.astype(np.float32)
-    first, last = counts[0::2], counts[1::2]
+    first, last = adu[0::2].astype(np.float32), adu[1::2].astype(np.float32)  # contiguous: passes over strided rows take longer
     first -= expansion.first.centre
     last -= expansion.last.centre
     result = expansion.last.apply(last)

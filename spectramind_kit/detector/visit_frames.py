@@ -29,7 +29,7 @@ from spectramind_kit.detector.saturation import find_saturated
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
-_BLOCK_SAMPLES = 150_000  # raw samples in a block: 0.6 MB in float32, which stays in a core's second cache
+_BLOCK_SAMPLES = 75_000  # raw samples in a block: 0.3 MB in float32, which stays in a core's second cache
 _SHORTEST_BLOCK = 48  # exposures; cosmic rays need neighbours in time
 _FEWEST_EXPOSURES = 8
 _RANGE_EXPOSURES = 200  # that tell how far a pixel's counts go
