@@ -152,12 +152,13 @@ def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain:
 
 @dataclass(frozen=True)
 class ReadExpansion:
-    """Electrons of one of the reads about its usual counts, less a constant: Σ terms_j·(ADU − centre)^j, j = 1 …, float32 (P,) each.
+    """Electrons of one of the reads about its usual counts, less a constant: Σ terms_j·(ADU − centre)^j, j = 1 …, float32 (P,) each;
+    centre None: zero.
 
     Only the pixels of ``curved`` need more than the first term.
     """
 
-    centre: np.ndarray
+    centre: np.ndarray | None
     terms: tuple[np.ndarray, ...]
     curved: slice
 
@@ -175,7 +176,7 @@ class ReadExpansion:
     def part(self, which: slice) -> ReadExpansion:
         """The same for the pixels ``which`` (start and stop given)."""
         low, high = max(self.curved.start, which.start) - which.start, min(self.curved.stop, which.stop) - which.start
-        return ReadExpansion(self.centre[which], tuple(k[which] for k in self.terms), slice(low, high) if high > low else slice(0, 0))
+        return ReadExpansion(None if self.centre is None else self.centre[which], tuple(k[which] for k in self.terms), slice(low, high) if high > low else slice(0, 0))
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Counts less their centre, (n, P) → electrons; ``x`` is overwritten where that is enough."""
@@ -229,13 +230,18 @@ def expand_calibration(adu: np.ndarray, pixels: PixelCalibration) -> Expansion:
         reach = np.where(pixels.bad, 0.0, 5.0 * np.sqrt(np.einsum("tp,tp->p", own, own) / len(own)))
         terms.append(_expand(centre, pixels))
         reads.append(ReadExpansion.of(centre, terms[-1], reach))
-    return Expansion(*reads, constant=terms[1][0] - terms[0][0] - pixels.dark_charge * pixels.inverse_flat)
+    constant = terms[1][0] - terms[0][0] - pixels.dark_charge * pixels.inverse_flat
+    if reads[0].curved.stop == 0:  # a straight line needs no centre: one pass less
+        constant += reads[0].terms[0] * reads[0].centre
+        reads[0] = replace(reads[0], centre=None)
+    return Expansion(*reads, constant=constant)
 
 
 def calibrate_block(adu: np.ndarray, expansion: Expansion) -> np.ndarray:
     """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure. The block should fit in the cache."""
     first, last = adu[0::2].astype(np.float32), adu[1::2].astype(np.float32)  # contiguous: passes over strided rows take longer
-    first -= expansion.first.centre
+    if expansion.first.centre is not None:
+        first -= expansion.first.centre
     last -= expansion.last.centre
     result = expansion.last.apply(last)
     result -= expansion.first.apply(first)

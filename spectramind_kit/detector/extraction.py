@@ -218,8 +218,8 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarra
     if fgs1 is not None:
         # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last longer than a ramp
         half = 0.5 * cadence_h
-        seen = average_over_exposures(fgs1.window.features, fgs1.centre_h, start_h=centre_h - half, end_h=centre_h + half)
-        features = np.concatenate([seen[:, :5], features], axis=1)
+        seen = average_over_exposures(fgs1.window.features[:, :5], fgs1.centre_h, start_h=centre_h - half, end_h=centre_h + half)
+        features = np.concatenate([seen, features], axis=1)
     edges = edges - edges[0]
     series = frames.columns if len(frames.columns) > len(edges) - 1 else trace.flux
     factor, explained = fit_jitter(series, features, edges=edges)
