@@ -24,6 +24,37 @@ def test_the_model_leaves_white_noise(measured_dir):
                 assert curve.model.max() == pytest.approx(1.0, abs=2e-4) and curve.model.min() < 0.9999
 
 
+def test_missing_points_leave_the_rest_of_a_band(measured_dir):
+    """Guards against one saturated wavelength, or a sensor without frames, that blanks every figure of a visit."""
+    from dataclasses import replace
+
+    from spectramind_kit.diagnostics.figures.gallery import plot_light_curve_gallery
+    from spectramind_kit.diagnostics.figures.light_curves import plot_white_light_curves
+    from spectramind_kit.diagnostics.visits import stored_light_curves
+
+    run = open_run(measured_dir)
+    planet = planets_with_light_curves(run)[0]
+    view = load_visits(run, planet)[0]
+    flux, error = view.flux.copy(), view.flux_err.copy()
+    for values in (flux, error):
+        values[:, [0, 5]] = values[10:12] = np.nan
+    white = replace(view, flux=flux, flux_err=error).white(slice(1, None))
+    missing = np.isin(np.arange(len(view.time)), (10, 11))
+    assert (np.isnan(white.flux) == missing).all() and np.isfinite(white.model).all()
+    whole = view.white(slice(1, None))
+    np.testing.assert_allclose(white.flux[~missing], whole.flux[~missing], atol=5e-3)
+    assert np.isnan(replace(view, flux=flux, flux_err=error).white(slice(0, 1)).flux).all()
+    curve = replace(stored_light_curves(run, planet)[0], flux=flux, flux_err=error)
+    plot_light_curve_gallery(run, light_curves={planet: [curve]})
+    path = next(iter(sorted(measured_dir.glob(f"store/*/{planet}_{view.visit}.npz"))))
+    before = path.read_bytes()
+    try:
+        curve.save(path)
+        plot_white_light_curves(run, planets=[planet])
+    finally:
+        path.write_bytes(before)
+
+
 def test_a_planet_without_a_fit_is_left_out(measured_dir, tmp_path):
     """Guards against a figure that breaks on the planet whose anchor failed."""
     import shutil

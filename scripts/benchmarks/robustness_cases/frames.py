@@ -126,14 +126,29 @@ def _sent_again(frames: Frames, truth, *, share: float = 8 / 187) -> None:
         own[to] = own[source.start:source.start + to.stop - to.start].copy()
 
 
-def _bump(frames: Frames, truth, *, sensors, electrons: float, gain: float = 0.4369) -> None:
-    """Light in every pixel during the transit, rounded to counts at random."""
+def _dimmed(frames: Frames, truth, *, share: float = 8 / 187, light: float = 0.6) -> None:
+    """Part of the frames behind each stored one was lost: less light for a while."""
+    for own in frames:
+        rows = _rows(own, start=_transit(truth), stop=_transit(truth) + share)
+        first, last = own[rows][0::2].astype(float), own[rows][1::2].astype(float)
+        own[rows.start + 1:rows.stop:2] = first + light * (last - first)
+
+
+def _bump(frames: Frames, truth, *, sensors, electrons: float, shape: str = "transit", gain: float = 0.4369) -> None:
+    """Light in every pixel during the transit, or from then on, rounded to counts at random."""
     rng = np.random.default_rng(1)
     for k in sensors:
         n = len(frames[k]) // 2
         time = (np.arange(n) + 0.5) / n - _transit(truth)
-        height = electrons * gain / (1.0 + np.exp((np.abs(time) - 0.2) / 0.01))
+        off = np.abs(time) - 0.2 if shape == "transit" else -time
+        height = electrons * gain / (1.0 + np.exp(off / 0.01))
         frames[k][1::2] += (height[:, None] + rng.random((n, frames[k].shape[1]))).astype(np.uint16)
+
+
+def _step(frames: Frames, truth) -> None:
+    """The same sky on both sensors: 4.5 s and 0.1 s of it."""
+    _bump(frames, truth, sensors=(0,), electrons=10.0, shape="step")
+    _bump(frames, truth, sensors=(1,), electrons=0.2, shape="step")
 
 
 # ---------------------------------------------------------------- folders
@@ -141,6 +156,11 @@ def _bump(frames: Frames, truth, *, sensors, electrons: float, gain: float = 0.4
 def _truncate(folder: Path, *, sensor: str) -> None:
     path = folder / f"{sensor}_signal_0.parquet"
     path.write_bytes(path.read_bytes()[:50_000])
+
+
+def _truncate_both(folder: Path) -> None:
+    for sensor in ("FGS1", "AIRS-CH0"):
+        _truncate(folder, sensor=sensor)
 
 
 def _remove(folder: Path, *, name: str) -> None:
@@ -176,6 +196,8 @@ CASES = [
     _case("one first read zero", "not tried", frames=partial(_one_exposure, sensor=1, value=0, reads=slice(0, 1))),
     _case("frames repeated in 8 bins", "not tried", frames=_repeated),
     _case("a stretch sent again in the transit", "not tried", frames=_sent_again),
+    _case("8 bins with 60 % of the light", "not tried", frames=_dimmed),
+    _case("foreground of both + 10 and 0.2 e⁻ from mid-transit on", "not tried", frames=_step),
     _case("foreground of AIRS-CH0 + 10 e⁻ in transit", "9 σ, no flag", frames=partial(_bump, sensors=(0,), electrons=10.0)),
     _case("foreground of FGS1 + 10 e⁻ in transit", "not tried", frames=partial(_bump, sensors=(1,), electrons=10.0)),
     _case("foreground of FGS1 + 0.5 e⁻ in transit", "not tried", frames=partial(_bump, sensors=(1,), electrons=0.5)),
@@ -183,6 +205,7 @@ CASES = [
     _case("AIRS-CH0's signal truncated", "no light curve", folder=partial(_truncate, sensor="AIRS-CH0")),
     _case("FGS1's flat missing", "no light curve", folder=partial(_remove, name="FGS1_calibration_0/flat.parquet")),
     _case("AIRS-CH0's signal missing", "no light curve", folder=partial(_remove, name="AIRS-CH0_signal_0.parquet")),
+    _case("both signals truncated", "no light curve", folder=_truncate_both),
     _case("FGS1 all zeros", "no light curve", frames=partial(_nothing_but_zeros, sensor=1)),
     _case("AIRS-CH0 without light", "no light curve", frames=partial(_unlit, sensor=0)),
 ]
