@@ -4,6 +4,7 @@ later stages can look for them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 from spectramind_kit.errors import DataError
 
@@ -72,7 +73,9 @@ def sensor_missing(sensor: str, error: DataError) -> str:
 
 
 def reason_of(error: DataError) -> str:
-    """One short line."""
-    text = f"{error.what} ({error.found})" if error.found else error.what
+    """One short line, with the name of the file where there is one."""
+    file = PurePath(error.where.replace("\\", "/")).name
+    text = f"{error.what}: {file}" if file.endswith(".parquet") else error.what
+    text += f" ({error.found})" if error.found else ""
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON - 1] + "…"

@@ -258,6 +258,8 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     selection : pixels to use; by default those of the light curve. `all_pixels(instrument)` gives whole frames.
     bin_edges : (T + 1,) exposures at which bins begin; then the result holds means over the bins.
 
+    Impossible exposures (`dead_time`) are not among the result, and ``bin_edges`` do not count them; ``time_h`` says which are there.
+
     Raises
     ------
     DataError

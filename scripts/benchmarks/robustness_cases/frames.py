@@ -38,7 +38,7 @@ def _run(situation: _Situation, scratch: Path) -> Outcome:
     try:
         curve = extract_light_curve(find_visits(scratch, "train")[0])
     except DataError as error:
-        return Outcome(said=str(error), note="no light curve")
+        return Outcome(said=error.what, note="no light curve")
     anchor = fit_anchor([curve], truth.planet.catalogue_row())
     depth = grid_to_bins(truth.depth)
     pull = np.abs(anchor.depth - depth) / anchor.depth_err
