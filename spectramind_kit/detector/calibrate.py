@@ -111,7 +111,8 @@ def calibrate_frames(adu: np.ndarray, calibration: CalibrationSet, *, gain: floa
 
 @dataclass(frozen=True)
 class PixelCalibration:
-    """All that calibrating blocks needs, per selected pixel, in float32: the calibration set bent to one array axis."""
+    """All that calibrating blocks needs, per selected pixel, in float32: the calibration set bent to one
+    array axis."""
 
     factor: np.float32
     offset: np.float32
@@ -152,8 +153,8 @@ def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain:
 
 @dataclass(frozen=True)
 class ReadExpansion:
-    """Electrons of one of the reads about its usual counts, less a constant: Σ terms_j·(ADU − centre)^j, j = 1 …, float32 (P,) each;
-    centre None: zero.
+    """Electrons of one of the reads about its usual counts, less a constant: Σ terms_j·(ADU − centre)^j, j =
+    1 …, float32 (P,) each; centre None: zero.
 
     Only the pixels of ``curved`` need more than the first term.
     """
@@ -164,19 +165,24 @@ class ReadExpansion:
 
     @classmethod
     def of(cls, centre: np.ndarray, k: tuple[np.ndarray, ...], reach: np.ndarray) -> ReadExpansion:
-        """``k`` = (k0, k1 …) about ``centre``; ``reach`` (P,): how far from it the counts go, zero for pixels that do not matter."""
+        """``k`` = (k0, k1 …) about ``centre``; ``reach`` (P,): how far from it the counts go, zero for pixels
+        that do not matter."""
         worth = np.stack([np.abs(term) * reach ** j for j, term in enumerate(k)][2:]) > _TERM_WORTH_E
         curved = np.flatnonzero(worth.any(axis=0))
         n_terms = 1 + int((np.flatnonzero(worth.any(axis=1)) + 1).max(initial=0))
         low, high = (int(curved[0]), int(curved[-1]) + 1) if len(curved) else (0, 0)
-        if high - low < _LONG_ROW and high > low:  # loops over short stretches of each row cost more than they save
+        # loops over short stretches of each row cost more than they save
+        if high - low < _LONG_ROW and high > low:
             low, high = 0, len(centre)
         return cls(centre, k[1:1 + n_terms], slice(low, high))
 
     def part(self, which: slice) -> ReadExpansion:
         """The same for the pixels ``which`` (start and stop given)."""
-        low, high = max(self.curved.start, which.start) - which.start, min(self.curved.stop, which.stop) - which.start
-        return ReadExpansion(None if self.centre is None else self.centre[which], tuple(k[which] for k in self.terms), slice(low, high) if high > low else slice(0, 0))
+        low = max(self.curved.start, which.start) - which.start
+        high = min(self.curved.stop, which.stop) - which.start
+        return ReadExpansion(centre=None if self.centre is None else self.centre[which],
+                             terms=tuple(k[which] for k in self.terms),
+                             curved=slice(low, high) if high > low else slice(0, 0))
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Counts less their centre, (n, P) → electrons; ``x`` is overwritten where that is enough."""
@@ -203,7 +209,8 @@ class ReadExpansion:
 
 @dataclass(frozen=True)
 class Expansion:
-    """Each pixel's calibration about its usual counts: what `calibrate_block` applies. ``constant`` (P,) e⁻."""
+    """Each pixel's calibration about its usual counts: what `calibrate_block` applies. ``constant`` (P,)
+    e⁻."""
 
     first: ReadExpansion
     last: ReadExpansion
@@ -217,10 +224,11 @@ class Expansion:
 def expand_calibration(adu: np.ndarray, pixels: PixelCalibration) -> Expansion:
     """From raw frames (2n, P) spread over the visit (some hundred exposures tell the range of the counts).
 
-    A pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5 is its own cubic
-    expansion about their mean, and less where less will do: a term that is worth 0.02 e⁻ at five standard deviations stays. ADC, dark
-    and flat are folded into the coefficients. What is left out is below 1 e⁻ in single samples of the worst pixels of real FGS1
-    frames, which jitter moves by 5,000 e⁻, and 0.002 e⁻ on average.
+    A pixel's first reads lie close together, and so do its last: there the linearity polynomial of degree 5
+    is its own cubic expansion about their mean, and less where less will do: a term that is worth 0.02 e⁻ at
+    five standard deviations stays. ADC, dark and flat are folded into the coefficients. What is left out is
+    below 1 e⁻ in single samples of the worst pixels of real FGS1 frames, which jitter moves by 5,000 e⁻, and
+    0.002 e⁻ on average.
     """
     counts = adu.astype(np.float32)
     reads, terms = [], []
@@ -238,8 +246,10 @@ def expand_calibration(adu: np.ndarray, pixels: PixelCalibration) -> Expansion:
 
 
 def calibrate_block(adu: np.ndarray, expansion: Expansion) -> np.ndarray:
-    """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure. The block should fit in the cache."""
-    first, last = adu[0::2].astype(np.float32), adu[1::2].astype(np.float32)  # contiguous: passes over strided rows take longer
+    """One block of raw frames (2n, P) → CDS exposures (n, P) float32, e⁻ per exposure. The block should fit
+    in the cache."""
+    # contiguous: passes over strided rows take longer
+    first, last = adu[0::2].astype(np.float32), adu[1::2].astype(np.float32)
     if expansion.first.centre is not None:
         first -= expansion.first.centre
     last -= expansion.last.centre

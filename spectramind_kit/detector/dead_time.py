@@ -1,4 +1,5 @@
-"""Exposures that cannot be: without light, repeated, or far off the others. Found on the raw counts before anything is fitted."""
+"""Exposures that cannot be: without light, repeated, or far off the others. Found on the raw counts before
+anything is fitted."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
 
 @dataclass(frozen=True)
 class ExposureCheck:
-    """good (N,) bool · reasons: how many of the others, by reason · repeats: share of exposures that equal an earlier one and are
-    kept, since nearly all do."""
+    """good (N,) bool · reasons: how many of the others, by reason · repeats: share of exposures that equal an
+    earlier one and are kept, since nearly all do."""
 
     good: np.ndarray
     reasons: dict[str, int] = field(default_factory=dict)
@@ -32,19 +33,22 @@ class ExposureCheck:
 def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     """Which exposures of a sensor are possible, from raw frames (2N, P): first and last reads in turn.
 
-    The brightest stretch of 32 pixels (AIRS-CH0: and the brightest far from it) stands for the frame, so this costs some per cent of
-    the decoding.
-    The last ``ignore_last`` exposures are judged but not counted: they are not used anyway.
+    The brightest stretch of 32 pixels (AIRS-CH0: and the brightest far from it) stands for the frame, so this
+    costs some per cent of the decoding. The last ``ignore_last`` exposures are judged but not counted: they
+    are not used anyway.
     """
     n = len(adu) // 2
     windows = _bright_windows(adu)
-    sums = np.stack([sum_of_pixels(adu[:2 * n], part) for part in windows], axis=1).reshape(n, 2, len(windows))
+    sums = np.stack([sum_of_pixels(adu[:2 * n], part) for part in windows], axis=1)
+    sums = sums.reshape(n, 2, len(windows))
     lost = {NO_LIGHT: _constant(adu, n, windows, sums)}
     total = sums[:, 1] - sums[:, 0]                                            # (N, windows)
     looked = total if not lost[NO_LIGHT].any() else total[~lost[NO_LIGHT]]
-    level = np.quantile(looked[::max(1, len(looked) // 4096)], 0.8, axis=0) if len(looked) else np.zeros(len(windows))
+    some = looked[::max(1, len(looked) // 4096)]
+    level = np.quantile(some, 0.8, axis=0) if len(some) else np.zeros(len(windows))
     noise = _scatter(looked)
-    lit = level > 10.0 * noise                                                 # a window without a star says nothing
+    # a window without a star says nothing
+    lit = level > 10.0 * noise
     off = np.zeros(n, bool)
     for k in np.flatnonzero(lit):
         away = np.abs(total[:, k] - level[k]) > max(_FAR * level[k], _FAR_SIGMAS * noise[k])
@@ -63,12 +67,13 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     lost[REPEATED], lost[OFF] = repeated & ~off, off
     counted = slice(0, n - ignore_last)
     good = ~(lost[NO_LIGHT] | lost[REPEATED] | lost[OFF])
-    return ExposureCheck(good=good, repeats=repeats, reasons={reason: int(which[counted].sum()) for reason, which in lost.items()
-                                                             if which[counted].any()})
+    reasons = {reason: int(which[counted].sum()) for reason, which in lost.items() if which[counted].any()}
+    return ExposureCheck(good=good, repeats=repeats, reasons=reasons)
 
 
 def sum_of_pixels(adu: np.ndarray, part: slice) -> np.ndarray:
-    """(N,) sums of counts over some pixels of raw frames (N, P), exact below 2²⁴; as matrix products, a few times faster than ``sum``."""
+    """(N,) sums of counts over some pixels of raw frames (N, P), exact below 2²⁴; as matrix products, a few
+    times faster than ``sum``."""
     out = np.empty(len(adu), np.float64)
     ones = np.ones(part.stop - part.start, np.float32)
     step = max(1, 250_000 // len(ones))
@@ -78,7 +83,8 @@ def sum_of_pixels(adu: np.ndarray, part: slice) -> np.ndarray:
 
 
 def _bright_windows(adu: np.ndarray) -> list[slice]:
-    """The stretch of pixels with most light between the reads, and the one with most of it farther than a quarter of the pixels away."""
+    """The stretch of pixels with most light between the reads, and the one with most of it farther than a
+    quarter of the pixels away."""
     n, pixels = len(adu) // 2, adu.shape[1]
     looks = np.unique(np.linspace(0, n - 1, _LOOKS).astype(int))
     light = np.quantile(adu[2 * looks + 1].astype(np.float32) - adu[2 * looks], 0.75, axis=0)
@@ -91,14 +97,15 @@ def _bright_windows(adu: np.ndarray) -> list[slice]:
 
 
 def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -> np.ndarray:
-    """(N,) bool: a read shows the same number in all the pixels looked at (zero, most often). First reads may do so in frames
-    without noise; they count where they are the exception."""
+    """(N,) bool: a read shows the same number in all the pixels looked at (zero, most often). First reads may
+    do so in frames without noise; they count where they are the exception."""
     constant = np.zeros((n, 2, len(windows)), bool)
     for k, part in enumerate(windows):
         for read in (0, 1):
             reads = adu[read:2 * n:2]
             suspects = np.flatnonzero(sums[:, read, k] % (part.stop - part.start) == 0.0)
-            constant[suspects, read, k] = (reads[suspects, part] == reads[suspects, part.start, None]).all(axis=1)
+            values = reads[suspects, part]
+            constant[suspects, read, k] = (values == values[:, :1]).all(axis=1)
     last = constant[:, 1, 0]
     first = constant[:, 0, 0]
     return last | (first if first.mean() < 0.5 else False)
@@ -124,7 +131,8 @@ def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.nda
 
 
 def _in_many_pixels(adu: np.ndarray, part: slice, suspects: np.ndarray) -> np.ndarray:
-    """(N,) bool: the suspects in which many pixels are off what they usually hold. A particle hits two or three."""
+    """(N,) bool: the suspects in which many pixels are off what they usually hold. A particle hits two or
+    three."""
     which = np.flatnonzero(suspects)
     if not len(which):
         return suspects
@@ -147,14 +155,16 @@ def _scatter(total: np.ndarray) -> np.ndarray:
 
 
 def _jumps(total: np.ndarray) -> np.ndarray:
-    """(N,) bool: off the median of the fifteen nearest exposures by far more than noise, jitter or an ingress."""
+    """(N,) bool: off the median of the fifteen nearest exposures by far more than noise, jitter or an
+    ingress."""
     n, width = len(total), 2 * _HALF + 1
     if n > _MANY_EXPOSURES:  # so short beside an ingress that fifteen in a row share one median
         blocks = -(-n // width)
         padded = np.pad(total, (0, blocks * width - n), mode="reflect")
         expected = np.repeat(np.median(padded.reshape(blocks, width), axis=1), width)[:n]
     else:
-        expected = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(total, _HALF, mode="reflect"), width), axis=1)
+        padded = np.pad(total, _HALF, mode="reflect")
+        expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
     difference = total - expected
     sigma = 1.4826 * np.median(np.abs(difference[::max(1, n // 4096)]))
     return np.abs(difference) > np.maximum(_SIGMAS * sigma, _LEAST_JUMP * np.abs(np.median(total)))

@@ -68,10 +68,12 @@ class DispersionFill:
 
 
 def too_wide_to_fill(saturated: np.ndarray) -> np.ndarray:
-    """Saturated pixels (R, C) in stretches of more than four columns of a row: these are left out of the sum instead of filled.
+    """Saturated pixels (R, C) in stretches of more than four columns of a row: these are left out of the sum
+    instead of filled.
 
-    All of a long stretch would take its share from the same two good pixels at its ends, whose photon noise would then be in every
-    wavelength at once; and these ends are far away in wavelength. What pointing does to the rest, the jitter model sees.
+    All of a long stretch would take its share from the same two good pixels at its ends, whose photon noise
+    would then be in every wavelength at once; and these ends are far away in wavelength. What pointing does
+    to the rest, the jitter model sees.
     """
     wide = np.zeros_like(saturated)
     for row in np.flatnonzero(saturated.any(axis=1)):

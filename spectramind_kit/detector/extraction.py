@@ -1,6 +1,7 @@
 """The order of stage 1 for one visit: FGS1 exposures, AIRS-CH0 bins, one time grid, measured noise.
 
-A sensor that cannot be used costs that sensor: the light curve then holds the other one, and its flags say why.
+A sensor that cannot be used costs that sensor: the light curve then holds the other one, and its flags say
+why.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from spectramind_kit.errors import DataError
 
 _FOREGROUND_SEGMENTS = 187
 _LOST_COLUMN, _LOST_SENSOR = 0.85, 0.8  # share of the light in saturated pixels
-_STAR_OVER_NOISE = 3.0                  # of one exposure; real stars: thousands (AIRS-CH0), a hundred and more (FGS1)
+# of one exposure; real stars: thousands (AIRS-CH0), a hundred and more (FGS1)
+_STAR_OVER_NOISE = 3.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class _Fgs1:
 
 @dataclass(frozen=True)
 class _Airs:
-    """What AIRS-CH0 gives: ``trace`` of the bins that have an exposure, counts (T,) of good exposures in all bins."""
+    """What AIRS-CH0 gives: ``trace`` of the bins that have an exposure, counts (T,) of good exposures in all
+    bins."""
 
     trace: Trace
     counts: np.ndarray
@@ -94,17 +97,20 @@ def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:
     first, second = lost[FGS1.name], lost[AIRS.name]
     if str(first) == str(second):
         return first
-    return DataError("neither sensor can be used", where=files.label, expected="FGS1 or AIRS-CH0 frames of a star",
+    return DataError("neither sensor can be used", where=files.label,
+                     expected="FGS1 or AIRS-CH0 frames of a star",
                      found=f"FGS1: {first}; AIRS-CH0: {second}", fix="see the reasons")
 
 
-def _bins_of_both(airs: Exposures, fgs1: _Fgs1 | None, lost: dict[str, DataError], *, settings: DetectorSettings, where: str) -> TimeBins:
+def _bins_of_both(airs: Exposures, fgs1: _Fgs1 | None, lost: dict[str, DataError], *,
+                  settings: DetectorSettings, where: str) -> TimeBins:
     """One grid for both sensors; AIRS-CH0's own where FGS1 is lost, or was read at another time."""
     if fgs1 is not None:
         try:
             return make_time_bins(airs, fgs1.exposures, settings=settings, where=where)
         except DataError as error:
-            bins = make_time_bins(airs, None, settings=settings, where=where)  # raises where the bins are at fault
+            # raises where the bins are at fault
+            bins = make_time_bins(airs, None, settings=settings, where=where)
             lost[FGS1.name] = error
             return bins
     return make_time_bins(airs, None, settings=settings, where=where)
@@ -117,7 +123,8 @@ def _read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo,
     n_grid = raw.selection.n_grid
     share = _saturated_share(mean[:n_grid], saturated[:n_grid] & ~raw.pixels.bad[:n_grid])
     _check_saturation(raw, share)
-    plan = plan_window(raw.selection, mean, bad=raw.pixels.bad | saturated, read_noise=raw.pixels.read_noise, settings=settings)
+    plan = plan_window(raw.selection, mean, bad=raw.pixels.bad | saturated, read_noise=raw.pixels.read_noise,
+                       settings=settings)
     frames = calibrate_raw(raw, settings=settings, project=plan.projection, sample=sample)
     window = plan.apply(frames.projected)
     noted = list(frames.flags) + _saturation_flags(FGS1, saturated, share)
@@ -126,8 +133,10 @@ def _read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo,
         raise _no_star(raw, level)
     beside = slice(n_grid, len(raw.selection))
     if settings.foreground != "off" and beside.start < beside.stop:
-        levels = levels_beside(raw.adu, beside, bad=raw.pixels.bad, electrons_per_count=float(raw.pixels.factor))
-        variation = window_variation(levels, window.flux, star_light=window.corner_star_light, segments=_FOREGROUND_SEGMENTS)
+        levels = levels_beside(raw.adu, beside, bad=raw.pixels.bad,
+                               electrons_per_count=float(raw.pixels.factor))
+        variation = window_variation(levels, window.flux, star_light=window.corner_star_light,
+                                     segments=_FOREGROUND_SEGMENTS)
         if variation is not None:
             window = plan.apply(frames.projected, variation=variation)
             noted.append(flags.foreground_varies(FGS1.name, float(np.ptp(variation))))
@@ -135,7 +144,8 @@ def _read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo,
     return _Fgs1(window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted), info=info)
 
 
-def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError], *, settings: DetectorSettings, axis: AxisInfo,
+def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError], *,
+               settings: DetectorSettings, axis: AxisInfo,
                adc: AdcInfo) -> tuple[_Airs, TimeBins]:
     """AIRS-CH0 on the grid of both sensors. ``lost`` gets FGS1 where its exposures do not fit to these."""
     raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
@@ -145,14 +155,16 @@ def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError]
     edges = kept_edges(bins.airs, raw.check.good)
     counts, filled = np.diff(edges), np.unique(edges)
     if len(filled) < 2:
-        raise DataError("no usable exposures", where=f"{raw.label}, {AIRS.name}", expected="some in the time bins", found="none",
+        raise DataError("no usable exposures", where=f"{raw.label}, {AIRS.name}",
+                        expected="some in the time bins", found="none",
                         fix="copy the signal file again, or leave the planet out")
     sample = raw.sample()
     frames = calibrate_raw(raw, settings=settings, bin_edges=filled, sample=sample,
                            trace_rows=settings.airs_rows if settings.airs_jitter else None)
     trace = extract_trace(frames, settings=settings)
     saturated = sample[1]
-    share = _saturated_share(sample[0][:raw.selection.n_grid], saturated[:raw.selection.n_grid] & ~raw.pixels.bad[:raw.selection.n_grid])
+    n_grid = raw.selection.n_grid
+    share = _saturated_share(sample[0][:n_grid], saturated[:n_grid] & ~raw.pixels.bad[:n_grid])
     _check_saturation(raw, share)
     noted = list(frames.flags) + _saturation_flags(AIRS, saturated, share)
     white = trace.flux.sum(axis=1, dtype=np.float64)
@@ -174,7 +186,8 @@ def _read_airs(files: VisitFiles, fgs1: _Fgs1 | None, lost: dict[str, DataError]
     if gone.any():
         trace = replace(trace, flux=np.where(gone, np.float32(np.nan), trace.flux))
         noted.append(flags.lost_columns(AIRS.name, int(gone.sum())))
-    return _Airs(trace=trace, counts=counts, flags=tuple(noted), info=dict(frames.info) | {"airs_saturated_share": share}), bins
+    return _Airs(trace=trace, counts=counts, flags=tuple(noted),
+                 info=dict(frames.info) | {"airs_saturated_share": share}), bins
 
 
 def _saturated_share(mean: np.ndarray, saturated: np.ndarray) -> float:
@@ -193,7 +206,8 @@ def _check_saturation(raw: RawVisit, share: float) -> None:
 
 
 def _saturated(raw: RawVisit, share: float) -> DataError:
-    return DataError("the star saturates the sensor", where=f"{raw.label}, {raw.selection.instrument.name}", expected="light in good pixels",
+    return DataError("the star saturates the sensor", where=f"{raw.label}, {raw.selection.instrument.name}",
+                     expected="light in good pixels",
                      found=f"{share:.0%} of it in saturated ones", fix="nothing; the other sensor is used")
 
 
@@ -203,22 +217,25 @@ def _no_star(raw: RawVisit, level: float) -> DataError:
                      fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
 
 
-def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarray, centre_h: np.ndarray, cadence_h: float,
+def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarray, centre_h: np.ndarray,
+                        cadence_h: float,
                         fgs1: _Fgs1 | None) -> Trace:
     """Divide the response of each wavelength to pointing out of the binned trace.
 
     FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the trace's own centroid
-    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share. ``edges``: of the filled bins; ``centre_h``: of
-    their exposures.
+    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share. ``edges``: of the
+    filled bins; ``centre_h``: of their exposures.
     """
     total = frames.moments[:, 0].astype(np.float64)
     centroid = frames.moments[:, 1] / total
     width = frames.moments[:, 2] / total - centroid ** 2
     features = np.stack([centroid, width], axis=1)
     if fgs1 is not None:
-        # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last longer than a ramp
+        # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last
+        # longer than a ramp
         half = 0.5 * cadence_h
-        seen = average_over_exposures(fgs1.window.features[:, :5], fgs1.centre_h, start_h=centre_h - half, end_h=centre_h + half)
+        seen = average_over_exposures(fgs1.window.features[:, :5], fgs1.centre_h, start_h=centre_h - half,
+                                      end_h=centre_h + half)
         features = np.concatenate([seen, features], axis=1)
     edges = edges - edges[0]
     series = frames.columns if len(frames.columns) > len(edges) - 1 else trace.flux
@@ -226,7 +243,8 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarra
     return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)), jitter_explained=float(explained.mean()))
 
 
-def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, fgs1: _Fgs1 | None, airs: _Airs | None,
+def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, fgs1: _Fgs1 | None,
+              airs: _Airs | None,
               wavelength_um: np.ndarray, missing: tuple[str, ...]) -> LightCurve:
     """Both sensors on the whole grid; NaN in a bin without a good exposure, and for a sensor that is lost."""
     empty = np.full(len(bins), np.nan)
@@ -249,9 +267,10 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
                         found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
                         fix="look at this visit's calibration files, or leave the planet out")
     flux, flux_err = np.where(known, flux, np.nan), np.where(known, flux_err, np.nan)
-    return LightCurve(planet_id=files.planet_id, visit=files.visit, time=bins.centre_h, flux=flux.astype(np.float32),
-                      flux_err=flux_err.astype(np.float32), wavelength_um=np.asarray(wavelength_um, np.float64),
-                      exposure_h=float(bins.width_h), flags=tuple(noted), info=info)
+    return LightCurve(planet_id=files.planet_id, visit=files.visit, time=bins.centre_h,
+                      flux=flux.astype(np.float32), flux_err=flux_err.astype(np.float32),
+                      wavelength_um=np.asarray(wavelength_um, np.float64), exposure_h=float(bins.width_h),
+                      flags=tuple(noted), info=info)
 
 
 def _bin_flags(sensor: Instrument, noted: tuple[str, ...], counts: np.ndarray) -> list[str]:
@@ -259,7 +278,8 @@ def _bin_flags(sensor: Instrument, noted: tuple[str, ...], counts: np.ndarray) -
     return list(noted) + ([flags.empty_bins(sensor.name, empty)] if empty else [])
 
 
-def _bin_fgs1(fgs1: _Fgs1, bins: TimeBins, *, settings: DetectorSettings) -> tuple[np.ndarray, np.ndarray, dict[str, float], np.ndarray]:
+def _bin_fgs1(fgs1: _Fgs1, bins: TimeBins, *,
+              settings: DetectorSettings) -> tuple[np.ndarray, np.ndarray, dict[str, float], np.ndarray]:
     """(T,) flux and error, figures, and counts (T,) of good exposures."""
     window, edges = fgs1.window, kept_edges(bins.fgs1, fgs1.good)
     counts, filled = np.diff(edges), np.unique(edges)
@@ -274,7 +294,8 @@ def _bin_fgs1(fgs1: _Fgs1, bins: TimeBins, *, settings: DetectorSettings) -> tup
     info = {
         "fgs1_exposures_per_bin": typical,
         "fgs1_foreground_e": window.foreground, "fgs1_corner_star_light_e": window.corner_star_light,
-        "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)), "fgs1_jitter_explained": explained,
+        "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)),
+        "fgs1_jitter_explained": explained,
         "fgs1_ppm": float(1e6 * sigma / np.nanmean(flux)),
         "fgs1_predicted_ppm": float(1e6 * window.predicted_noise / np.sqrt(typical) / np.nanmean(flux)),
     }
@@ -282,7 +303,8 @@ def _bin_fgs1(fgs1: _Fgs1, bins: TimeBins, *, settings: DetectorSettings) -> tup
 
 
 def _well_filled(exposures: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exposures and edges of the bins that hold at least half of the usual number, put together: what their scatter is measured on."""
+    """Exposures and edges of the bins that hold at least half of the usual number, put together: what their
+    scatter is measured on."""
     counts = np.diff(edges)
     use = counts >= 0.5 * np.median(counts[counts > 0])
     if use.all():
@@ -303,7 +325,8 @@ def _bin_airs(airs: _Airs) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     white = flux[:, there].sum(axis=1)
     info = {
         "airs_exposures_per_bin": typical,
-        "airs_foreground_e": float(trace.foreground.mean()), "airs_edge_star_light_e": float(trace.edge_star_light.mean()),
+        "airs_foreground_e": float(trace.foreground.mean()),
+        "airs_edge_star_light_e": float(trace.edge_star_light.mean()),
         "airs_jitter_explained": trace.jitter_explained,
         "airs_trace_row": float(trace.centroid.mean()), "airs_trace_row_rms": float(trace.centroid.std()),
         "airs_white_ppm": float(1e6 * measure_scatter(white[counts > 0]) / np.nanmean(white)),

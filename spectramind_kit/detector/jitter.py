@@ -47,7 +47,8 @@ class WindowPlan:
     corner_star_light: float
 
     def apply(self, projected: np.ndarray, *, variation: np.ndarray | None = None) -> WindowFlux:
-        """From exposures @ projection, (N, 7); ``variation`` (N,): foreground of each exposure about the visit's mean, e⁻ per pixel."""
+        """From exposures @ projection, (N, 7); ``variation`` (N,): foreground of each exposure about the
+        visit's mean, e⁻ per pixel."""
         per_pixel = self.projection.sum(axis=0)
         values = projected - np.float32(self.foreground) * per_pixel
         if variation is not None:
@@ -117,7 +118,8 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
     level = flux.mean(axis=0, dtype=np.float64)
     centre = features.mean(axis=0)
     counts = np.diff(edges)
-    if np.median(counts) >= _ENOUGH_PER_BIN:  # a third of FGS1's 360 exposures per bin determines eight numbers as well
+    # a third of FGS1's 360 exposures per bin determines eight numbers as well
+    if np.median(counts) >= _ENOUGH_PER_BIN:
         step = int(np.median(counts)) // (_ENOUGH_PER_BIN // 2)
         flux, features = flux[::step], features[::step]
         edges = np.unique(-(-(edges - start) // step))

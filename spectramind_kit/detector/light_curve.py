@@ -28,9 +28,10 @@ class LightCurve:
     time (T,) float64, hours from the start of the visit, bin centres · flux (T, 283) float32, e⁻ per exposure, mean over
     the bin · flux_err (T, 283) float32, 1σ of that mean · wavelength_um (283,) · exposure_h, width of a bin in hours.
 
-    NaN in flux and flux_err marks a missing point: a sensor without a good exposure in that bin. A column, or all of a sensor's, may
-    be NaN altogether: a wavelength that saturated, a sensor that could not be read; ``flags`` (texts of `detector.flags`) say so. A
-    light curve without any value, or with an infinite one, is an error.
+    NaN in flux and flux_err marks a missing point: a sensor without a good exposure in that bin. A column, or
+    all of a sensor's, may be NaN altogether: a wavelength that saturated, a sensor that could not be read;
+    ``flags`` (texts of `detector.flags`) say so. A light curve without any value, or with an infinite one, is
+    an error.
     """
 
     planet_id: int
@@ -55,7 +56,8 @@ class LightCurve:
 
     @property
     def white_airs(self) -> np.ndarray:
-        """(T,) sum over the AIRS wavelengths that are not missing altogether; NaN where one of these is missing."""
+        """(T,) sum over the AIRS wavelengths that are not missing altogether; NaN where one of these is
+        missing."""
         airs = self.flux[:, 1:]
         there = np.isfinite(airs).any(axis=0)
         if not there.any():
@@ -63,7 +65,8 @@ class LightCurve:
         return (airs if there.all() else airs[:, there]).sum(axis=1, dtype=np.float64)
 
     def binned(self, n: int) -> LightCurve:
-        """Means of ``n`` neighbouring bins, weighted alike; a rest shorter than ``n`` is dropped, missing points are left out."""
+        """Means of ``n`` neighbouring bins, weighted alike; a rest shorter than ``n`` is dropped, missing
+        points are left out."""
         count = len(self.time) // n
         if n < 1 or count < 1:
             raise DataError("cannot bin", where=f"planet {self.planet_id} visit {self.visit}",
@@ -129,13 +132,16 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, str]]:
     if curve.flux.shape != (n, N_BINS) or curve.flux_err.shape != (n, N_BINS) or curve.wavelength_um.shape != (N_BINS,):
         raise DataError("a light curve file has wrong shapes", where=str(path), expected=f"flux ({n}, {N_BINS})",
                         found=str(curve.flux.shape), fix="delete it; it is computed again")
-    if np.isinf(curve.flux).any() or np.isinf(curve.flux_err).any() or not (n and np.isfinite(curve.flux).any()):
+    infinite = np.isinf(curve.flux).any() or np.isinf(curve.flux_err).any()
+    if infinite or not (n and np.isfinite(curve.flux).any()):
         raise DataError("a light curve file holds no usable values", where=str(path),
-                        expected="finite flux and flux_err, NaN for a missing point", found="infinity, or nothing but NaN",
+                        expected="finite flux and flux_err, NaN for a missing point",
+                        found="infinity, or nothing but NaN",
                         fix="delete it; it is computed again")
     if not np.isfinite(curve.time).all() or (np.isnan(curve.flux) != np.isnan(curve.flux_err)).any():
         raise DataError("a light curve file holds values that do not fit together", where=str(path),
-                        expected="a time for every bin, an error for every flux", found="NaN", fix="delete it; it is computed again")
+                        expected="a time for every bin, an error for every flux", found="NaN",
+                        fix="delete it; it is computed again")
     return curve, dict(head["extra"])
 
 

@@ -1,7 +1,8 @@
-"""Pixels that reached their ceiling: a full well, the end of the converter, or of what the linearity polynomial can undo.
+"""Pixels that reached their ceiling: a full well, the end of the converter, or of what the linearity
+polynomial can undo.
 
-A full well stops noise: above it the counts pile up in a band as wide as the read noise, which is far narrower than the photon noise
-of so much light. No ceiling is assumed: each pixel shows its own.
+A full well stops noise: above it the counts pile up in a band as wide as the read noise, which is far
+narrower than the photon noise of so much light. No ceiling is assumed: each pixel shows its own.
 """
 
 from __future__ import annotations
@@ -22,18 +23,22 @@ _SLOPES = (0.3, 3.0)         # of a linearity polynomial that still undoes somet
 def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     """(P,) bool, from raw frames (2n, P) spread over the visit, impossible exposures left out.
 
-    A pile is more reads in the highest band than in half of the two bands below it: the density of any light, whatever jitter and
-    transit do to it, falls towards its highest values once photon noise has smoothed it. So a pixel that saturates out of transit or
-    at some pointings only is found as soon as that happens in some per cent of the reads.
+    A pile is more reads in the highest band than in half of the two bands below it: the density of any light,
+    whatever jitter and transit do to it, falls towards its highest values once photon noise has smoothed it.
+    So a pixel that saturates out of transit or at some pointings only is found as soon as that happens in
+    some per cent of the reads.
     """
     last = adu[1::2]
     n = len(last)
     top = last.max(axis=0)
-    clipped = (last >= _CONVERTER_END).mean(axis=0) > _CLIPPED_SHARE if top.max() >= _CONVERTER_END else np.zeros(adu.shape[1], bool)
+    clipped = np.zeros(adu.shape[1], bool)
+    if top.max() >= _CONVERTER_END:
+        clipped = (last >= _CONVERTER_END).mean(axis=0) > _CLIPPED_SHARE
     quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
-    coadded = np.clip(quiet / np.maximum(_read_noise_adu(pixels), 1e-6), 0.0, 1.0)   # 1/√n of frames that were averaged
+    # 1/√n of frames that were averaged
+    coadded = np.clip(quiet / np.maximum(_read_noise_adu(pixels), 1e-6), 0.0, 1.0)
     photon = np.sqrt(np.maximum(charge, 0.0)) / pixels.factor * coadded
     lit = np.flatnonzero(~pixels.bad & ~clipped & (photon > _PHOTON_OVER_PILE * width))
     piled = np.zeros(adu.shape[1], bool)
@@ -43,10 +48,12 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
         at_top = np.count_nonzero(below_top <= band, axis=0)
         below = np.count_nonzero(below_top <= 3.0 * band, axis=0) - at_top
         excess = at_top - 0.5 * below
-        piled[lit] = (at_top >= max(_FEWEST, _CLIPPED_SHARE * n)) & (excess > _SIGNIFICANT * np.sqrt(0.75 * below + 1.0))
+        significant = excess > _SIGNIFICANT * np.sqrt(0.75 * below + 1.0)
+        piled[lit] = significant & (at_top >= max(_FEWEST, _CLIPPED_SHARE * n))
         if piled.any():  # pixels whose read noise hides their own pile, at the ceiling that the others show
             ceiling = np.median(top[piled])
-            hidden = ~pixels.bad & ~clipped & ~piled & (photon <= _PHOTON_OVER_PILE * width) & (top >= ceiling)
+            hidden = ~(pixels.bad | clipped | piled) & (photon <= _PHOTON_OVER_PILE
+                                                        * width) & (top >= ceiling)
             which = np.flatnonzero(hidden)
             piled[which] = np.median(last[:, which], axis=0) >= ceiling - width[which]
     return clipped | piled | _beyond_linearity(charge, pixels)
@@ -58,7 +65,8 @@ def _read_noise_adu(pixels: PixelCalibration) -> np.ndarray:
 
 
 def _noise_of_a_read(first: np.ndarray, top: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
-    """(P,) ADU: the calibration's read noise, scaled to what the dimmest pixels show (frames may be means of many)."""
+    """(P,) ADU: the calibration's read noise, scaled to what the dimmest pixels show (frames may be means of
+    many)."""
     expected = _read_noise_adu(pixels)
     usable = np.flatnonzero(~pixels.bad & (expected > 0))
     if not len(usable) or len(first) < 3:
@@ -70,7 +78,8 @@ def _noise_of_a_read(first: np.ndarray, top: np.ndarray, pixels: PixelCalibratio
 
 
 def _beyond_linearity(charge: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
-    """(P,) bool: the polynomial turns round, or is nearly flat or vertical, below the highest charge of the pixel."""
+    """(P,) bool: the polynomial turns round, or is nearly flat or vertical, below the highest charge of the
+    pixel."""
     beyond = np.zeros(len(charge), bool)
     if pixels.coefficients is None:
         return beyond

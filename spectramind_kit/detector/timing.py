@@ -40,8 +40,8 @@ class Exposures:
 
 @dataclass(frozen=True)
 class TimeBins:
-    """One grid of T bins. ``airs`` and ``fgs1``: (T + 1,) first exposure of each bin, and the end of the last; None for a sensor that
-    is not used."""
+    """One grid of T bins. ``airs`` and ``fgs1``: (T + 1,) first exposure of each bin, and the end of the
+    last; None for a sensor that is not used."""
 
     centre_h: np.ndarray
     width_h: float
@@ -100,12 +100,13 @@ def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, set
     return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time), noted
 
 
-def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str = "") -> TimeBins:
+def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings,
+                   where: str = "") -> TimeBins:
     """Bins of n AIRS exposures and of the FGS1 exposures of the same time.
 
     Where FGS1 has a whole number of exposures per AIRS exposure (12 in the real data) bins are counted, n and 12·n;
-    else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1 exposure. With one sensor
-    (the other None) the bins are those of its own exposures.
+    else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1
+    exposure. With one sensor (the other None) the bins are those of its own exposures.
 
     Raises
     ------
@@ -142,7 +143,8 @@ def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: 
     return TimeBins(centre_h=centre, width_h=n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
 
 
-def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str) -> TimeBins:
+def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings,
+                 where: str) -> TimeBins:
     """The grid of one sensor alone; FGS1's bins are as long as those that AIRS-CH0 would have given."""
     own = airs if airs is not None else fgs1
     n = max(1, len(own) // settings.target_bins)
@@ -159,7 +161,8 @@ def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: De
 
 
 def kept_edges(edges: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Edges (T + 1,) of bins of all exposures → edges in the list of the good ones. ``good`` (N,) bool; equal edges: an empty bin."""
+    """Edges (T + 1,) of bins of all exposures → edges in the list of the good ones. ``good`` (N,) bool; equal
+    edges: an empty bin."""
     return np.concatenate([[0], np.cumsum(good)])[edges]
 
 

@@ -16,8 +16,9 @@ from spectramind_kit.detector.visit_frames import CalibratedFrames
 @dataclass(frozen=True)
 class Trace:
     """flux (T, C) e⁻ per exposure in detector order of columns; predicted_noise (C,) σ of one exposure from shot and
-    read noise; centroid (T,) row of the trace; width (T,) its second moment; per_pixel (C,) what one e⁻ in every pixel adds to the
-    flux; saturated_share (C,) at least this part of a column's light fell into saturated pixels."""
+    read noise; centroid (T,) row of the trace; width (T,) its second moment; per_pixel (C,) what one e⁻ in
+    every pixel adds to the flux; saturated_share (C,) at least this part of a column's light fell into
+    saturated pixels."""
 
     flux: np.ndarray
     predicted_noise: np.ndarray

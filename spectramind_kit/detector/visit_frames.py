@@ -38,7 +38,8 @@ _SAMPLE = {AIRS.name: 700, FGS1.name: 2000}  # exposures that give every pixel's
 
 @dataclass(frozen=True)
 class RawVisit:
-    """Raw frames of one sensor with all that their calibration needs; impossible exposures are not among them."""
+    """Raw frames of one sensor with all that their calibration needs; impossible exposures are not among
+    them."""
 
     adu: np.ndarray
     """(2N, P) integer counts of the selected pixels in the good exposures."""
@@ -77,7 +78,8 @@ class RawVisit:
         adu = _every(self.adu, _SAMPLE[self.selection.instrument.name])
         saturated = find_saturated(adu, self.pixels)
         parts = np.array_split(np.arange(len(adu) // 2), min(25, len(adu) // 2))
-        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.expansion).mean(axis=0) for part in parts]
+        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.expansion).mean(axis=0)
+                 for part in parts]
         return np.median(means, axis=0).astype(np.float64), saturated
 
 
@@ -86,9 +88,11 @@ class CalibratedFrames:
     """Calibrated exposures (or means over bins of them) of one sensor in one visit.
 
     flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,) mean over the visit
-    of the pixels beside it · bad (P,), saturated (P,), which are bad too · read_noise (P,) σ per exposure, e⁻ · time_h (N,)
-    centres · columns (exposures, C) sums over the good pixels of each column's trace, and moments (exposures, 3) of the trace along the rows (sum, first, second), of every exposure, where bins were made and they were asked for · projected (N, K)
-    the exposures times a matrix, where one was given: then flux has no rows.
+    of the pixels beside it · bad (P,), saturated (P,), which are bad too · read_noise (P,) σ per exposure, e⁻
+    · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and
+    moments (exposures, 3) of the trace along the rows (sum, first, second), of every exposure, where bins
+    were made and they were asked for · projected (N, K) the exposures times a matrix, where one was given:
+    then flux has no rows.
     """
 
     flux: np.ndarray
@@ -128,8 +132,10 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     adu = adu[:2 * len(exposures)]
     check = check_exposures(adu, ignore_last=settings.drop_last)
     if check.good.sum() < _FEWEST_EXPOSURES:
-        raise DataError("no usable exposures", where=f"{files.label}, {instrument.name}", expected=f"{_FEWEST_EXPOSURES} or more",
-                        found=flags.dropped_exposures(instrument.name, check.reasons) if check.reasons else "none",
+        raise DataError("no usable exposures", where=f"{files.label}, {instrument.name}",
+                        expected=f"{_FEWEST_EXPOSURES} or more",
+                        found=flags.dropped_exposures(instrument.name,
+                                                      check.reasons) if check.reasons else "none",
                         fix="copy the signal file again, or leave the planet out")
     if not check.good.all():
         adu = adu.reshape(len(exposures), 2, -1)[check.good].reshape(-1, adu.shape[1])
@@ -146,7 +152,8 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
                             dark_time_s=exposures.dark_time_s, settings=settings)
     expansion = expand_calibration(_every(adu, _RANGE_EXPOSURES), pixels)
-    return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures, check=check, calibration=calibration,
+    return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures,
+                    check=check, calibration=calibration,
                     flags=tuple(noted), label=files.label)
 
 
@@ -155,9 +162,10 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
                   sample: tuple[np.ndarray, np.ndarray] | None = None) -> CalibratedFrames:
     """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is given.
 
-    ``bin_edges`` count good exposures, and no bin is empty. Exposures behind the last edge are not used. With ``trace_rows``
-    (detector rows, half open) the trace of every single exposure is summed too: what the jitter model looks at. With ``project``
-    (G, K) the exposures are multiplied by it and not kept. ``sample``: from `RawVisit.sample`, where the caller has it already.
+    ``bin_edges`` count good exposures, and no bin is empty. Exposures behind the last edge are not used. With
+    ``trace_rows`` (detector rows, half open) the trace of every single exposure is summed too: what the
+    jitter model looks at. With ``project`` (G, K) the exposures are multiplied by it and not kept.
+    ``sample``: from `RawVisit.sample`, where the caller has it already.
     """
     n_pixels = raw.selection.n_grid
     edges = np.arange(raw.n_exposures + 1) if bin_edges is None else np.asarray(bin_edges)
@@ -175,7 +183,8 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     n_blocks = max(1, n_exposures // length)
     trace = _TraceSums(raw, mean[:n_pixels], saturated[:n_pixels], trace_rows, n_exposures,
                        optimal=settings.airs_extraction == "optimal") if trace_rows else None
-    blocks = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))  # even blocks: no short rest
+    # even blocks: no short rest
+    blocks = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))
     for a, b in zip(blocks[:-1], blocks[1:], strict=True):
         start, stop = int(edges[a]), int(edges[b])
         exposures = block(start, stop)
@@ -202,7 +211,8 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
 class _TraceSums:
     """Sums over the trace of every exposure, bad pixels filled, taken while its block is in the cache."""
 
-    def __init__(self, raw: RawVisit, mean: np.ndarray, saturated: np.ndarray, trace_rows: tuple[int, int], n_exposures: int, *,
+    def __init__(self, raw: RawVisit, mean: np.ndarray, saturated: np.ndarray, trace_rows: tuple[int, int],
+                 n_exposures: int, *,
                  optimal: bool):
         rows, columns = raw.selection.grid
         row = raw.selection.row[:rows * columns].astype(np.float64)
@@ -234,8 +244,10 @@ class _TraceSums:
         images = exposures.reshape(-1, *self.shape)[:, self.rows]
         sums = images.sum(axis=1) if self.row_weights is None else np.einsum("trc,rc->tc", images, self.row_weights)
         if self.fill is not None:
-            value = self.fill.values(images)
-            difference = (value if self.kept is None else value * self.kept) - images[:, self.bad[0], self.bad[1]]
+            difference = self.fill.values(images)
+            if self.kept is not None:
+                difference *= self.kept
+            difference -= images[:, self.bad[0], self.bad[1]]
             if self.row_weights is not None:
                 difference *= self.row_weights[self.bad]
             np.add.at(sums, (slice(None), self.bad[1]), difference)
@@ -258,7 +270,8 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     selection : pixels to use; by default those of the light curve. `all_pixels(instrument)` gives whole frames.
     bin_edges : (T + 1,) exposures at which bins begin; then the result holds means over the bins.
 
-    Impossible exposures (`dead_time`) are not among the result, and ``bin_edges`` do not count them; ``time_h`` says which are there.
+    Impossible exposures (`dead_time`) are not among the result, and ``bin_edges`` do not count them;
+    ``time_h`` says which are there.
 
     Raises
     ------
@@ -298,7 +311,8 @@ def _finish(raw: RawVisit, flux: np.ndarray, *, edges: np.ndarray, hits: int, re
     key = "fgs1" if name == FGS1.name else "airs"
     info = {f"{key}_cosmic_rays": float(hits), f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
             f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(saturated.sum()),
-            f"{key}_exposures": float(raw.n_exposures), f"{key}_dropped_exposures": float(sum(raw.check.reasons.values()))}
+            f"{key}_exposures": float(raw.n_exposures),
+            f"{key}_dropped_exposures": float(sum(raw.check.reasons.values()))}
     time = np.add.reduceat(raw.centre_h[:edges[-1]], edges[:-1]) / np.diff(edges)
     return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, saturated=saturated,
                             read_noise=raw.pixels.read_noise, time_h=time, flags=raw.flags, info=info)

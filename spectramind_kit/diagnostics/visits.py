@@ -34,9 +34,11 @@ class VisitView:
     wavelength_um: np.ndarray
 
     def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
-        """Sum over some bins, relative to the out-of-transit baseline; bins that are missing altogether are left out, and the result is
-        NaN where others are missing (everywhere, if all are)."""
-        flux, error, model, baseline = (values[:, bins].astype(np.float64) for values in (self.flux, self.flux_err, self.model, self.baseline))
+        """Sum over some bins, relative to the out-of-transit baseline; bins that are missing altogether are
+        left out, and the result is NaN where others are missing (everywhere, if all are)."""
+        flux, error, model, baseline = (
+            values[:, bins].astype(np.float64) for values in (self.flux, self.flux_err, self.model,
+                                                              self.baseline))
         there = np.isfinite(flux).any(axis=0)
         if there.any():
             flux, error, model, baseline = (values[:, there] for values in (flux, error, model, baseline))

@@ -22,8 +22,8 @@ _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
 
 
 def estimate_flat_depth(light_curve: LightCurve) -> float:
-    """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless, >= 0); in FGS1's where
-    AIRS-CH0 is missing.
+    """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless,
+    >= 0); in FGS1's where AIRS-CH0 is missing.
 
     The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least squares
     (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12 usable steps.

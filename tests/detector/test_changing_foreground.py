@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.changing_foreground import AIRS_TOLERANCE, FGS1_TOLERANCE, find_variation, levels_beside
+from spectramind_kit.detector.changing_foreground import (
+    AIRS_TOLERANCE,
+    FGS1_TOLERANCE,
+    find_variation,
+    levels_beside,
+)
 
 T = 187
 X = np.linspace(-1, 1, T)
@@ -16,7 +21,8 @@ KINDS = [(AIRS_TOLERANCE, 40.0, 0.09), (FGS1_TOLERANCE, 1.0, 0.13)]
 
 @pytest.mark.parametrize("tolerance,wing,sigma", KINDS)
 def test_a_star_and_its_wing_are_no_change(tolerance, wing, sigma):
-    """Guards against a transit in the star's wing, or noise, that is subtracted as foreground: 400 visits, wing wrong by 15 %."""
+    """Guards against a transit in the star's wing, or noise, that is subtracted as foreground: 400 visits,
+    wing wrong by 15 %."""
     rng = np.random.default_rng(0)
     star = STAR / STAR.mean()
     for _ in range(200):

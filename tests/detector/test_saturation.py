@@ -16,14 +16,18 @@ GAIN, OFFSET = 0.4369, -1000.0
 def calibration(n: int) -> PixelCalibration:
     coefficients = np.zeros((6, n), np.float32)
     coefficients[1], coefficients[3] = 1.0, 1e-11
-    return PixelCalibration(factor=np.float32(1 / GAIN), offset=np.float32(OFFSET), direction="divide", coefficients=coefficients,
+    return PixelCalibration(factor=np.float32(1 / GAIN), offset=np.float32(OFFSET), direction="divide",
+                            coefficients=coefficients,
                             dark_charge=np.zeros(n, np.float32), inverse_flat=np.ones(n, np.float32),
-                            read_noise=np.full(n, 13 * np.sqrt(2), np.float32), bad=np.zeros(n, bool), n_hot=0)
+                            read_noise=np.full(n, 13 * np.sqrt(2), np.float32), bad=np.zeros(n, bool),
+                            n_hot=0)
 
 
-def reads(level: np.ndarray, *, ceiling: float = 1e5, coadded: float = 1.0, n: int = 700, depth: float = 0.01, jitter: float = 0.0,
+def reads(level: np.ndarray, *, ceiling: float = 1e5, coadded: float = 1.0, n: int = 700, depth: float = 0.01,
+          jitter: float = 0.0,
           seed: int = 0) -> np.ndarray:
-    """(2n, P) counts of pixels with ``level`` (P,) e⁻ at the end of the ramp: transit, drift, a PSF that moves, noise, a full well."""
+    """(2n, P) counts of pixels with ``level`` (P,) e⁻ at the end of the ramp: transit, drift, a PSF that
+    moves, noise, a full well."""
     rng = np.random.default_rng(seed)
     x = np.linspace(-1, 1, n)[:, None]
     star = (1 - depth * (np.abs(x) < 0.4)) * (1 + 5e-4 * x - 3e-4 * x ** 2)
@@ -37,14 +41,16 @@ def reads(level: np.ndarray, *, ceiling: float = 1e5, coadded: float = 1.0, n: i
     return np.clip((both - OFFSET) * GAIN, 0, 65535).astype(np.uint16)
 
 
-CADENCES = [{"coadded": 1.0, "n": 700}, {"coadded": 30.0, "n": 188}, {"coadded": 1.0, "n": 2000, "jitter": 0.1},
+CADENCES = [{"coadded": 1.0, "n": 700}, {"coadded": 30.0, "n": 188},
+            {"coadded": 1.0, "n": 2000, "jitter": 0.1},
             {"coadded": 30.0, "n": 2000, "jitter": 0.02}]
 
 
 @pytest.mark.parametrize("cadence", CADENCES)
 @pytest.mark.parametrize("depth", (0.0, 0.01, 0.08))
 def test_ordinary_pixels_are_left_alone(cadence, depth):
-    """Guards against masking good pixels: none of 4,000 between 100 e⁻ and 96 % of the well, in any transit and pointing."""
+    """Guards against masking good pixels: none of 4,000 between 100 e⁻ and 96 % of the well, in any transit
+    and pointing."""
     level = np.geomspace(100, 9e4 if cadence.get("jitter", 0) < 0.1 else 7e4, 4000)
     assert not find_saturated(reads(level, depth=depth, **cadence), calibration(4000)).any()
 
@@ -52,7 +58,8 @@ def test_ordinary_pixels_are_left_alone(cadence, depth):
 @pytest.mark.parametrize("cadence", CADENCES)
 @pytest.mark.parametrize("ceiling", (4e4, 1e5))
 def test_full_wells_are_found_wherever_they_end(cadence, ceiling):
-    """Guards against a known ceiling: one saturated pixel among ordinary ones, another well, means of frames."""
+    """Guards against a known ceiling: one saturated pixel among ordinary ones, another well, means of
+    frames."""
     level = np.geomspace(100, 0.7 * ceiling, 300)
     level[[100, 201]] = 1.3 * ceiling, 3.0 * ceiling
     found = find_saturated(reads(level, ceiling=ceiling, **cadence), calibration(300))
@@ -63,7 +70,8 @@ def test_full_wells_are_found_wherever_they_end(cadence, ceiling):
 def test_a_pixel_that_saturates_out_of_transit_only(cadence):
     """Guards against a transit that is cut off at the top."""
     level = np.append(np.geomspace(100, 6e4, 300), 1.006e5)
-    assert np.flatnonzero(find_saturated(reads(level, depth=0.02, **cadence), calibration(301))).tolist() == [300]
+    assert np.flatnonzero(find_saturated(reads(level, depth=0.02, **cadence),
+                                         calibration(301))).tolist() == [300]
 
 
 def test_a_pixel_that_saturates_at_some_pointings_only():

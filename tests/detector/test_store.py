@@ -99,7 +99,8 @@ def test_one_broken_sensor_leaves_the_other(make_competition, kit, tmp_path):
 
 
 def test_visits_without_a_usable_sensor_are_reported_and_the_rest_goes_on(make_competition, tmp_path):
-    """Guards against one broken planet costing the run, and against a message that does not say what to do."""
+    """Guards against one broken planet costing the run, and against a message that does not say what to
+    do."""
     data = make_competition(planets=PLANETS, fresh=True)
     first, second = find_visits(data, "train")[:2]
     for instrument in (AIRS, FGS1):
@@ -107,8 +108,10 @@ def test_visits_without_a_usable_sensor_are_reported_and_the_rest_goes_on(make_c
         second.calibration(instrument, "dark").unlink()
     report = build_light_curves(data, tmp_path, workers=1)
     assert report.done == [(13, 0)] and [f.planet_id for f in report.failed] == [11, 12]
-    for failure, texts in zip(report.failed, (("cannot be decoded", "FGS1_signal_0"), ("dark.parquet", "no such file")), strict=True):
-        assert all(text in failure.error for text in texts) and "FGS1: " in failure.error and "AIRS-CH0: " in failure.error
+    for failure, texts in zip(report.failed, (("cannot be decoded", "FGS1_signal_0"),
+                                              ("dark.parquet", "no such file")), strict=True):
+        assert all(text in failure.error
+                   for text in texts) and "FGS1: " in failure.error and "AIRS-CH0: " in failure.error
         assert str(failure.planet_id) in failure.error and "what to do" in failure.error
 
 

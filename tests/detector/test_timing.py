@@ -69,9 +69,11 @@ def test_one_sensor_alone_has_its_own_grid():
     """Guards the planets whose other sensor cannot be read: the same bins as both would have given."""
     airs, fgs1 = both(axis())
     bins = make_time_bins(airs, fgs1, settings=SETTINGS)
-    for alone in (make_time_bins(airs, None, settings=SETTINGS), make_time_bins(None, fgs1, settings=SETTINGS)):
+    for pair in ((airs, None), (None, fgs1)):
+        alone = make_time_bins(*pair, settings=SETTINGS)
         assert len(alone) == len(bins) and alone.width_h == pytest.approx(bins.width_h)
-        np.testing.assert_allclose(alone.centre_h, bins.centre_h, atol=1e-9 if alone.fgs1 is None else 3 / 3600)
+        np.testing.assert_allclose(alone.centre_h, bins.centre_h, atol=1e-9 if alone.fgs1 is None else 3
+                                   / 3600)
     with pytest.raises(DataError, match="too few time bins"):
         make_time_bins(None, both(axis(n_fgs1=16))[1], settings=SETTINGS)
 

@@ -25,7 +25,8 @@ def test_the_model_leaves_white_noise(measured_dir):
 
 
 def test_missing_points_leave_the_rest_of_a_band(measured_dir):
-    """Guards against one saturated wavelength, or a sensor without frames, that blanks every figure of a visit."""
+    """Guards against one saturated wavelength, or a sensor without frames, that blanks every figure of a
+    visit."""
     from dataclasses import replace
 
     from spectramind_kit.diagnostics.figures.gallery import plot_light_curve_gallery

@@ -1,4 +1,5 @@
-"""Frames that saturate, repeat, stay dark or change their foreground, and sensors that cannot be read: stage 1 and the anchor on files."""
+"""Frames that saturate, repeat, stay dark or change their foreground, and sensors that cannot be read: stage
+1 and the anchor on files."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class _Situation:
 
 
 def _run(situation: _Situation, scratch: Path) -> Outcome:
-    """Write the visit, extract its light curve, fit the anchor; pull against the depths that the visit really shows."""
+    """Write the visit, extract its light curve, fit the anchor; pull against the depths that the visit really
+    shows."""
     from spectramind_kit.detector import extract_light_curve, find_visits
     from spectramind_kit.detector.flags import concerns_quality
     from spectramind_kit.errors import DataError
@@ -46,7 +48,8 @@ def _run(situation: _Situation, scratch: Path) -> Outcome:
     level_error = float(weights @ (anchor.depth - depth)[1:])
     level_sigma = float(np.sqrt(weights @ anchor.covariance[1:, 1:] @ weights))
     said = ", ".join(f for f in curve.flags if concerns_quality(f))
-    return Outcome(pull=float(max(pull.max(), abs(level_error) / level_sigma)), sigma_ppm=1e6 * level_sigma, said=said,
+    return Outcome(pull=float(max(pull.max(), abs(level_error) / level_sigma)), sigma_ppm=1e6 * level_sigma,
+                   said=said,
                    note=f"FGS1 {1e6 * (anchor.depth - depth)[0]:+.0f} ± {1e6 * anchor.depth_err[0]:.0f}, "
                         f"AIRS-CH0 {1e6 * level_error:+.0f} ± {1e6 * level_sigma:.0f} ppm")
 
@@ -64,7 +67,8 @@ def _write(situation: _Situation, scratch: Path):
     folder = scratch / "train" / str(truth.planet.planet_id)
     folder.mkdir(parents=True)
     writer.write_axes(scratch, settings)
-    for instrument, maps, own in zip(INSTRUMENTS, maps_of_visit(SEED, "train", PLANET, 0), frames, strict=True):
+    for instrument, maps, own in zip(INSTRUMENTS, maps_of_visit(SEED, "train", PLANET, 0), frames,
+                                     strict=True):
         writer.write_signal(folder, instrument, 0, own)
         writer.write_calibration(folder, instrument, 0, calibration_products(maps, settings.effects))
     situation.folder(folder)
@@ -100,7 +104,8 @@ def _transit(truth) -> float:
     return truth.mid_transit_time / 7.5
 
 
-def _zeros(frames: Frames, truth, *, sensors=(0, 1), start: float | None = None, share: float = 8 / 187) -> None:
+def _zeros(frames: Frames, truth, *, sensors=(0, 1), start: float | None = None,
+           share: float = 8 / 187) -> None:
     """Zeros in some of the visit; in mid-transit where no start is given."""
     for k in sensors:
         begin = _transit(truth) - 0.5 * share if start is None else start
@@ -122,7 +127,8 @@ def _repeated(frames: Frames, truth, *, share: float = 8 / 187) -> None:
 def _sent_again(frames: Frames, truth, *, share: float = 8 / 187) -> None:
     """A stretch from before the transit in the place of one in mid-transit."""
     for own in frames:
-        to, source = _rows(own, start=_transit(truth), stop=_transit(truth) + share), _rows(own, start=0.05, stop=1.0)
+        to = _rows(own, start=_transit(truth), stop=_transit(truth) + share)
+        source = _rows(own, start=0.05, stop=1.0)
         own[to] = own[source.start:source.start + to.stop - to.start].copy()
 
 
@@ -134,7 +140,8 @@ def _dimmed(frames: Frames, truth, *, share: float = 8 / 187, light: float = 0.6
         own[rows.start + 1:rows.stop:2] = first + light * (last - first)
 
 
-def _bump(frames: Frames, truth, *, sensors, electrons: float, shape: str = "transit", gain: float = 0.4369) -> None:
+def _bump(frames: Frames, truth, *, sensors, electrons: float, shape: str = "transit",
+          gain: float = 0.4369) -> None:
     """Light in every pixel during the transit, or from then on, rounded to counts at random."""
     rng = np.random.default_rng(1)
     for k in sensors:
@@ -182,8 +189,10 @@ def _case(name: str, before: str, **situation) -> Case:
 
 CASES = [
     _case("a visit as it should be", "0.50 of its noise, right within it"),
-    _case("FGS1's brightest pixel at its full well", "−3,422 ± 85 ppm, no flag", star=partial(_peak_at, full_wells=1.1)),
-    _case("FGS1's brightest pixel saturates out of transit only", "not tried", star=partial(_peak_at, full_wells=1.005)),
+    _case("FGS1's brightest pixel at its full well", "−3,422 ± 85 ppm, no flag",
+          star=partial(_peak_at, full_wells=1.1)),
+    _case("FGS1's brightest pixel saturates out of transit only", "not tried",
+          star=partial(_peak_at, full_wells=1.005)),
     _case("star 1.8 × brighter", "−4,679 ± 91 ppm, no flag", star=partial(_brighter, fgs1=1.8, airs=1.8)),
     _case("AIRS-CH0 × 3", "score −155 for the planet, no flag", star=partial(_brighter, airs=3.0)),
     _case("AIRS-CH0 × 4", "not tried", star=partial(_brighter, airs=4.0)),
@@ -191,20 +200,28 @@ CASES = [
     _case("8 of 187 bins zero in transit", "errors of 10⁵–10⁶ ppm", frames=_zeros),
     _case("8 of 187 bins zero outside it", "4.8 σ, no flag", frames=partial(_zeros, start=0.03)),
     _case("FGS1 alone zero in 8 bins", "−9.5 σ, no flag", frames=partial(_zeros, sensors=(1,))),
-    _case("one AIRS-CH0 exposure zero", "planet ruined, no flag", frames=partial(_one_exposure, sensor=0, value=0)),
-    _case("one last read at the converter's end", "not tried", frames=partial(_one_exposure, sensor=0, value=65535, reads=slice(1, 2))),
-    _case("one first read zero", "not tried", frames=partial(_one_exposure, sensor=1, value=0, reads=slice(0, 1))),
+    _case("one AIRS-CH0 exposure zero", "planet ruined, no flag",
+          frames=partial(_one_exposure, sensor=0, value=0)),
+    _case("one last read at the converter's end", "not tried",
+          frames=partial(_one_exposure, sensor=0, value=65535, reads=slice(1, 2))),
+    _case("one first read zero", "not tried",
+          frames=partial(_one_exposure, sensor=1, value=0, reads=slice(0, 1))),
     _case("frames repeated in 8 bins", "not tried", frames=_repeated),
     _case("a stretch sent again in the transit", "not tried", frames=_sent_again),
     _case("8 bins with 60 % of the light", "not tried", frames=_dimmed),
     _case("foreground of both + 10 and 0.2 e⁻ from mid-transit on", "not tried", frames=_step),
-    _case("foreground of AIRS-CH0 + 10 e⁻ in transit", "9 σ, no flag", frames=partial(_bump, sensors=(0,), electrons=10.0)),
-    _case("foreground of FGS1 + 10 e⁻ in transit", "not tried", frames=partial(_bump, sensors=(1,), electrons=10.0)),
-    _case("foreground of FGS1 + 0.5 e⁻ in transit", "not tried", frames=partial(_bump, sensors=(1,), electrons=0.5)),
+    _case("foreground of AIRS-CH0 + 10 e⁻ in transit", "9 σ, no flag",
+          frames=partial(_bump, sensors=(0,), electrons=10.0)),
+    _case("foreground of FGS1 + 10 e⁻ in transit", "not tried",
+          frames=partial(_bump, sensors=(1,), electrons=10.0)),
+    _case("foreground of FGS1 + 0.5 e⁻ in transit", "not tried",
+          frames=partial(_bump, sensors=(1,), electrons=0.5)),
     _case("FGS1's signal truncated", "no light curve", folder=partial(_truncate, sensor="FGS1")),
     _case("AIRS-CH0's signal truncated", "no light curve", folder=partial(_truncate, sensor="AIRS-CH0")),
-    _case("FGS1's flat missing", "no light curve", folder=partial(_remove, name="FGS1_calibration_0/flat.parquet")),
-    _case("AIRS-CH0's signal missing", "no light curve", folder=partial(_remove, name="AIRS-CH0_signal_0.parquet")),
+    _case("FGS1's flat missing", "no light curve",
+          folder=partial(_remove, name="FGS1_calibration_0/flat.parquet")),
+    _case("AIRS-CH0's signal missing", "no light curve",
+          folder=partial(_remove, name="AIRS-CH0_signal_0.parquet")),
     _case("both signals truncated", "no light curve", folder=_truncate_both),
     _case("FGS1 all zeros", "no light curve", frames=partial(_nothing_but_zeros, sensor=1)),
     _case("AIRS-CH0 without light", "no light curve", frames=partial(_unlit, sensor=0)),
