@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
-import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
-from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.layout import (
-    AdcInfo,
-    AxisInfo,
     VisitFiles,
     find_visits,
     read_adc_info,
@@ -26,12 +23,14 @@ from spectramind_kit.detector.layout import (
 )
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.source import SharedTables, source_changes, source_fingerprints
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
-_FOOTER_BYTES = 65536
+_CHECKS_AT_A_TIME = 8   # a check waits for the disk (or for Kaggle's mount) more than it computes
+_SAID_ONE_BY_ONE = 10
 _NAME = re.compile(r"^(\d+)_(\d+)\.npz$")
 _THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -39,7 +38,8 @@ _THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THRE
 class LightCurveStore:
     """Light curves of many visits under ``<root>/<settings digest>/<planet>_<visit>.npz``.
 
-    Other settings have another digest, so another folder: a stale light curve is never mistaken for a fresh one.
+    Other settings have another digest, so another folder; each file carries the fingerprints of what it was made from
+    (`detector.source`): a stale light curve is never mistaken for a fresh one.
     """
 
     def __init__(self, root: str | Path, settings_digest: str | DetectorSettings | None = None):
@@ -77,25 +77,34 @@ class LightCurveStore:
         """
         return self._load(planet_id, visit)[0]
 
-    def save(self, curve: LightCurve, *, source: str = "") -> Path:
-        """Write atomically. ``source``: fingerprint of the files it came from (`source_fingerprint`)."""
+    def save(self, curve: LightCurve, *, source: Mapping[str, str] | None = None) -> Path:
+        """Write atomically. ``source``: fingerprints of what it came from (`source_fingerprints`)."""
         path = self.path(curve.planet_id, curve.visit)
-        curve.save(path, extra={"source": source, "settings": self.settings_digest})
+        curve.save(path, extra={"source": dict(source or {}), "settings": self.settings_digest})
         return path
 
-    def is_current(self, files: VisitFiles) -> tuple[bool, str]:
-        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or stale."""
+    def is_current(self, files: VisitFiles, tables: SharedTables | None = None) -> tuple[bool, str]:
+        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or stale.
+
+        ``tables``: the shared ones (`shared_tables`); without them only the visit's files are compared.
+        """
         if not self.has(files.planet_id, files.visit):
             return False, ""
         try:
             _, extra = self._load(files.planet_id, files.visit)
         except DataError as error:
             return False, f"damaged ({error.found})"
-        if extra.get("source") and extra["source"] != source_fingerprint(files):
-            return False, "stale (the visit's files have changed)"
-        return True, ""
+        if extra.get("settings", self.settings_digest) != self.settings_digest:
+            return False, "stale (it was made with other settings)"
+        reason = source_changes(extra.get("source"), files, tables)
+        return (False, f"stale ({reason})") if reason else (True, "")
 
-    def _load(self, planet_id: int, visit: int) -> tuple[LightCurve, dict[str, str]]:
+    def check(self, visits: Sequence[VisitFiles], tables: SharedTables | None = None) -> dict[VisitFiles, tuple[bool, str]]:
+        """`is_current` of many visits, several at a time."""
+        with ThreadPoolExecutor(_CHECKS_AT_A_TIME) as pool:
+            return dict(zip(visits, pool.map(lambda files: self.is_current(files, tables), visits)))
+
+    def _load(self, planet_id: int, visit: int) -> tuple[LightCurve, dict[str, Any]]:
         path = self.path(planet_id, visit)
         curve, extra = load_with_extra(path)
         if (curve.planet_id, curve.visit) != (planet_id, visit):
@@ -104,22 +113,17 @@ class LightCurveStore:
         return curve, extra
 
 
-def source_fingerprint(files: VisitFiles) -> str:
-    """Sizes of the visit's files and a CRC of the ends of its two signals (the footers, with each column's statistics).
+def shared_tables(data_dir: str | Path) -> SharedTables:
+    """The tables of a data folder that every light curve is made with: axis_info, adc_info, wavelengths."""
+    return read_axis_info(data_dir), read_adc_info(data_dir), read_wavelengths(data_dir)
 
-    Reads 128 kB; does not use time stamps, which change when a data set is copied or mounted elsewhere. Files that are
-    absent do not count, so that a kernel which has the store but not the raw data still gets an answer.
-    """
-    crc = 0
-    for path in files.all_files():
-        size = path.stat().st_size if path.is_file() else -1
-        crc = zlib.crc32(f"{path.name}:{size};".encode(), crc)
-    for path in (files.signal(FGS1), files.signal(AIRS)):
-        if path.is_file():
-            with open(path, "rb") as file:
-                file.seek(max(0, path.stat().st_size - _FOOTER_BYTES))
-                crc = zlib.crc32(file.read(), crc)
-    return f"{crc:08x}"
+
+def say_stale(reasons: Mapping[VisitFiles, str], *, whose: str = "the stored light curve") -> None:
+    """A line for each visit whose light curve is computed again, and why; after ten of them a count."""
+    for files, reason in list(reasons.items())[:_SAID_ONE_BY_ONE]:
+        say(f"{files.label}: {whose} is {reason}; it is computed again")
+    if len(reasons) > _SAID_ONE_BY_ONE:
+        say(f"… and {len(reasons) - _SAID_ONE_BY_ONE} more visits, for reasons of the same kind")
 
 
 @dataclass(frozen=True)
@@ -180,17 +184,15 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     if planets is not None:
         wanted = {int(p) for p in planets}
         visits = [v for v in visits if v.planet_id in wanted]
-    tables = (read_axis_info(data_dir), read_adc_info(data_dir), read_wavelengths(data_dir))
+    tables = shared_tables(data_dir)
     store.folder.mkdir(parents=True, exist_ok=True)
-    todo, reused = [], []
-    for files in visits:
-        current, reason = store.is_current(files)
-        if current:
-            reused.append((files.planet_id, files.visit))
-            continue
-        if reason:
-            say(f"{files.label}: the stored light curve is {reason}; it is computed again")
-        todo.append(files)
+    checked = store.check(visits, tables)
+    todo = [files for files, (current, _) in checked.items() if not current]
+    reused = [(files.planet_id, files.visit) for files, (current, _) in checked.items() if current]
+    stale = {files: reason for files, (current, reason) in checked.items() if reason}
+    say_stale(stale)
+    for files in stale:  # gone before it is computed: should that fail, nothing takes the old one for a result
+        store.path(files.planet_id, files.visit).unlink(missing_ok=True)
     done: list[tuple[int, int]] = []
     failed: list[Failure] = []
     if todo:
@@ -236,14 +238,15 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
 
 
 def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSettings,
-              tables: tuple[AxisInfo, AdcInfo, object]) -> str | None:
+              tables: SharedTables) -> str | None:
     """One visit: None, or why there is no light curve. Runs in a worker process or on a cluster's node."""
     from spectramind_kit.detector.extraction import extract
 
     axis, adc, wavelength_um = tables
     try:
+        source = source_fingerprints(files, tables)  # before they are read: what changes meanwhile counts as a change
         curve = extract(files, settings=settings, axis=axis, adc=adc, wavelength_um=wavelength_um)
-        store.save(curve, source=source_fingerprint(files))
+        store.save(curve, source=source)
     except DataError as error:
         text = str(error)
         return text if str(files.planet_id) in text else f"{files.label}: {text}"
@@ -278,7 +281,7 @@ def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveSto
     if left:
         say(f"a worker was killed, most likely for memory: the {len(left)} visits left are computed one at a time")
         for files in left.values():
-            yield files, (None if store.is_current(files)[0] else build_one(files, store, settings, tables))
+            yield files, (None if store.is_current(files, tables)[0] else build_one(files, store, settings, tables))
 
 
 @contextmanager

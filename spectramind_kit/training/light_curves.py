@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spectramind_kit.detector import LightCurveStore, build_light_curves, find_visits
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.store import select_shard
+from spectramind_kit.detector.store import say_stale, select_shard, shared_tables
 from spectramind_kit.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,14 +29,20 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     stores = [LightCurveStore(folder / "store", settings) for folder in run.earlier if (folder / "store").is_dir()]
     wanted = None if planet_ids is None else {int(p) for p in planet_ids}
     visits = [v for v in select_shard(find_visits(run.data_dir, split), shard) if wanted is None or v.planet_id in wanted]
-    known = {}
-    for files in visits:
-        source = next((store for store in stores if store.is_current(files)[0]), None)
-        if source is not None:
-            known[files.planet_id, files.visit] = source.load(files.planet_id, files.visit)
+    known, stale = {}, {}
+    tables = shared_tables(run.data_dir)
+    for store in stores:
+        left = [files for files in visits if (files.planet_id, files.visit) not in known]
+        for files, (current, reason) in store.check(left, tables).items():
+            if current:
+                known[files.planet_id, files.visit] = store.load(files.planet_id, files.visit)
+            elif reason:
+                stale[files] = reason
     missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
     with run.step(f"light curves of {split}"):
         report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings, planets=missing)
+    say_stale({files: reason for files, reason in stale.items() if (files.planet_id, files.visit) in report.done},
+              whose="the light curve of an earlier kernel")
     run.failures(f"light_curves_{split}", report.failed)
     run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),
             failed=len(report.failed), seconds=report.seconds)
