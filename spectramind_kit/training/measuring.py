@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,11 +29,13 @@ _SHARED = 0.8        # of its speed that a core keeps when all of them work
 
 @dataclass(frozen=True)
 class MeasurementJob:
-    """One planet: its visits, its row of the star table, the file that keeps its measurement."""
+    """One planet: its visits, its row of the star table, the file that keeps its measurement, and the fingerprints of all
+    that it is made from (`made_from.measurement_made_from`)."""
 
     path: Path
     light_curves: Sequence[LightCurve]
     star: dict[str, float]
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def planet_id(self) -> int:
@@ -80,6 +82,7 @@ def measure_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, devi
     results: list[Result] = []
     for job, measurement in zip(jobs, measurements):
         try:
+            measurement = replace(measurement, made_from=dict(job.made_from))
             measurement.save(job.path)
             results.append((job.planet_id, measurement))
         except OSError as error:
