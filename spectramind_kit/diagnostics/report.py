@@ -24,6 +24,7 @@ from spectramind_kit.diagnostics.report_style import CSS
 from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
+from spectramind_kit.inference.provenance import submission_fingerprint
 
 _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ … -?[\d.]+$")
 
@@ -78,9 +79,11 @@ def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> 
     numbers = "".join(f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run))
     facts = [f"profile {run.info['profile']}" if run.info.get("profile") else "", str(run.info.get("data_dir") or ""),
              time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())]
+    stale = "".join(f'<p class="note"><b>{_text(text)}</b></p>' for text in run.stale)
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
+            f'<meta name="submission" content="{submission_fingerprint(run.work_dir)}">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head><body><main>'
-            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p></header>"
+            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>{stale}</header>"
             f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'
             f"<footer>Transit depths are (Rp/Rs)², printed in parts per million (ppm). The file needs no network.</footer>"
             f"</main></body></html>\n")

@@ -11,6 +11,7 @@ import numpy as np
 from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.errors import DataError
+from spectramind_kit.training.made_from import fits_light_curve
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
@@ -105,11 +106,17 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     DataError
         No visit has both a light curve and a fit.
     """
-    fits = {fit.visit: fit for fit in stored_measurement(run, planet_id).visits}
+    measurement = stored_measurement(run, planet_id)
+    fits = {fit.visit: fit for fit in measurement.visits}
+    curves = stored_light_curves(run, planet_id)
+    changed = [curve.visit for curve in curves if not fits_light_curve(measurement, curve)]
+    if changed:
+        raise DataError("the anchor's fit is of an older light curve", where=f"planet {planet_id}, visits {changed}",
+                        fix="run notebooks 02 and 03 again")
     views = [VisitView(planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
                        model=fits[curve.visit].model_flux, baseline=fits[curve.visit].baseline_flux,
                        wavelength_um=curve.wavelength_um)
-             for curve in stored_light_curves(run, planet_id)
+             for curve in curves
              if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)]
     if not views:
         raise DataError("no visit has both a light curve and an anchor's fit of it", where=f"planet {planet_id}",

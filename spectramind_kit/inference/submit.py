@@ -18,10 +18,12 @@ import pandas as pd
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.detector.layout import find_visits, read_star_info, read_wavelengths
 from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import fingerprint, to_text
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
+from spectramind_kit.inference.provenance import bundle_doubts
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
@@ -65,6 +67,8 @@ def planets_of_test(data_dir: Path) -> list[int]:
 def write_fallback(run: RunFolder) -> list[int]:
     """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
     planet_ids = planets_of_test(run.data_dir)
+    (run.root / "predictions" / "test.npz").unlink(missing_ok=True)  # of an earlier submission, as are its scores
+    run.record(test_scores={}, test_scores_of="")
     bundle = _find_bundle(run)
     naive = bundle.naive if bundle else {}
     write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
@@ -80,6 +84,7 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
     if bundle is not None:
         _take_settings(run, bundle)
+        _say_doubts(run, bundle)
     stars = _stars(run)
     light_curves, flat, measurements = {}, {}, {}
     todo = list(planet_ids)
@@ -113,7 +118,7 @@ def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
     """Validate and write ``submission.csv`` over the fallback. Planets whose numbers are not finite become naive."""
     frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
     path = write_submission(frame, run.root / "submission.csv", planet_ids=prediction.planet_ids)
-    run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
+    run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth, if there is one, is read after this
     run.record_stage(sources=prediction.counts)
     say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
     return path
@@ -132,6 +137,13 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
         say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
         run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
         return None
+
+
+def _say_doubts(run: RunFolder, bundle: Bundle) -> None:
+    doubts = bundle_doubts(bundle, root=run.root, data_dir=run.data_dir)
+    for doubt in doubts:
+        say(f"the bundle is used, but {doubt}: run 02_train again")
+    run.record_stage(bundle=bundle.fingerprint, bundle_kit=bundle.kit, bundle_doubts=doubts)
 
 
 def _stars(run: RunFolder) -> pd.DataFrame:
@@ -201,8 +213,14 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
                      wavelength_um=_wavelengths(run), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
-                     source=source.astype(str), **arrays)
+                     source=source.astype(str), made_from=np.array(to_text(_made_from(bundle, measured))), **arrays)
     return Prediction(list(row), mean, sigma, source)
+
+
+def _made_from(bundle: Bundle | None, measured: Measured) -> dict[str, str]:
+    """Fingerprints of the bundle and of every planet's light curves, star and settings."""
+    return {"bundle": bundle.fingerprint if bundle else "", "measurements": fingerprint(
+        {planet: dict(m.made_from) for planet, m in measured.measurements.items()})}
 
 
 def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, measured: Measured, stars: pd.DataFrame,

@@ -27,6 +27,12 @@ def light_curve_fingerprint(curve: LightCurve) -> str:
     return fingerprint(curve)
 
 
+def fits_light_curve(measurement: DepthMeasurement, curve: LightCurve) -> bool:
+    """Whether a measurement was made from this very light curve; one without fingerprints, or without the visit, may be."""
+    known = measurement.made_from.get(f"{_LIGHT_CURVE}{curve.visit}")
+    return known is None or known == light_curve_fingerprint(curve)
+
+
 def measurement_made_from(light_curves: Sequence[LightCurve], star: Mapping[str, float], *,
                           settings: AnchorSettings) -> dict[str, str]:
     """Fingerprints of what one planet's measurement depends on: its visits, its star, the settings, the kit's recipe."""
