@@ -79,9 +79,11 @@ def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> 
     numbers = "".join(f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run))
     facts = [f"profile {run.info['profile']}" if run.info.get("profile") else "", str(run.info.get("data_dir") or ""),
              time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())]
+    submission = run.find("submission.csv")
+    of = submission_fingerprint(submission.parent) if submission else ""
     stale = "".join(f'<p class="note"><b>{_text(text)}</b></p>' for text in run.stale)
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
-            f'<meta name="submission" content="{submission_fingerprint(run.work_dir)}">'
+            f'<meta name="submission" content="{of}">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head><body><main>'
             f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>{stale}</header>"
             f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'

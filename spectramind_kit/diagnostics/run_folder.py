@@ -58,6 +58,20 @@ class RunResults:
         """Files by pattern, of this run and of the earlier kernels'."""
         return [path for folder in (self.work_dir, *self.earlier) for path in folder.glob(pattern)]
 
+    @cached_property
+    def settings_folders(self) -> dict[str, str]:
+        """Names of the folders of ``store/`` and ``anchor/`` with the bundle's settings; empty without a bundle that says so."""
+        from spectramind_kit.configs import config_digest
+        from spectramind_kit.detector.settings import DetectorSettings
+
+        path = self.find("bundle/bundle.json")
+        config = _read_json(path, []).get("config") if path else None
+        try:
+            return {"store": DetectorSettings.from_mapping(config["data"]).digest,
+                    "anchor": config_digest(config["data"], config["anchor"])}
+        except (TypeError, KeyError, DataError):
+            return {}
+
     def of_kind(self, kind: str) -> list[dict]:
         """The events of ``metrics.jsonl`` of one kind, in the order they were written."""
         return [event for event in self.events if event.get("event") == kind]
