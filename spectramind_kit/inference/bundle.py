@@ -61,7 +61,7 @@ class Bundle:
 
 def recipes(data: Mapping[str, Any]) -> dict[str, str]:
     """What the kit's own numbers depend on before any label: stage 1 with these settings, and the measurement."""
-    return {"light curves": DetectorSettings.from_mapping(data).digest, "measurement": str(RECIPE_VERSION)}
+    return {"light curves": DetectorSettings.from_mapping(data).digest, "measurements": str(RECIPE_VERSION)}
 
 
 def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: SpectralPrior,

@@ -150,7 +150,7 @@ class DepthMeasurement:
         """
         fix = "delete the file; it is made again from the light curves"
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 text = json.loads(str(archive["text"]))
                 arrays = {name: archive[name] for name in archive.files if name != "text"}
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
