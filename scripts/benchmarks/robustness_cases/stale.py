@@ -1,0 +1,340 @@
+"""Inputs that change after something was made from them: files, tables, labels, settings, the bundle, the whole data set."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from robustness_cases import Case, Outcome
+
+from spectramind_kit.detector.instrument import AIRS
+from spectramind_kit.detector.layout import find_visits, read_star_info
+from spectramind_kit.detector.store import LightCurveStore
+from spectramind_kit.inference.finish import finish_training
+from spectramind_kit.inference.score import score_run, summarise
+from spectramind_kit.inference.submit import predict_test, write_fallback, write_prediction
+from spectramind_kit.simulator import simulate_competition
+from spectramind_kit.simulator.writer import write_matrix
+from spectramind_kit.submission import read_submission
+from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
+from spectramind_kit.training.folds import train_folds
+from spectramind_kit.training.labels import train_labels
+from spectramind_kit.training.light_curves import extract_light_curves
+from spectramind_kit.training.run_folder import RunFolder
+
+_TRAIN, _TEST = 8, 2
+_SETTINGS = ("model=anchor", "train.folds=2")
+_NETWORK = ("train.folds=2", "train.epochs=1", "train.warm_start_epochs=0", "model/size=small")
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A finished run (02 and 03, model=anchor) on a small simulated competition, for one case to change."""
+
+    data: Path
+    work: Path
+    truth: Path
+
+    @property
+    def test_ids(self) -> list[int]:
+        return sorted(int(path.name) for path in (self.data / "test").iterdir())
+
+    @property
+    def train_ids(self) -> list[int]:
+        return sorted(int(path.name) for path in (self.data / "train").iterdir())
+
+    def open(self, stage: str, *, overrides=_SETTINGS, data: Path | None = None) -> RunFolder:
+        return RunFolder.open(self.work, stage=stage, data_dir=data or self.data, profile="smoke", overrides=overrides, earlier=())
+
+    def train(self, *, overrides=_SETTINGS):
+        run = self.open("train", overrides=overrides)
+        curves = extract_light_curves(run, "train")
+        labels, stars = train_labels(run, curves), read_star_info(run.data_dir, "train")
+        measured = measure_planets(run, curves, stars=stars, split="train", workers=1)
+        anchors = cross_fit_anchors(run, measured, labels=labels)
+        network = train_folds(run, curves, measured=measured, anchors=anchors, labels=labels, stars=stars)
+        finish_training(run, curves, anchors=anchors, labels=labels, network=network)
+        run.close()
+        return network
+
+    def submit(self) -> pd.DataFrame:
+        run = self.open("submit")
+        prediction = predict_test(run, write_fallback(run))
+        write_prediction(run, prediction)
+        run.close()
+        return self.submission()
+
+    def submission(self) -> pd.DataFrame:
+        return read_submission(self.work / "submission.csv").set_index("planet_id")
+
+    def fresh(self, scratch: Path) -> pd.DataFrame:
+        """What the same bundle predicts where nothing but the bundle is kept."""
+        other = _Copy(self.data, scratch / "fresh", self.truth)
+        other.work.mkdir()
+        shutil.copytree(self.work / "bundle", other.work / "bundle")
+        with contextlib.redirect_stdout(io.StringIO()):
+            return other.submit()
+
+    def label(self, planet: int) -> np.ndarray:
+        return pd.read_csv(self.data / "train.csv").set_index("planet_id").loc[planet].to_numpy(float)
+
+
+@lru_cache(maxsize=1)
+def _finished() -> tuple[_Copy, tempfile.TemporaryDirectory]:
+    """Made once for all cases; the folder lives as long as the process."""
+    kept = tempfile.TemporaryDirectory(prefix="robustness-stale-")
+    with contextlib.redirect_stdout(io.StringIO()):
+        made = simulate_competition(Path(kept.name) / "simulated", n_train=_TRAIN, n_test=_TEST, seed=5, cadence="reduced",
+                                    two_visit_fraction=0.0)
+        copy = _Copy(made.data_dir, Path(kept.name) / "run", made.truth_path)
+        copy.train()
+        copy.submit()
+    return copy, kept
+
+
+def _copy(scratch: Path) -> _Copy:
+    done, _ = _finished()
+    shutil.copytree(done.data, scratch / done.data.name)
+    shutil.copytree(done.work, scratch / "run")
+    return _Copy(scratch / done.data.name, scratch / "run", Path(shutil.copy(done.truth, scratch)))
+
+
+def _heard(work: Callable, *words: str) -> tuple[object, str]:
+    """What ``work`` returns, and the first line it says that holds one of the words."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        result = work()
+    lines = [line for line in out.getvalue().splitlines() if any(word in line for word in words)]
+    return result, re.sub(r"/\S*/", "", lines[0])[:160] if lines else ""  # without the scratch folder's name
+
+
+def _against(found: pd.Series, depth: np.ndarray, said: str, *, what: str = "true") -> Outcome:
+    """The level over AIRS-CH0 against the right one, in units of one bin's error (larger than the level's own)."""
+    mean, sigma = found.to_numpy(float)[1:283], found.to_numpy(float)[284:]
+    level, right, error = 1e6 * mean.mean(), 1e6 * depth[1:].mean(), 1e6 * sigma.mean()
+    return Outcome(pull=float(abs(level - right) / error), said=said, note=f"{level:.0f} ± {error:.0f} ppm where {right:.0f} is {what}",
+                   # a correction that is told and not made would still be a wrong number
+                   wrong=bool(abs(level - right) > 4 * error))
+
+
+def _wrong_stays_wrong(outcome: Outcome) -> Outcome:
+    """No line excuses a number that was not made again."""
+    return Outcome(pull=outcome.pull, note=outcome.note, said="" if outcome.wrong else outcome.said, wrong=outcome.wrong)
+
+
+def _corrected_files(scratch: Path) -> Outcome:
+    """A test planet's twelve files are replaced by those of another planet, as after a correction by the hosts."""
+    run = _copy(scratch)
+    planet, donor = run.test_ids[0], run.train_ids[0]
+    shutil.rmtree(run.data / "test" / str(planet))
+    shutil.copytree(run.data / "train" / str(donor), run.data / "test" / str(planet))
+    found, said = _heard(run.submit, "light curve of visit 0 has changed")
+    return _wrong_stays_wrong(_against(found.loc[planet], run.label(donor), said))
+
+
+def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
+    """The same with signals stored plainly: the size and the footer stay as they were, only the bytes between change."""
+    import pyarrow.parquet as pq
+
+    run = _copy(scratch)
+    planet, donor = run.test_ids[0], run.train_ids[0]
+
+    def store_plainly(source: Path) -> None:
+        for path in source.glob("*_signal_0.parquet"):
+            table = pq.read_table(path)
+            pq.write_table(table, run.data / "test" / str(planet) / path.name, compression="none", use_dictionary=False,
+                           write_statistics=False, row_group_size=len(table))
+
+    store_plainly(run.data / "test" / str(planet))
+    with contextlib.redirect_stdout(io.StringIO()):
+        run.submit()
+    sizes = [path.stat().st_size for path in sorted((run.data / "test" / str(planet)).glob("*.parquet"))]
+    store_plainly(run.data / "train" / str(donor))
+    assert sizes == [path.stat().st_size for path in sorted((run.data / "test" / str(planet)).glob("*.parquet"))]
+    found, said = _heard(run.submit, "signal_0.parquet")
+    return _wrong_stays_wrong(_against(found.loc[planet], run.fresh(scratch).loc[planet].to_numpy(float)[:283], said, what="right"))
+
+
+def _corrected_star(scratch: Path) -> Outcome:
+    """A row of the star table that was wrong (a/Rs, inclination, period of another planet) and is corrected."""
+    run = _copy(scratch)
+    planet, path = run.test_ids[0], run.data / "test_star_info.csv"
+    right = pd.read_csv(path)
+    wrong = right.copy()
+    wrong.loc[wrong["planet_id"] == planet, ["sma", "i", "P"]] = [4.0, 70.0, 12.0]
+    wrong.to_csv(path, index=False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        before = run.submit()
+    right.to_csv(path, index=False)
+    found, said = _heard(run.submit, "row of the star table has changed")
+    expected = run.fresh(scratch)
+    stale = np.allclose(found.loc[planet], before.loc[planet]) and not np.allclose(expected.loc[planet], before.loc[planet])
+    outcome = _against(found.loc[planet], expected.loc[planet].to_numpy(float)[:283], said, what="right")
+    return Outcome(pull=outcome.pull, note=outcome.note + (", the number of the wrong star" if stale else ""), wrong=bool(stale),
+                   said="" if stale else said)
+
+
+def _corrected_calibration(scratch: Path) -> Outcome:
+    """A dark map that was wrong under the trace and is corrected; both files have the same size."""
+    run = _copy(scratch)
+    files = find_visits(run.data, "test")[0]
+    path = files.calibration(AIRS, "dark")
+    right = path.read_bytes()
+    dark = pd.read_parquet(path).to_numpy().copy()
+    dark[8:24] += np.abs(dark[8:24].mean()) * 2e4 * np.random.default_rng(1).random((16, dark.shape[1]))
+    write_matrix(path, dark)
+    same_size = path.stat().st_size == len(right)
+    with contextlib.redirect_stdout(io.StringIO()):
+        run.submit()
+    path.write_bytes(right)
+    found, said = _heard(run.submit, "dark.parquet has changed")
+    outcome = _against(found.loc[files.planet_id], run.fresh(scratch).loc[files.planet_id].to_numpy(float)[:283], said, what="right")
+    return _wrong_stays_wrong(Outcome(pull=outcome.pull, said=said, wrong=outcome.wrong,
+                                      note=outcome.note + ("" if same_size else " (the sizes differ)")))
+
+
+def _corrected_adc(scratch: Path) -> Outcome:
+    """The gain in adc_info.csv is corrected: every flux changes, no file of any visit does."""
+    run = _copy(scratch)
+    planet, path = run.test_ids[0], run.data / "adc_info.csv"
+    table = pd.read_csv(path)
+    settings = next((run.work / "store").iterdir()).name
+    before = LightCurveStore(run.work / "store", settings).load(planet, 0).airs.mean()
+    table["AIRS-CH0_adc_gain"] *= 1.1
+    table.to_csv(path, index=False)
+    _, said = _heard(run.submit, "adc_info has changed")
+    ratio = LightCurveStore(run.work / "store", settings).load(planet, 0).airs.mean() / before
+    wrong = abs(ratio - 1 / 1.1) > 0.02
+    return Outcome(wrong=bool(wrong), said="" if wrong else said, note=f"flux × {ratio:.3f} where 0.909 is right")
+
+
+def _corrected_label(scratch: Path) -> Outcome:
+    """One label is corrected and 02_train run again: folds that were trained on the old one must not count as finished."""
+    run = _copy(scratch)
+    with contextlib.redirect_stdout(io.StringIO()):
+        first = run.train(overrides=_NETWORK)
+    table = pd.read_csv(run.data / "train.csv")
+    table.iloc[0, 1:] *= 1.5
+    table.to_csv(run.data / "train.csv", index=False)
+    second, said = _heard(lambda: run.train(overrides=_NETWORK), "trained afresh")
+    same = all(bool((a == b).all()) for x, y in zip(first.folds, second.folds) for a, b in zip(x.state.values(), y.state.values()))
+    return Outcome(wrong=same, said="" if same else said, note="weights of the old label" if same else "trained again")
+
+
+def _damaged_measurement(scratch: Path) -> Outcome:
+    """The file of one planet's measurement was cut by a full disk."""
+    run = _copy(scratch)
+    planet = run.test_ids[0]
+    path = next(run.work.glob(f"anchor/*/{planet}.npz"))
+    path.write_bytes(path.read_bytes()[:-3000])
+    _, said = _heard(run.submit, "cannot be used", "left out")
+    record = json.loads((run.work / "run.json").read_text())["stages"]["submit"]["sources"]
+    return Outcome(wrong=record != {"anchor": 2}, said=said, note=f"predicted by {record}")
+
+
+def _killed_after_the_fallback(scratch: Path) -> Outcome:
+    """03_submit dies after its fallback: predictions and scores of the submission before are beside a naive CSV."""
+    run = _copy(scratch)
+    with contextlib.redirect_stdout(io.StringIO()):
+        score_run(run.work, run.truth)
+        write_fallback(run.open("submit"))
+    _, said = _heard(lambda: summarise(run.work), "of an earlier submission")
+    shown = _heard(lambda: summarise(run.work), "official score")[1]
+    scores, told = _heard(lambda: score_run(run.work, run.truth), "is not what submission.csv holds")
+    wrong = bool(shown) or "anchor" in scores
+    return Outcome(wrong=wrong, said=told or said, note="scores of the old submission shown" if wrong else "naive scored alone")
+
+
+def _submission_of_another_run(scratch: Path) -> Outcome:
+    """submission.csv was replaced by hand; predictions/test.npz and with it the report are of another one."""
+    run = _copy(scratch)
+    frame = pd.read_csv(run.work / "submission.csv")
+    frame.iloc[:, 1:284] *= 1.2
+    frame.to_csv(run.work / "submission.csv", index=False)
+    scores, said = _heard(lambda: score_run(run.work, run.truth), "is not what submission.csv holds")
+    return Outcome(wrong="anchor" in scores and not said, said=said, note=f"scored: {', '.join(scores)}")
+
+
+def _bundle_of_other_labels(scratch: Path) -> Outcome:
+    """A label was corrected after 02_train; 03_submit alone is run again."""
+    run = _copy(scratch)
+    table = pd.read_csv(run.data / "train.csv")
+    table.iloc[0, 1:] *= 1.5
+    table.to_csv(run.data / "train.csv", index=False)
+    _, said = _heard(run.submit, "trained with another train.csv")
+    return Outcome(wrong=True, said=said, note="the bundle's prior is of the old label")
+
+
+def _bundle_of_an_older_kit(scratch: Path) -> Outcome:
+    """The bundle was trained by a version of the kit that measured in another way."""
+    run = _copy(scratch)
+    path = run.work / "bundle" / "bundle.json"
+    content = json.loads(path.read_text())
+    content["recipes"] = {"light curves": "0" * 12, "measurements": "0"}
+    path.write_text(json.dumps(content))
+    _, said = _heard(run.submit, "makes in another way now")
+    sources = json.loads((run.work / "run.json").read_text())["stages"]["submit"]["sources"]
+    return Outcome(wrong=not said, said=said, note=f"predicted by {sources}")
+
+
+def _mixed_bundle(scratch: Path) -> Outcome:
+    """The prior of another training was copied into the bundle."""
+    run = _copy(scratch)
+    with contextlib.redirect_stdout(io.StringIO()):
+        other = _Copy(run.data, scratch / "other", run.truth)
+        table = pd.read_csv(run.data / "train.csv")
+        right = table.copy()
+        table.iloc[:, 1:] *= 0.5
+        table.to_csv(run.data / "train.csv", index=False)
+        shutil.copytree(run.work, other.work)
+        other.train()
+        right.to_csv(run.data / "train.csv", index=False)
+    shutil.copy(other.work / "bundle" / "prior.npz", run.work / "bundle" / "prior.npz")
+    found, said = _heard(run.submit, "of another training")
+    sources = json.loads((run.work / "run.json").read_text())["stages"]["submit"]["sources"]
+    return Outcome(wrong=not said, said=said, note=f"predicted by {sources}")
+
+
+def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
+    """``scripts/run --data OTHER --out SAME`` that is stopped after its first stage."""
+    run = _copy(scratch)
+    with contextlib.redirect_stdout(io.StringIO()):
+        score_run(run.work, run.truth)
+    other = scratch / "other" / run.data.name
+    shutil.copytree(run.data, other, ignore=lambda folder, names: names if Path(folder).name in ("train", "test") else [])
+    for split in ("train", "test"):
+        for planet in (run.data / split).iterdir():
+            (other / split / str(int(planet.name) + 1)).symlink_to(planet)
+    _, said = _heard(lambda: run.open("light_curves", data=other), "other planets")
+    record = json.loads((run.work / "run.json").read_text())
+    left = [name for name in ("submission.csv", "bundle", "predictions") if (run.work / name).exists()]
+    left += [name for name in ("naive", "test_scores") if record.get(name)]
+    return Outcome(wrong=bool(left), said="" if left else said, note=f"left in place: {', '.join(left) or 'nothing'}")
+
+
+_KIND = "results that outlive their inputs"
+CASES = [Case(name, _KIND, before, run) for name, before, run in (
+    ("a test planet's files are corrected", "", _corrected_files),
+    ("signals corrected, same size and footer", "", _corrected_signal_of_the_same_size),
+    ("a corrected row of the star table", "", _corrected_star),
+    ("a corrected dark map of the same size", "", _corrected_calibration),
+    ("a corrected adc_info.csv", "", _corrected_adc),
+    ("a corrected label, 02_train again", "", _corrected_label),
+    ("a corrected label, 03_submit alone", "", _bundle_of_other_labels),
+    ("a measurement's file is cut", "", _damaged_measurement),
+    ("03_submit dies after its fallback", "", _killed_after_the_fallback),
+    ("submission.csv replaced by hand", "", _submission_of_another_run),
+    ("a bundle of an older kit", "", _bundle_of_an_older_kit),
+    ("a bundle with another training's prior", "", _mixed_bundle),
+    ("other data in the same run folder", "", _other_data_in_the_same_folder),
+)]
