@@ -22,7 +22,8 @@ def source_fingerprints(files: VisitFiles, tables: SharedTables | None = None, *
     found = {path.relative_to(files.folder).as_posix(): value
              for path, value in file_fingerprints(files.all_files(), threads=threads).items()}
     for name, table in zip(_TABLES, tables or ()):
-        found[name] = fingerprint(table)
+        of = getattr(table, "of", None)  # a table with a row for each planet counts by that planet's row
+        found[name] = fingerprint(of(files.planet_id) if callable(of) else table)
     return found
 
 
