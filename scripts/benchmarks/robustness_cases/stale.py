@@ -7,111 +7,22 @@ import io
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from robustness_cases import Case, Outcome
+from robustness_cases._finished_run import FinishedRun, copy_of_a_finished_run
 
 from spectramind_kit.detector.instrument import AIRS
-from spectramind_kit.detector.layout import find_visits, read_star_info
+from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.store import LightCurveStore
-from spectramind_kit.inference.finish import finish_training
 from spectramind_kit.inference.score import score_run, summarise
-from spectramind_kit.inference.submit import predict_test, write_fallback, write_prediction
-from spectramind_kit.simulator import simulate_competition
+from spectramind_kit.inference.submit import write_fallback
 from spectramind_kit.simulator.writer import write_matrix
-from spectramind_kit.submission import read_submission
-from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
-from spectramind_kit.training.folds import train_folds
-from spectramind_kit.training.labels import train_labels
-from spectramind_kit.training.light_curves import extract_light_curves
-from spectramind_kit.training.run_folder import RunFolder
 
-_TRAIN, _TEST = 8, 2
-_SETTINGS = ("model=anchor", "train.folds=2")
 _NETWORK = ("train.folds=2", "train.epochs=1", "train.warm_start_epochs=0", "model/size=small")
-
-
-@dataclass(frozen=True)
-class _Copy:
-    """A finished run (02 and 03, model=anchor) on a small simulated competition, for one case to change."""
-
-    data: Path
-    work: Path
-    truth: Path
-
-    @property
-    def test_ids(self) -> list[int]:
-        return sorted(int(path.name) for path in (self.data / "test").iterdir())
-
-    @property
-    def train_ids(self) -> list[int]:
-        return sorted(int(path.name) for path in (self.data / "train").iterdir())
-
-    def open(self, stage: str, *, overrides=_SETTINGS, data: Path | None = None) -> RunFolder:
-        return RunFolder.open(self.work, stage=stage, data_dir=data or self.data, profile="smoke", overrides=overrides, earlier=())
-
-    def train(self, *, overrides=_SETTINGS):
-        run = self.open("train", overrides=overrides)
-        curves = extract_light_curves(run, "train")
-        labels, stars = train_labels(run, curves), read_star_info(run.data_dir, "train")
-        measured = measure_planets(run, curves, stars=stars, split="train", workers=1)
-        anchors = cross_fit_anchors(run, measured, labels=labels)
-        network = train_folds(run, curves, measured=measured, anchors=anchors, labels=labels, stars=stars)
-        finish_training(run, curves, anchors=anchors, labels=labels, network=network)
-        run.close()
-        return network
-
-    def submit(self) -> pd.DataFrame:
-        run = self.open("submit")
-        prediction = predict_test(run, write_fallback(run))
-        write_prediction(run, prediction)
-        run.close()
-        return self.submission()
-
-    def forget(self, planet: int) -> None:
-        """As if the planet had never been seen: its next light curve and measurement are the first ones."""
-        for path in [*self.work.glob(f"store/*/{planet}_*.npz"), *self.work.glob(f"anchor/*/{planet}.npz")]:
-            path.unlink()
-
-    def submission(self) -> pd.DataFrame:
-        return read_submission(self.work / "submission.csv").set_index("planet_id")
-
-    def fresh(self, scratch: Path) -> pd.DataFrame:
-        """What the same bundle predicts where nothing but the bundle is kept."""
-        other = _Copy(self.data, scratch / "fresh", self.truth)
-        other.work.mkdir()
-        shutil.copytree(self.work / "bundle", other.work / "bundle")
-        with contextlib.redirect_stdout(io.StringIO()):
-            return other.submit()
-
-    def label(self, planet: int) -> np.ndarray:
-        return pd.read_csv(self.data / "train.csv").set_index("planet_id").loc[planet].to_numpy(float)
-
-
-@lru_cache(maxsize=1)
-def _finished() -> tuple[_Copy, tempfile.TemporaryDirectory]:
-    """Made once for all cases; the folder lives as long as the process."""
-    kept = tempfile.TemporaryDirectory(prefix="robustness-stale-")
-    with contextlib.redirect_stdout(io.StringIO()):
-        made = simulate_competition(Path(kept.name) / "simulated", n_train=_TRAIN, n_test=_TEST, seed=5, cadence="reduced",
-                                    two_visit_fraction=0.0)
-        copy = _Copy(made.data_dir, Path(kept.name) / "run", made.truth_path)
-        copy.train()
-        copy.submit()
-    return copy, kept
-
-
-def _copy(scratch: Path) -> _Copy:
-    done, _ = _finished()
-    shutil.copytree(done.data, scratch / done.data.name)
-    shutil.copytree(done.work, scratch / "run")
-    return _Copy(scratch / done.data.name, scratch / "run", Path(shutil.copy(done.truth, scratch)))
 
 
 def _heard(work: Callable, *words: str) -> tuple[object, str]:
@@ -139,7 +50,7 @@ def _wrong_stays_wrong(outcome: Outcome) -> Outcome:
 
 def _corrected_files(scratch: Path) -> Outcome:
     """A test planet's twelve files are replaced by those of another planet, as after a correction by the hosts."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     planet, donor = run.test_ids[0], run.train_ids[0]
     shutil.rmtree(run.data / "test" / str(planet))
     shutil.copytree(run.data / "train" / str(donor), run.data / "test" / str(planet))
@@ -151,7 +62,7 @@ def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
     """The same with signals stored plainly: the size and the footer stay as they were, only the bytes between change."""
     import pyarrow.parquet as pq
 
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     planet, donor = run.test_ids[0], run.train_ids[0]
 
     def store_plainly(source: Path) -> None:
@@ -172,7 +83,7 @@ def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
 
 def _corrected_star(scratch: Path) -> Outcome:
     """A row of the star table that was wrong (a/Rs, inclination, period of another planet) and is corrected."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     planet, path = run.test_ids[0], run.data / "test_star_info.csv"
     right = pd.read_csv(path)
     wrong = right.copy()
@@ -196,7 +107,7 @@ def _remade(found: pd.Series, right: pd.Series, before: pd.Series, said: str) ->
 
 def _corrected_calibration(scratch: Path) -> Outcome:
     """A dark map that was wrong under the trace and is corrected; both files have the same size."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     files = find_visits(run.data, "test")[0]
     path = files.calibration(AIRS, "dark")
     right = path.read_bytes()
@@ -215,7 +126,7 @@ def _corrected_calibration(scratch: Path) -> Outcome:
 
 def _corrected_adc(scratch: Path) -> Outcome:
     """The gain in adc_info.csv is corrected: every flux changes, no file of any visit does."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     planet, path = run.test_ids[0], run.data / "adc_info.csv"
     table = pd.read_csv(path)
     settings = next((run.work / "store").iterdir()).name
@@ -230,7 +141,7 @@ def _corrected_adc(scratch: Path) -> Outcome:
 
 def _corrected_label(scratch: Path) -> Outcome:
     """One label is corrected and 02_train run again: folds that were trained on the old one must not count as finished."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
         first = run.train(overrides=_NETWORK)
     table = pd.read_csv(run.data / "train.csv")
@@ -243,7 +154,7 @@ def _corrected_label(scratch: Path) -> Outcome:
 
 def _damaged_measurement(scratch: Path) -> Outcome:
     """The file of one planet's measurement was cut by a full disk."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     planet = run.test_ids[0]
     path = next(run.work.glob(f"anchor/*/{planet}.npz"))
     path.write_bytes(path.read_bytes()[:-3000])
@@ -254,7 +165,7 @@ def _damaged_measurement(scratch: Path) -> Outcome:
 
 def _killed_after_the_fallback(scratch: Path) -> Outcome:
     """03_submit dies after its fallback: predictions and scores of the submission before are beside a naive CSV."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
         score_run(run.work, run.truth)
         write_fallback(run.open("submit"))
@@ -267,7 +178,7 @@ def _killed_after_the_fallback(scratch: Path) -> Outcome:
 
 def _submission_of_another_run(scratch: Path) -> Outcome:
     """submission.csv was replaced by hand; predictions/test.npz and with it the report are of another one."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     frame = pd.read_csv(run.work / "submission.csv")
     frame.iloc[:, 1:284] *= 1.2
     frame.to_csv(run.work / "submission.csv", index=False)
@@ -277,7 +188,7 @@ def _submission_of_another_run(scratch: Path) -> Outcome:
 
 def _bundle_of_other_labels(scratch: Path) -> Outcome:
     """A label was corrected after 02_train; 03_submit alone is run again."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     table = pd.read_csv(run.data / "train.csv")
     table.iloc[0, 1:] *= 1.5
     table.to_csv(run.data / "train.csv", index=False)
@@ -287,7 +198,7 @@ def _bundle_of_other_labels(scratch: Path) -> Outcome:
 
 def _bundle_of_an_older_kit(scratch: Path) -> Outcome:
     """The bundle was trained by a version of the kit that measured in another way."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     path = run.work / "bundle" / "bundle.json"
     content = json.loads(path.read_text())
     content["recipes"] = {"light curves": "0" * 12, "measurements": "0"}
@@ -299,9 +210,9 @@ def _bundle_of_an_older_kit(scratch: Path) -> Outcome:
 
 def _mixed_bundle(scratch: Path) -> Outcome:
     """The prior of another training was copied into the bundle."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
-        other = _Copy(run.data, scratch / "other", run.truth)
+        other = FinishedRun(run.data, scratch / "other", run.truth)
         table = pd.read_csv(run.data / "train.csv")
         right = table.copy()
         table.iloc[:, 1:] *= 0.5
@@ -317,7 +228,7 @@ def _mixed_bundle(scratch: Path) -> Outcome:
 
 def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
     """``scripts/run --data OTHER --out SAME`` that is stopped after its first stage."""
-    run = _copy(scratch)
+    run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
         score_run(run.work, run.truth)
     other = scratch / "other" / run.data.name
