@@ -1,6 +1,7 @@
 """Fingerprints: short texts that change when what a result was made from changes, on any machine.
 
-`fingerprint` is for values, `file_fingerprint` for files; `what_changed` names the difference between two sets of them.
+`fingerprint` is for values, `file_fingerprint` for files; `what_changed` names the difference between two
+sets of them.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ from typing import Any
 import numpy as np
 
 WHOLE_BELOW = 4 << 20       # bytes: files up to this size are read whole, larger ones in samples
-_BLOCK = 32 << 10           # one column of an AIRS-CH0 signal takes about half of this, so that a block holds whole columns
+# one column of an AIRS-CH0 signal takes about half of this, so that a block holds whole columns
+_BLOCK = 32 << 10
 _BLOCKS = 16
 _FOOTER_AT_MOST = 8 << 20   # a Parquet footer of 11,392 columns takes 1 to 2 MB
 _LENGTH = 16                # hexadecimal digits
-_THREADS = 8                # reading small files waits for the disk (or for Kaggle's mount) more than it computes
+# reading small files waits for the disk (or for Kaggle's mount) more than it computes
+_THREADS = 8
 
 
 def fingerprint(*parts: Any) -> str:
-    """Sixteen hexadecimal digits of nested values: numbers, texts, None, arrays, mappings, sequences, dataclasses.
+    """Sixteen hexadecimal digits of nested values: numbers, texts, None, arrays, mappings, sequences,
+    dataclasses.
 
-    The type counts (1, 1.0 and "1" differ, and so do float32 and float64), the order of a mapping's keys does not. An
-    array enters with shape, kind and little-endian bytes; every NaN is the same one, and -0.0 is 0.0. Neither Python's
-    ``hash`` nor ``repr`` of an array is used, so the digits are the same on every platform and NumPy.
+    The type counts (1, 1.0 and "1" differ, and so do float32 and float64), the order of a mapping's keys does
+    not. An array enters with shape, kind and little-endian bytes; every NaN is the same one, and -0.0 is 0.0.
+    Neither Python's ``hash`` nor ``repr`` of an array is used, so the digits are the same on every platform
+    and NumPy.
 
     Raises
     ------
@@ -43,11 +48,13 @@ def fingerprint(*parts: Any) -> str:
 
 
 def file_fingerprint(path: str | Path) -> str:
-    """Of a file's content; never of its time stamps, which change when a data set is copied or mounted elsewhere.
+    """Of a file's content; never of its time stamps, which change when a data set is copied or mounted
+    elsewhere.
 
-    Up to 4 MB every byte counts. Of a larger file: its size, a Parquet footer whole (each column's place, packed size
-    and statistics) and 16 blocks of 32 kB from the first to the last byte. So a correction of a few bytes that changes no packed
-    size and no statistics can pass unnoticed in a large file; delete the results by hand then.
+    Up to 4 MB every byte counts. Of a larger file: its size, a Parquet footer whole (each column's place,
+    packed size and statistics) and 16 blocks of 32 kB from the first to the last byte. So a correction of a
+    few bytes that changes no packed size and no statistics can pass unnoticed in a large file; delete the
+    results by hand then.
 
     Raises
     ------
@@ -64,7 +71,8 @@ def file_fingerprint(path: str | Path) -> str:
         else:
             file.seek(size - 8)
             tail = file.read(8)
-            footer = min(struct.unpack("<I", tail[:4])[0] + 8, _FOOTER_AT_MOST, size) if tail[4:] == b"PAR1" else 0
+            length = struct.unpack("<I", tail[:4])[0] + 8 if tail[4:] == b"PAR1" else 0
+            footer = min(length, _FOOTER_AT_MOST, size)
             for number in range(_BLOCKS):
                 file.seek((size - _BLOCK) * number // (_BLOCKS - 1))
                 digest.update(file.read(_BLOCK))
@@ -85,7 +93,8 @@ def file_fingerprints(paths: Iterable[Path], *, threads: int = _THREADS) -> dict
 
 
 def what_changed(before: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str]:
-    """Names whose fingerprint is not what it was, those that are gone or new included; empty where nothing changed."""
+    """Names whose fingerprint is not what it was, those that are gone or new included; empty where nothing
+    changed."""
     before = before or {}
     return [name for name in dict.fromkeys([*now, *before]) if before.get(name) != now.get(name)]
 
@@ -141,7 +150,8 @@ def _feed(digest: Any, value: Any) -> None:
     elif is_dataclass(value) and not isinstance(value, type):
         _feed(digest, {f.name: getattr(value, f.name) for f in fields(value)})
     else:
-        raise TypeError(f"no fingerprint of a {type(value).__name__}: only of plain values, arrays and dataclasses")
+        raise TypeError(
+            f"no fingerprint of a {type(value).__name__}: only of plain values, arrays and dataclasses")
 
 
 def _feed_array(digest: Any, value: np.ndarray) -> None:

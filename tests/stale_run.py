@@ -1,4 +1,5 @@
-"""A small run without frames: simulated light curves, their tables, and the stages 02 and 03 in this process."""
+"""A small run without frames: simulated light curves, their tables, and the stages 02 and 03 in this
+process."""
 
 from __future__ import annotations
 
@@ -43,10 +44,17 @@ class SmallRun:
 
     def open(self, stage: str, **options) -> RunFolder:
         options = {"earlier": (), "profile": "smoke", "overrides": self.overrides, **options}
-        return RunFolder.open(options.pop("work_dir", self.root), stage=stage, data_dir=self.data_dir, **options)
+        return RunFolder.open(options.pop("work_dir", self.root),
+                              stage=stage,
+                              data_dir=self.data_dir,
+                              **options)
 
     def measure(self, run: RunFolder, split: str = "train"):
-        return measure_planets(run, self.light_curves[split], stars=read_star_info(self.data_dir, split), split=split, workers=1)
+        return measure_planets(run,
+                               self.light_curves[split],
+                               stars=read_star_info(self.data_dir, split),
+                               split=split,
+                               workers=1)
 
     def train(self, **options):
         """02_train; returns the network."""

@@ -1,4 +1,5 @@
-"""What a light curve was made from: fingerprints of the visit's files and of the tables that all visits share."""
+"""What a light curve was made from: fingerprints of the visit's files and of the tables that all visits
+share."""
 
 from __future__ import annotations
 
@@ -14,8 +15,12 @@ SharedTables = tuple[AxisInfo, AdcInfo, np.ndarray]
 _TABLES = ("axis_info", "adc_info", "wavelengths")
 
 
-def source_fingerprints(files: VisitFiles, tables: SharedTables | None = None, *, threads: int = 1) -> dict[str, str]:
-    """Fingerprint by name of each of the visit's files that is there, and of the tables (`file_fingerprint`, `fingerprint`).
+def source_fingerprints(files: VisitFiles,
+                        tables: SharedTables | None = None,
+                        *,
+                        threads: int = 1) -> dict[str, str]:
+    """Fingerprint by name of each of the visit's files that is there, and of the tables (`file_fingerprint`,
+    `fingerprint`).
 
     The ten calibration files count whole, the two signals in samples: about 5 MB a visit at full cadence.
     """
@@ -28,10 +33,12 @@ def source_fingerprints(files: VisitFiles, tables: SharedTables | None = None, *
 
 
 def source_changes(stored: Any, files: VisitFiles, tables: SharedTables | None = None) -> str:
-    """Why a light curve that carries ``stored`` is not of these files and tables, in words; empty where it is.
+    """Why a light curve that carries ``stored`` is not of these files and tables, in words; empty where it
+    is.
 
-    A visit of which no file is there keeps its light curve, so that a kernel which has the store but not the raw data still
-    gets an answer; its tables are compared all the same. One that was saved without a source is nobody's: it stays.
+    A visit of which no file is there keeps its light curve, so that a kernel which has the store but not the
+    raw data still gets an answer; its tables are compared all the same. One that was saved without a source
+    is nobody's: it stays.
     """
     if not stored:
         return ""

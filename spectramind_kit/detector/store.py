@@ -38,8 +38,8 @@ _THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THRE
 class LightCurveStore:
     """Light curves of many visits under ``<root>/<settings digest>/<planet>_<visit>.npz``.
 
-    Other settings have another digest, so another folder; each file carries the fingerprints of what it was made from
-    (`detector.source`): a stale light curve is never mistaken for a fresh one.
+    Other settings have another digest, so another folder; each file carries the fingerprints of what it was
+    made from (`detector.source`): a stale light curve is never mistaken for a fresh one.
     """
 
     def __init__(self, root: str | Path, settings_digest: str | DetectorSettings | None = None):
@@ -84,7 +84,8 @@ class LightCurveStore:
         return path
 
     def is_current(self, files: VisitFiles, tables: SharedTables | None = None) -> tuple[bool, str]:
-        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or stale.
+        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or
+        stale.
 
         ``tables``: the shared ones (`shared_tables`); without them only the visit's files are compared.
         """
@@ -99,7 +100,9 @@ class LightCurveStore:
         reason = source_changes(extra.get("source"), files, tables)
         return (False, f"stale ({reason})") if reason else (True, "")
 
-    def check(self, visits: Sequence[VisitFiles], tables: SharedTables | None = None) -> dict[VisitFiles, tuple[bool, str]]:
+    def check(self,
+              visits: Sequence[VisitFiles],
+              tables: SharedTables | None = None) -> dict[VisitFiles, tuple[bool, str]]:
         """`is_current` of many visits, several at a time."""
         with ThreadPoolExecutor(_CHECKS_AT_A_TIME) as pool:
             return dict(zip(visits, pool.map(lambda files: self.is_current(files, tables), visits)))
@@ -191,7 +194,8 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     reused = [(files.planet_id, files.visit) for files, (current, _) in checked.items() if current]
     stale = {files: reason for files, (current, reason) in checked.items() if reason}
     say_stale(stale)
-    for files in stale:  # gone before it is computed: should that fail, nothing takes the old one for a result
+    # gone before it is computed: should that fail, nothing takes the old one for a result
+    for files in stale:
         store.path(files.planet_id, files.visit).unlink(missing_ok=True)
     done: list[tuple[int, int]] = []
     failed: list[Failure] = []
@@ -244,7 +248,8 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
 
     axis, adc, wavelength_um = tables
     try:
-        source = source_fingerprints(files, tables)  # before they are read: what changes meanwhile counts as a change
+        # before they are read: what changes meanwhile counts as a change
+        source = source_fingerprints(files, tables)
         curve = extract(files, settings=settings, axis=axis, adc=adc, wavelength_um=wavelength_um)
         store.save(curve, source=source)
     except DataError as error:
@@ -281,7 +286,8 @@ def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveSto
     if left:
         say(f"a worker was killed, most likely for memory: the {len(left)} visits left are computed one at a time")
         for files in left.values():
-            yield files, (None if store.is_current(files, tables)[0] else build_one(files, store, settings, tables))
+            yield files, (None if store.is_current(files, tables)[0] else build_one(
+                files, store, settings, tables))
 
 
 @contextmanager

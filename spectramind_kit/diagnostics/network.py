@@ -61,7 +61,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     planets = _some_of_each_split(run, max_planets)
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
     found = {planet: stored_measurement(run, planet) for planet in planets}
-    measured = Measured({planet: one for planet, one in found.items()  # a fit of an older light curve would show a mixture
+    # a fit of an older light curve would show a mixture
+    measured = Measured({planet: one for planet, one in found.items()
                          if all(fits_light_curve(one, curve) for curve in light_curves[planet])}, ())
     anchors, _ = predict_anchors(bundle, measured)
     if not anchors:

@@ -85,7 +85,8 @@ def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> 
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
             f'<meta name="submission" content="{of}">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head><body><main>'
-            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>{stale}</header>"
+            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>"
+            f"{stale}</header>"
             f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'
             f"<footer>Transit depths are (Rp/Rs)², printed in parts per million (ppm). The file needs no network.</footer>"
             f"</main></body></html>\n")

@@ -25,8 +25,8 @@ from spectramind_kit.runtime import say
 class RunResults:
     """Everything that a run's folder holds for diagnostics.
 
-    ``oof`` has labels; ``test`` has ``depth`` only where a truth was given. ``notes`` tells what is missing and why,
-    ``stale`` which results do not belong together.
+    ``oof`` has labels; ``test`` has ``depth`` only where a truth was given. ``notes`` tells what is missing
+    and why, ``stale`` which results do not belong together.
     """
 
     work_dir: Path
@@ -60,7 +60,8 @@ class RunResults:
 
     @cached_property
     def settings_folders(self) -> dict[str, str]:
-        """Names of the folders of ``store/`` and ``anchor/`` with the bundle's settings; empty without a bundle that says so."""
+        """Names of the folders of ``store/`` and ``anchor/`` with the bundle's settings; empty without a
+        bundle that says so."""
         from spectramind_kit.configs import config_digest
         from spectramind_kit.detector.settings import DetectorSettings
 
@@ -134,12 +135,22 @@ def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir:
         test = replace(test, depth=read_truth(test, Path(truth)))
     data_dir = Path(data_dir) if data_dir else _data_dir_of(info)
     mean, sigma = _naive(info, oof)
-    events = _of_this_training(_read_events(_first(folders, "metrics.jsonl"), notes), _first(folders, "bundle/bundle.json"))
+    events = _of_this_training(_read_events(_first(folders, "metrics.jsonl"), notes),
+                               _first(folders, "bundle/bundle.json"))
     stale = _stale(folders)
     for text in stale:
         say(text)
-    return RunResults(work_dir=work_dir, earlier=folders[1:], oof=oof, test=test, info=info, data_dir=data_dir,
-                      events=events, naive_mean=mean, naive_sigma=sigma, stale=tuple(stale), notes=(*notes, *stale),
+    return RunResults(work_dir=work_dir,
+                      earlier=folders[1:],
+                      oof=oof,
+                      test=test,
+                      info=info,
+                      data_dir=data_dir,
+                      events=events,
+                      naive_mean=mean,
+                      naive_sigma=sigma,
+                      stale=tuple(stale),
+                      notes=(*notes, *stale),
                       fingerprint=_fingerprint(folders, truth, events=events, naive=(mean, sigma)))
 
 
@@ -197,11 +208,13 @@ def _naive(info: Mapping, oof: Predictions | None) -> tuple[float, float]:
 
 
 def _of_this_training(events: tuple[dict, ...], bundle: Path) -> tuple[dict, ...]:
-    """Without the epochs of trainings whose weights are not in the bundle: the log keeps those of every training."""
+    """Without the epochs of trainings whose weights are not in the bundle: the log keeps those of every
+    training."""
     if not bundle.is_file():
         return events
     digest = _read_json(bundle, []).get("digest", "")
-    return tuple(event for event in events if event.get("event") != "epoch" or event.get("training", digest) == digest)
+    return tuple(event for event in events
+                 if event.get("event") != "epoch" or event.get("training", digest) == digest)
 
 
 def _stale(folders: Sequence[Path]) -> list[str]:
@@ -209,18 +222,24 @@ def _stale(folders: Sequence[Path]) -> list[str]:
     from spectramind_kit.inference.provenance import predictions_doubts, submission_differs
 
     bundle = _first(folders, "bundle/bundle.json")
-    found = [text for name in ("oof", "test") for text in predictions_doubts(_first(folders, f"predictions/{name}.npz"), bundle)]
+    found = [text for name in ("oof", "test")
+             for text in predictions_doubts(_first(folders, f"predictions/{name}.npz"), bundle)]
     submission, test = _first(folders, "submission.csv"), _first(folders, "predictions/test.npz")
     if submission.is_file() and test.is_file():
         differs = submission_differs(submission, test)
-        found += [f"submission.csv is not what predictions/test.npz holds, which is shown here: {differs}. Run 03_submit again"] if differs else []
+        if differs:
+            found.append("submission.csv is not what predictions/test.npz holds, which is shown here: "
+                         f"{differs}. Run 03_submit again")
     return found
 
 
-def _fingerprint(folders: Sequence[Path], truth: str | Path | None, *, events: Sequence[Mapping], naive: tuple[float, float]) -> str:
-    """Of the results that the figures show and of the truth's content, so that a figure of an older run is recognised."""
+def _fingerprint(folders: Sequence[Path], truth: str | Path | None, *, events: Sequence[Mapping],
+                 naive: tuple[float, float]) -> str:
+    """Of the results that the figures show and of the truth's content, so that a figure of an older run is
+    recognised."""
     files = ("predictions/oof.npz", "predictions/test.npz", "bundle/bundle.json", "submission.csv")
     paths = {name: _first(folders, name) for name in files} | ({"truth": Path(truth)} if truth else {})
-    content = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()}
+    content = {name: hashlib.sha256(path.read_bytes()).hexdigest()
+               for name, path in paths.items() if path.is_file()}
     epochs = [json.dumps(event, sort_keys=True) for event in events if event.get("event") == "epoch"]
     return fingerprint(content, epochs, list(naive))

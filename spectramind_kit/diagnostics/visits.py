@@ -111,7 +111,8 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     curves = stored_light_curves(run, planet_id)
     changed = [curve.visit for curve in curves if not fits_light_curve(measurement, curve)]
     if changed:
-        raise DataError("the anchor's fit is of an older light curve", where=f"planet {planet_id}, visits {changed}",
+        raise DataError("the anchor's fit is of an older light curve",
+                        where=f"planet {planet_id}, visits {changed}",
                         fix="run notebooks 02 and 03 again")
     views = [VisitView(planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
                        model=fits[curve.visit].model_flux, baseline=fits[curve.visit].baseline_flux,
@@ -125,7 +126,8 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
 
 
 def _newest(run: RunResults, kind: str, name: str) -> list[Path]:
-    """Files of ``store/`` or ``anchor/`` by name: those with the bundle's settings, else with the settings written last."""
+    """Files of ``store/`` or ``anchor/`` by name: those with the bundle's settings, else with the settings
+    written last."""
     paths = run.glob(f"{kind}/{run.settings_folders[kind]}/{name}") if run.settings_folders else []
     if not paths:
         paths = run.glob(f"{kind}/*/{name}")

@@ -26,7 +26,8 @@ def submission_fingerprint(folder: Path) -> str:
 def submission_differs(submission: Path, predictions: Path) -> str:
     """Why ``submission.csv`` is not what ``predictions/test.npz`` holds, in words; empty where it is.
 
-    Rows are matched by planet_id; a depth or sigma counts as the same within 1e-6 of itself, which a CSV keeps.
+    Rows are matched by planet_id; a depth or sigma counts as the same within 1e-6 of itself, which a CSV
+    keeps.
     """
     frame = read_submission(submission)
     try:
@@ -37,20 +38,24 @@ def submission_differs(submission: Path, predictions: Path) -> str:
         return f"the predictions cannot be read ({type(error).__name__})"
     missing, extra = set(ids) - set(frame["planet_id"]), set(frame["planet_id"]) - set(ids)
     if missing or extra or len(frame) != len(ids) or frame.shape[1] != 1 + 2 * N_BINS:
-        return f"other planets ({len(ids)} predicted, {len(frame)} submitted, {len(ids) - len(missing)} of them the same)"
+        same = len(ids) - len(missing)
+        return f"other planets ({len(ids)} predicted, {len(frame)} submitted, {same} of them the same)"
     found = frame.set_index("planet_id").loc[ids].to_numpy(dtype=np.float64)
     wanted = expected.drop(columns="planet_id").to_numpy(dtype=np.float64)
     differs = ~np.isclose(found, wanted, rtol=1e-6, atol=1e-12).all(axis=1)
     if differs.any():
-        return f"other numbers for {int(differs.sum())} of {len(ids)} planets, the first {ids[int(np.argmax(differs))]}"
+        first = ids[int(np.argmax(differs))]
+        return f"other numbers for {int(differs.sum())} of {len(ids)} planets, the first {first}"
     return ""
 
 
 def bundle_doubts(bundle: Bundle, *, root: Path, data_dir: Path) -> list[str]:
-    """What speaks against using a bundle, in words: the competition's tables have changed, or its training did not end."""
+    """What speaks against using a bundle, in words: the competition's tables have changed, or its training
+    did not end."""
     doubts = []
     now = table_fingerprints(data_dir)
-    changed = what_changed({name: value for name, value in bundle.tables.items() if name in now}, now) if bundle.tables else []
+    known = {name: value for name, value in bundle.tables.items() if name in now}
+    changed = what_changed(known, now) if bundle.tables else []
     if changed:
         doubts.append(f"it was trained with another {' and '.join(changed)}")
     train = read_json(Path(root) / "run.json").get("stages", {}).get("train")
@@ -70,10 +75,14 @@ def predictions_doubts(predictions: Path, bundle: Path) -> list[str]:
     except (OSError, ValueError, KeyError, EOFError):
         return []
     if predictions.stem == "test":
-        differs = made_from.get("bundle") != content["fingerprint"]
-        return [f"{predictions.name} was not made with the present bundle: run 03_submit again"] if differs else []
+        if made_from.get("bundle") == content["fingerprint"]:
+            return []
+        return [f"{predictions.name} was not made with the present bundle: run 03_submit again"]
     changed = what_changed(made_from, content.get("made_from") or {})
-    return [f"{predictions.name} is not of the training of the present bundle ({', '.join(changed)}): run 02_train again"] if changed else []
+    if not changed:
+        return []
+    return [f"{predictions.name} is not of the training of the present bundle ({', '.join(changed)}): "
+            "run 02_train again"]
 
 
 def report_is_of(report: Path, submission: str) -> bool:

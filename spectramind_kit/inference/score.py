@@ -18,11 +18,12 @@ from spectramind_kit.training.run_folder import read_json, write_json
 
 
 def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
-    """Official scores by name (``naive``, ``flat depth``, ``anchor``, ``submission``) on the planets of the truth.
+    """Official scores by name (``naive``, ``flat depth``, ``anchor``, ``submission``) on the planets of the
+    truth.
 
-    Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does not do.
-    The scores also go into ``metrics.jsonl`` and ``run.json``. Where ``predictions/test.npz`` is not what was submitted, the
-    stages before it have no score, and a line says so.
+    Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does
+    not do. The scores also go into ``metrics.jsonl`` and ``run.json``. Where ``predictions/test.npz`` is not
+    what was submitted, the stages before it have no score, and a line says so.
     """
     work_dir = Path(work_dir)
     submission = read_submission(work_dir / "submission.csv")
@@ -41,7 +42,8 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     predictions = work_dir / "predictions" / "test.npz"
     differs = submission_differs(work_dir / "submission.csv", predictions)
     if differs:
-        say(f"{predictions} is not what submission.csv holds: {differs}. Flat depth and anchor are not scored; run 03_submit again")
+        say(f"{predictions} is not what submission.csv holds: {differs}. "
+            "Flat depth and anchor are not scored; run 03_submit again")
     else:
         scores |= _stage_scores(predictions, submission["planet_id"].tolist(), depth, naive)
     scores["submission"] = gll_score(solution, submission, **naive)
@@ -53,13 +55,15 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     return scores
 
 
-def _stage_scores(predictions: Path, planet_ids: list[int], depth: np.ndarray, naive: dict[str, float]) -> dict[str, float]:
+def _stage_scores(predictions: Path, planet_ids: list[int], depth: np.ndarray,
+                  naive: dict[str, float]) -> dict[str, float]:
     """Scores of the stages before the submission, for planets in this order."""
     scores = {}
     with np.load(predictions, allow_pickle=False) as arrays:
         order = {int(p): k for k, p in enumerate(arrays["planet_id"])}
         rows = [order[int(p)] for p in planet_ids]
-        for name, mean, sigma in (("flat depth", "flat_depth_mean", "flat_depth_sigma"), ("anchor", "anchor_depth", "anchor_err")):
+        for name, mean, sigma in (("flat depth", "flat_depth_mean", "flat_depth_sigma"),
+                                  ("anchor", "anchor_depth", "anchor_err")):
             if mean in arrays:
                 scores[name] = array_score(depth, arrays[mean][rows], arrays[sigma][rows], **naive)
     return scores

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +68,12 @@ def planets_of_test(data_dir: Path) -> list[int]:
 def write_fallback(run: RunFolder) -> list[int]:
     """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
     planet_ids = planets_of_test(run.data_dir)
-    (run.root / "predictions" / "test.npz").unlink(missing_ok=True)  # of an earlier submission, as are its scores
-    run.record(test_scores={}, test_scores_of="")
     bundle = _find_bundle(run)
     naive = bundle.naive if bundle else {}
     write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
+    with suppress(OSError):  # predictions and scores of an earlier submission
+        (run.root / "predictions" / "test.npz").unlink(missing_ok=True)
+        run.record(test_scores={}, test_scores_of="")
     say(f"fallback written: {len(planet_ids)} planets, {run.root / 'submission.csv'}")
     return planet_ids
 
@@ -118,7 +120,8 @@ def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
     """Validate and write ``submission.csv`` over the fallback. Planets whose numbers are not finite become naive."""
     frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
     path = write_submission(frame, run.root / "submission.csv", planet_ids=prediction.planet_ids)
-    run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth, if there is one, is read after this
+    # of an earlier submission; the truth, if there is one, is read after this
+    run.record(test_scores={}, test_scores_of="")
     run.record_stage(sources=prediction.counts)
     say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
     return path
@@ -213,7 +216,8 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
                      wavelength_um=_wavelengths(run), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
-                     source=source.astype(str), made_from=np.array(to_text(_made_from(bundle, measured))), **arrays)
+                     source=source.astype(str), made_from=np.array(to_text(_made_from(bundle, measured))),
+                     **arrays)
     return Prediction(list(row), mean, sigma, source)
 
 

@@ -16,7 +16,8 @@ from spectramind_kit.models.build import to_plain
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
-from spectramind_kit.training.made_from import measurement_made_from, say_again, training_made_from, why_measure_again
+from spectramind_kit.training.made_from import (measurement_made_from, say_again, training_made_from,
+                                                why_measure_again)
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.held_out import cross_fit
@@ -43,12 +44,13 @@ class Measured:
 
 def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
                     split: str, workers: int | None = None) -> Measured:
-    """Measure the depths of every planet, one file per planet; one that was made from the same inputs is read, not made again.
+    """Measure the depths of every planet, one file per planet; one that was made from the same inputs is
+    read, not made again.
 
     In worker processes, or on the GPU where that is faster (`measuring.run_measurements`).
 
-    The measurement sees light curves and the star table only. A planet without a row in the star table is measured
-    with the table's medians (its geometry is then less certain), and said so in ``run.json``.
+    The measurement sees light curves and the star table only. A planet without a row in the star table is
+    measured with the table's medians (its geometry is then less certain), and said so in ``run.json``.
     """
     settings = AnchorSettings.from_mapping(run.config.anchor)
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
@@ -69,7 +71,8 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
             continue
         if reason:
             again[planet] = reason
-            path.unlink(missing_ok=True)  # gone before it is made again: should that fail, nothing takes the old one for a result
+            # gone before it is made again: should that fail, nothing takes the old one for a result
+            path.unlink(missing_ok=True)
         jobs.append(MeasurementJob(path, list(visits), star, made_from))
     say_again(again)
     failed = []
@@ -95,7 +98,8 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 
 
 def _finished(paths: Sequence[Path], made_from: Mapping[str, str]) -> tuple[DepthMeasurement | None, str]:
-    """The first measurement that was made from exactly this; else None, and why the stored ones cannot be used."""
+    """The first measurement that was made from exactly this; else None, and why the stored ones cannot be
+    used."""
     reason = ""
     for path in paths:
         if not path.is_file():
@@ -113,9 +117,9 @@ def _finished(paths: Sequence[Path], made_from: Mapping[str, str]) -> tuple[Dept
 
 @dataclass(frozen=True)
 class CrossFittedAnchors:
-    """Anchors of the train planets, each under a prior and a calibration that have not seen its label; and the prior and
-    calibration from all train planets, for new ones. ``planet_ids`` and ``fold`` (N,); ``made_from`` names the inputs of the
-    whole training (`made_from.training_made_from`)."""
+    """Anchors of the train planets, each under a prior and a calibration that have not seen its label; and
+    the prior and calibration from all train planets, for new ones. ``planet_ids`` and ``fold`` (N,);
+    ``made_from`` names the inputs of the whole training (`made_from.training_made_from`)."""
 
     planet_ids: np.ndarray
     fold: np.ndarray
@@ -149,6 +153,11 @@ def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> 
             score_before=fitted.calibration.score_before, score_after=fitted.calibration.score_after)
     anchors = dict(zip(planets.tolist(), fitted.anchors))
     groups = [to_plain(run.config[name]) for name in ("data", "anchor", "model", "loss", "train")]
-    made_from = training_made_from(settings=groups, seed=run.seed, planet_ids=planets, fold=fold, depth=labels.of(planets),
-                                   naive=labels.naive, measurements=measured.measurements)
+    made_from = training_made_from(settings=groups,
+                                   seed=run.seed,
+                                   planet_ids=planets,
+                                   fold=fold,
+                                   depth=labels.of(planets),
+                                   naive=labels.naive,
+                                   measurements=measured.measurements)
     return CrossFittedAnchors(planets, fold, anchors, fitted.prior, fitted.calibration, made_from)

@@ -106,11 +106,13 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
 
 
 def _claim(folder: Path, made_from: Mapping[str, str]) -> None:
-    """Checkpoints of one set of inputs share a folder; where the last training had other inputs, say which."""
+    """Checkpoints of one set of inputs share a folder; where the last training had other inputs, say
+    which."""
     others = sorted(folder.parent.glob("*/made_from.json"), key=lambda path: path.stat().st_mtime)
     if not folder.is_dir() and others:
         changed = ", ".join(what_changed(read_json(others[-1]), made_from))
-        say(f"the folds are trained afresh, their inputs are not those of the last training: {changed} changed")
+        say("the folds are trained afresh, their inputs are not those of the last training: "
+            f"{changed} changed")
     write_json(folder / "made_from.json", dict(made_from))
 
 

@@ -41,8 +41,11 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
     with run.step(f"light curves of {split}"):
         report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings, planets=missing)
-    say_stale({files: reason for files, reason in stale.items() if (files.planet_id, files.visit) in report.done},
-              whose="the light curve of an earlier kernel")
+    say_stale(
+        {files: reason
+         for files, reason in stale.items()
+         if (files.planet_id, files.visit) in report.done},
+        whose="the light curve of an earlier kernel")
     run.failures(f"light_curves_{split}", report.failed)
     run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),
             failed=len(report.failed), seconds=report.seconds)

@@ -119,8 +119,17 @@ def train_fold(model: nn.Module, loss: nn.Module, *, dataset: VisitDataset, trai
         score = array_score(truth, mean, sigma, clip=False, **naive)
         drops = embedding_drops(twin, dataset, held_out_rows, truth=truth, score=score, naive=naive,
                                 device=device.name, autocast=autocast, batch_size=settings.batch_size, seed=seed)
-        log("epoch", training=digest, fold=fold, epoch=epoch, held_out_score=score, anchor_score=anchor_score, loss_terms=dict(terms),
-            contribution_score_drop=drops, device=device.note, amp_dtype=settings.amp, **fields)
+        log("epoch",
+            training=digest,
+            fold=fold,
+            epoch=epoch,
+            held_out_score=score,
+            anchor_score=anchor_score,
+            loss_terms=dict(terms),
+            contribution_score_drop=drops,
+            device=device.note,
+            amp_dtype=settings.amp,
+            **fields)
         state["held_out_score"] = score
 
     def save(**fields: Any) -> None:

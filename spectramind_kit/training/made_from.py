@@ -1,4 +1,5 @@
-"""What measurements and trainings were made from: fingerprints by name, kept in each result and compared before it is used again."""
+"""What measurements and trainings were made from: fingerprints by name, kept in each result and compared
+before it is used again."""
 
 from __future__ import annotations
 
@@ -28,14 +29,16 @@ def light_curve_fingerprint(curve: LightCurve) -> str:
 
 
 def fits_light_curve(measurement: DepthMeasurement, curve: LightCurve) -> bool:
-    """Whether a measurement was made from this very light curve; one without fingerprints, or without the visit, may be."""
+    """Whether a measurement was made from this very light curve; one without fingerprints, or without the
+    visit, may be."""
     known = measurement.made_from.get(f"{_LIGHT_CURVE}{curve.visit}")
     return known is None or known == light_curve_fingerprint(curve)
 
 
 def measurement_made_from(light_curves: Sequence[LightCurve], star: Mapping[str, float], *,
                           settings: AnchorSettings) -> dict[str, str]:
-    """Fingerprints of what one planet's measurement depends on: its visits, its star, the settings, the kit's recipe."""
+    """Fingerprints of what one planet's measurement depends on: its visits, its star, the settings, the kit's
+    recipe."""
     found = {f"{_LIGHT_CURVE}{curve.visit}": light_curve_fingerprint(curve) for curve in light_curves}
     return found | {_STAR: fingerprint({name: float(value) for name, value in star.items()}),
                     _SETTINGS: fingerprint(settings.to_mapping()), _RECIPE: str(RECIPE_VERSION)}
@@ -70,12 +73,13 @@ def say_again(reasons: Mapping[int, str]) -> None:
             say(f"{len(those)} planets ({', '.join(map(str, those[:3]))} …): {reason}; measured again")
 
 
-def training_made_from(*, settings: Sequence[object], seed: int, planet_ids: np.ndarray, fold: np.ndarray, depth: np.ndarray,
-                       naive: Mapping[str, float], measurements: Mapping[int, DepthMeasurement]) -> dict[str, str]:
+def training_made_from(*, settings: Sequence[object], seed: int, planet_ids: np.ndarray, fold: np.ndarray,
+                       depth: np.ndarray, naive: Mapping[str, float],
+                       measurements: Mapping[int, DepthMeasurement]) -> dict[str, str]:
     """Fingerprints of what prior, calibration, folds and bundle are learned from.
 
-    The measurements enter by what they were made from, not by their numbers, which another processor computes with other
-    last digits: a training that was interrupted goes on elsewhere.
+    The measurements enter by what they were made from, not by their numbers, which another processor computes
+    with other last digits: a training that was interrupted goes on elsewhere.
 
     Parameters
     ----------
@@ -83,7 +87,10 @@ def training_made_from(*, settings: Sequence[object], seed: int, planet_ids: np.
     depth : (N, 283) labels of ``planet_ids``
     """
     used = [measurements[int(planet)] for planet in planet_ids]
-    own = [dict(m.made_from) or {"numbers": fingerprint(m.depth_score, m.depth_information, m.coupling)} for m in used]
-    return {"settings": fingerprint(list(settings)), "seed": str(seed), "planets": fingerprint(np.asarray(planet_ids, np.int64)),
-            "folds": fingerprint(np.asarray(fold, np.int64)), "labels": fingerprint(np.asarray(depth, np.float64), naive),
+    own = [dict(m.made_from) or {"numbers": fingerprint(m.depth_score, m.depth_information, m.coupling)}
+           for m in used]
+    return {"settings": fingerprint(list(settings)), "seed": str(seed),
+            "planets": fingerprint(np.asarray(planet_ids, np.int64)),
+            "folds": fingerprint(np.asarray(fold, np.int64)),
+            "labels": fingerprint(np.asarray(depth, np.float64), naive),
             "measurements": fingerprint(own), "recipe of the training": str(TRAINING_RECIPE)}

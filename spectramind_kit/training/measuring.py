@@ -29,8 +29,8 @@ _SHARED = 0.8        # of its speed that a core keeps when all of them work
 
 @dataclass(frozen=True)
 class MeasurementJob:
-    """One planet: its visits, its row of the star table, the file that keeps its measurement, and the fingerprints of all
-    that it is made from (`made_from.measurement_made_from`)."""
+    """One planet: its visits, its row of the star table, the file that keeps its measurement, and the
+    fingerprints of all that it is made from (`made_from.measurement_made_from`)."""
 
     path: Path
     light_curves: Sequence[LightCurve]

@@ -55,20 +55,33 @@ class RunFolder:
         config, data_dir = load_config(profile=profile, overrides=overrides), find_data_dir(data_dir)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            set_aside(root, stage=stage, known=read_json(root / "run.json").get("train_planets"), data_dir=data_dir)
+            set_aside(root,
+                      stage=stage,
+                      known=read_json(root / "run.json").get("train_planets"),
+                      data_dir=data_dir)
             (root / "figures").mkdir(exist_ok=True)
         except OSError as error:
             raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
                             fix="choose another work_dir") from error
-        run = cls(root=root, stage=stage, config=config, data_dir=data_dir, seed=int(seed), budget=TimeBudget(budget_hours),
+        run = cls(root=root,
+                  stage=stage,
+                  config=config,
+                  data_dir=data_dir,
+                  seed=int(seed),
+                  budget=TimeBudget(budget_hours),
                   logbook=Logbook(root / "metrics.jsonl", stage=stage),
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
         others = {name: content for name, content in read_json(root / "run.json").get("stages", {}).items() if name != stage}
         run.record(stages=others)  # what an earlier attempt at this stage said is no longer true
-        run.record_stage(overrides=list(overrides), budget_hours=budget_hours, status="running", profile=profile, seed=run.seed,
-                         data_dir=str(run.data_dir), config_digest=config_digest(run.config))
+        run.record_stage(overrides=list(overrides),
+                         budget_hours=budget_hours,
+                         status="running",
+                         profile=profile,
+                         seed=run.seed,
+                         data_dir=str(run.data_dir),
+                         config_digest=config_digest(run.config))
         run._recognise_data()
         say(f"{stage}: profile {profile}, data {run.data_dir}, run folder {root}")
         return run
@@ -77,7 +90,8 @@ class RunFolder:
         """Keep the train planets that this folder's results are of; say where the present data are others."""
         known = read_json(self.root / "run.json").get("train_planets")
         if is_other_data(known, self.data_dir):
-            say(f"the earlier stages of this folder ran on other planets than {self.data_dir} holds; its bundle is of those")
+            say(f"the earlier stages of this folder ran on other planets than {self.data_dir} holds; "
+                "its bundle is of those")
             self.record_stage(other_data=True)
         elif planets := train_planets(self.data_dir):
             self.record(train_planets=planets)

@@ -18,7 +18,8 @@ from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1
 from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import source_fingerprints
-from spectramind_kit.detector.store import LightCurveStore, build_light_curves, choose_workers, select_shard, shared_tables
+from spectramind_kit.detector.store import (LightCurveStore, build_light_curves, choose_workers, select_shard,
+                                            shared_tables)
 from spectramind_kit.errors import DataError
 
 PLANETS = (11, 12, 13)
@@ -73,7 +74,8 @@ def built(make_competition, tmp_path_factory):
 
 @pytest.mark.parametrize("sensor, product", FILES)
 def test_each_of_the_twelve_files_counts(built, sensor, product):
-    """Guards against a corrected calibration file, or signal, of the same size whose planet keeps its old light curve."""
+    """Guards against a corrected calibration file, or signal, of the same size whose planet keeps its old
+    light curve."""
     data, store = built
     files, other = find_visits(data, "train")[1], find_visits(data, "train")[0]
     instrument = {s.name: s for s in (FGS1, AIRS)}[sensor]
@@ -99,13 +101,15 @@ def test_the_shared_tables_count(built, tmp_path):
     data, store = built
     files = find_visits(data, "train")[0]
     axis, adc, wavelength_um = shared_tables(data)
-    for changed, name in (((dataclasses.replace(axis, airs_time_h=axis.airs_time_h + 1e-4), adc, wavelength_um), "axis_info"),
-                          ((axis, dataclasses.replace(adc, airs_gain=adc.airs_gain * 1.01), wavelength_um), "adc_info"),
-                          ((axis, adc, wavelength_um + 1e-6), "wavelengths")):
+    for changed, name in (((dataclasses.replace(axis, airs_time_h=axis.airs_time_h + 1e-4), adc,
+                            wavelength_um), "axis_info"),
+                          ((axis, dataclasses.replace(adc, airs_gain=adc.airs_gain * 1.01), wavelength_um),
+                           "adc_info"), ((axis, adc, wavelength_um + 1e-6), "wavelengths")):
         assert store.is_current(files, changed) == (False, f"stale ({name} has changed)")
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
-    pd.read_csv(copy / "adc_info.csv").assign(**{"AIRS-CH0_adc_gain": 0.44}).to_csv(copy / "adc_info.csv", index=False)
+    pd.read_csv(copy / "adc_info.csv").assign(**{"AIRS-CH0_adc_gain": 0.44}).to_csv(copy / "adc_info.csv",
+                                                                                    index=False)
     report = build_light_curves(copy, tmp_path / "store", workers=1, planets=[11])
     shutil.copytree(store.folder, tmp_path / "old" / store.settings_digest)
     again = build_light_curves(copy, tmp_path / "old", workers=1, planets=[11])
@@ -114,7 +118,8 @@ def test_the_shared_tables_count(built, tmp_path):
 
 
 def test_a_copy_is_current_and_so_is_a_store_without_the_raw_data(built, tmp_path):
-    """Guards against a store made again for nothing: after a copy, or in a kernel that has the store and not the frames."""
+    """Guards against a store made again for nothing: after a copy, or in a kernel that has the store and not
+    the frames."""
     data, store = built
     copy = tmp_path / "elsewhere"
     shutil.copytree(data, copy, copy_function=shutil.copyfile)
@@ -135,7 +140,8 @@ def test_files_of_an_earlier_version_and_of_other_settings_are_stale(built, tmp_
     curve = store.load(11, 0)
     curve.save(other.path(11, 0), extra={"source": "1a2b3c4d", "settings": store.settings_digest})
     assert other.is_current(files, tables) == (False, "stale (it was made by an earlier version of the kit)")
-    curve.save(other.path(11, 0), extra={"source": source_fingerprints(files, tables), "settings": "0123456789ab"})
+    curve.save(other.path(11, 0),
+               extra={"source": source_fingerprints(files, tables), "settings": "0123456789ab"})
     assert other.is_current(files, tables) == (False, "stale (it was made with other settings)")
     other.save(curve)
     assert other.is_current(files, tables) == (True, ""), "one that somebody made himself stays"

@@ -1,4 +1,5 @@
-"""Measurements and trainings are used again while their inputs are the same, and made again, with the reason, when one is not."""
+"""Measurements and trainings are used again while their inputs are the same, and made again, with the reason,
+when one is not."""
 
 from __future__ import annotations
 
@@ -26,9 +27,14 @@ def trained(tmp_path_factory):
 def small(trained, tmp_path):
     """The same run in a folder of the test's own."""
     shutil.copytree(trained.root.parent, tmp_path / "copy")
-    copy = dataclasses.replace(trained, root=tmp_path / "copy/run", data_dir=tmp_path / "copy/data",
-                               light_curves={k: dict(v) for k, v in trained.light_curves.items()},
-                               stars={k: v.copy() for k, v in trained.stars.items()}, labels=trained.labels.copy())
+    copy = dataclasses.replace(trained,
+                               root=tmp_path / "copy/run",
+                               data_dir=tmp_path / "copy/data",
+                               light_curves={k: dict(v)
+                                             for k, v in trained.light_curves.items()},
+                               stars={k: v.copy()
+                                      for k, v in trained.stars.items()},
+                               labels=trained.labels.copy())
     return copy
 
 
@@ -84,7 +90,8 @@ def add_visit(run):
 def cut_file(run):
     path = next(run.root.glob("anchor/*/3.npz"))
     path.write_bytes(path.read_bytes()[:-500])
-    return "planet 3: its stored measurement cannot be used (a depth measurement cannot be read); measured again"
+    return ("planet 3: its stored measurement cannot be used (a depth measurement cannot be read); "
+            "measured again")
 
 
 def older_kit(run):
@@ -93,9 +100,11 @@ def older_kit(run):
     return "planet 3: its measurement was made by an earlier version of the kit; measured again"
 
 
-@pytest.mark.parametrize("change", [change_flux, change_flag, change_error, change_star, add_visit, cut_file, older_kit])
+@pytest.mark.parametrize(
+    "change", [change_flux, change_flag, change_error, change_star, add_visit, cut_file, older_kit])
 def test_what_one_planet_is_made_from(small, capsys, change):
-    """Guards against 5113 ± 28 ppm submitted where 6140 is true: a planet whose files or star were corrected keeps its anchor."""
+    """Guards against 5113 ± 28 ppm submitted where 6140 is true: a planet whose files or star were corrected
+    keeps its anchor."""
     before, line = stamps(small), change(small)
     capsys.readouterr()
     measured = measure(small)
@@ -111,7 +120,8 @@ def test_a_stale_measurement_does_not_outlive_a_failure(small, monkeypatch):
     from spectramind_kit.training import anchors
 
     change_flux(small)
-    monkeypatch.setattr(anchors, "run_measurements", lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs]))
+    monkeypatch.setattr(anchors, "run_measurements",
+                        lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs]))
     measured = measure(small)
     assert 3 not in measured.measurements and not list(small.root.glob("anchor/*/3.npz"))
 
@@ -130,7 +140,8 @@ def test_another_recipe_measures_every_planet_again_in_one_line(small, monkeypat
 
 
 def test_measurements_of_earlier_kernels(small, tmp_path):
-    """Guards both ways: those that fit are used, also where the own folder holds a stale one; those that do not are not."""
+    """Guards both ways: those that fit are used, also where the own folder holds a stale one; those that do
+    not are not."""
     earlier = small.root
     change_flux(small)
     fresh = dataclasses.replace(small, root=tmp_path / "fresh")
@@ -138,7 +149,8 @@ def test_measurements_of_earlier_kernels(small, tmp_path):
     assert sorted(stamps(fresh)) == ["3"], "seven planets are those of the earlier kernel"
     own = next(fresh.root.glob("anchor/*/3.npz"))
     target = own.with_name("4.npz")
-    dataclasses.replace(DepthMeasurement.load(own), planet_id=4).save(target)  # stale, beside a good one in the earlier kernel
+    # stale, beside a good one in the earlier kernel
+    dataclasses.replace(DepthMeasurement.load(own), planet_id=4).save(target)
     measure(fresh, earlier=[earlier])
     assert stamps(fresh).get("4") == target.stat().st_mtime_ns
     assert len(list(earlier.glob("anchor/*/*.npz"))) == 8, "an earlier kernel's folder is read-only"
@@ -152,12 +164,13 @@ def test_a_light_curve_counts_whole():
     prints = {light_curve_fingerprint(curve)}
     flux = curve.flux.copy()
     flux[3, 7] = np.nan
-    for other in ({"flux": flux}, {"flags": ("a",)}, {"info": {"x": 1.0}}, {"exposure_h": 1.0}, {"visit": 2},
-                  {"wavelength_um": curve.wavelength_um + 1e-9}, {"time": curve.time[::-1]}, {"flux_err": curve.flux_err * 2}):
+    for other in ({"flux": flux}, {"flags": ("a", )}, {"info": {"x": 1.0}}, {"exposure_h": 1.0}, {"visit": 2},
+                  {"wavelength_um": curve.wavelength_um + 1e-9}, {"time": curve.time[::-1]
+                                                                  }, {"flux_err": curve.flux_err * 2}):
         prints.add(light_curve_fingerprint(dataclasses.replace(curve, **other)))
     assert len(prints) == 9
-    assert why_measure_again({"light curve of visit 0": "a", "light curve of visit 1": "b"}, {"light curve of visit 0": "a"}) \
-        == "its light curve of visit 1 is gone"
+    stored = {"light curve of visit 0": "a", "light curve of visit 1": "b"}
+    assert why_measure_again(stored, {"light curve of visit 0": "a"}) == "its light curve of visit 1 is gone"
 
 
 def test_the_bundle_says_what_it_was_made_from(small):
@@ -179,9 +192,11 @@ def test_the_bundle_says_what_it_was_made_from(small):
     assert differs() == ["measurements"]
 
 
-@pytest.mark.parametrize("change, why", [("label", "labels"), ("light curve", "measurements"), ("nothing", "")])
+@pytest.mark.parametrize("change, why", [("label", "labels"), ("light curve", "measurements"),
+                                         ("nothing", "")])
 def test_folds_are_trained_again_when_an_input_changes(tmp_path, capsys, monkeypatch, change, why):
-    """Guards against checkpoints of other labels or light curves that are taken as finished, and against folds trained twice."""
+    """Guards against checkpoints of other labels or light curves that are taken as finished, and against
+    folds trained twice."""
     torch.set_num_threads(1)
     run = make_small_run(tmp_path)
     run.overrides = [*SMALL, "model/size=small", "train.epochs=1", "train.warm_start_epochs=0"]
@@ -195,6 +210,9 @@ def test_folds_are_trained_again_when_an_input_changes(tmp_path, capsys, monkeyp
     trained_anew = again.digest != first.digest
     assert trained_anew == (change != "nothing")
     said = [line for line in capsys.readouterr().out.splitlines() if "trained afresh" in line]
-    assert said == ([f"the folds are trained afresh, their inputs are not those of the last training: {why} changed"] if why else [])
-    same = all(torch.equal(a, b) for a, b in zip(first.folds[0].state.values(), again.folds[0].state.values()))
+    assert said == ([
+        f"the folds are trained afresh, their inputs are not those of the last training: {why} changed"
+    ] if why else [])
+    same = all(
+        torch.equal(a, b) for a, b in zip(first.folds[0].state.values(), again.folds[0].state.values()))
     assert same == (change == "nothing")

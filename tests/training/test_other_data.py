@@ -20,7 +20,8 @@ def make_data(tmp_path):
 
 
 def fill(root):
-    for name in ("submission.csv", "report.html", "metrics.jsonl", "04_diagnostics.ipynb", "01_light_curves.ipynb"):
+    for name in ("submission.csv", "report.html", "metrics.jsonl", "04_diagnostics.ipynb",
+                 "01_light_curves.ipynb"):
         (root / name).write_text("old")
     for name in ("store/abc", "bundle", "predictions", "diagnostics"):
         (root / name).mkdir(parents=True)
@@ -31,7 +32,8 @@ def open_run(tmp_path, data, stage):
 
 
 def test_nothing_of_other_planets_is_left_to_be_mistaken(make_data, tmp_path, capsys):
-    """Guards against scores, figures, naive statistics and a submission of another data set in the folder of this one."""
+    """Guards against scores, figures, naive statistics and a submission of another data set in the folder of
+    this one."""
     run = open_run(tmp_path, make_data("first", [1, 2, 3]), "light_curves")
     run.record(naive={"naive_mean": 0.5}, test_scores={"submission": 0.9})
     fill(run.root)
@@ -40,9 +42,13 @@ def test_nothing_of_other_planets_is_left_to_be_mistaken(make_data, tmp_path, ca
     content = read_json(run.root / "run.json")
     assert "naive" not in content and "test_scores" not in content and content["train_planets"] == ["7", "8"]
     left = {path.name for path in run.root.iterdir()}
-    assert left == {"run.json", "figures", "earlier_data_1", "01_light_curves.ipynb"}, "papermill is writing the last one"
+    assert left == {"run.json", "figures", "earlier_data_1",
+                    "01_light_curves.ipynb"}, "papermill is writing the last one"
     moved = {path.name for path in (run.root / "earlier_data_1").iterdir()}
-    assert {"submission.csv", "report.html", "metrics.jsonl", "store", "bundle", "04_diagnostics.ipynb", "run.json"} <= moved
+    assert {
+        "submission.csv", "report.html", "metrics.jsonl", "store", "bundle", "04_diagnostics.ipynb",
+        "run.json"
+    } <= moved
     assert "a run on other planets" in capsys.readouterr().out and again.figures.is_dir()
 
 
@@ -56,7 +62,8 @@ def test_corrected_or_added_planets_are_the_same_data(make_data, tmp_path, capsy
 
 
 def test_03_may_predict_another_data_set_and_says_so(make_data, tmp_path, capsys):
-    """Guards against a bundle that is gone when 03_submit is pointed at other planets, and against one used without a word."""
+    """Guards against a bundle that is gone when 03_submit is pointed at other planets, and against one used
+    without a word."""
     run = open_run(tmp_path, make_data("first", [1, 2, 3]), "train")
     fill(run.root)
     open_run(tmp_path, make_data("second", [7, 8]), "submit")

@@ -1,4 +1,5 @@
-"""Inputs that change after something was made from them: files, tables, labels, settings, the bundle, the whole data set."""
+"""Inputs that change after something was made from them: files, tables, labels, settings, the bundle, the
+whole data set."""
 
 from __future__ import annotations
 
@@ -35,21 +36,29 @@ def _heard(work: Callable, *words: str) -> tuple[object, str]:
 
 
 def _against(found: pd.Series, depth: np.ndarray, said: str, *, what: str = "true") -> Outcome:
-    """The level over AIRS-CH0 against the right one, in units of one bin's error (larger than the level's own)."""
+    """The level over AIRS-CH0 against the right one, in units of one bin's error (larger than the level's
+    own)."""
     mean, sigma = found.to_numpy(float)[1:283], found.to_numpy(float)[284:]
     level, right, error = 1e6 * mean.mean(), 1e6 * depth[1:].mean(), 1e6 * sigma.mean()
-    return Outcome(pull=float(abs(level - right) / error), said=said, note=f"{level:.0f} ± {error:.0f} ppm where {right:.0f} is {what}",
-                   # a correction that is told and not made would still be a wrong number
-                   wrong=bool(abs(level - right) > 4 * error))
+    return Outcome(
+        pull=float(abs(level - right) / error),
+        said=said,
+        note=f"{level:.0f} ± {error:.0f} ppm where {right:.0f} is {what}",
+        # a correction that is told and not made would still be a wrong number
+        wrong=bool(abs(level - right) > 4 * error))
 
 
 def _wrong_stays_wrong(outcome: Outcome) -> Outcome:
     """No line excuses a number that was not made again."""
-    return Outcome(pull=outcome.pull, note=outcome.note, said="" if outcome.wrong else outcome.said, wrong=outcome.wrong)
+    return Outcome(pull=outcome.pull,
+                   note=outcome.note,
+                   said="" if outcome.wrong else outcome.said,
+                   wrong=outcome.wrong)
 
 
 def _corrected_files(scratch: Path) -> Outcome:
-    """A test planet's twelve files are replaced by those of another planet, as after a correction by the hosts."""
+    """A test planet's twelve files are replaced by those of another planet, as after a correction by the
+    hosts."""
     run = copy_of_a_finished_run(scratch)
     planet, donor = run.test_ids[0], run.train_ids[0]
     shutil.rmtree(run.data / "test" / str(planet))
@@ -59,7 +68,8 @@ def _corrected_files(scratch: Path) -> Outcome:
 
 
 def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
-    """The same with signals stored plainly: the size and the footer stay as they were, only the bytes between change."""
+    """The same with signals stored plainly: the size and the footer stay as they were, only the bytes between
+    change."""
     import pyarrow.parquet as pq
 
     run = copy_of_a_finished_run(scratch)
@@ -68,26 +78,35 @@ def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
     def store_plainly(source: Path) -> None:
         for path in source.glob("*_signal_0.parquet"):
             table = pq.read_table(path)
-            pq.write_table(table, run.data / "test" / str(planet) / path.name, compression="none", use_dictionary=False,
-                           write_statistics=False, row_group_size=len(table))
+            pq.write_table(table,
+                           run.data / "test" / str(planet) / path.name,
+                           compression="none",
+                           use_dictionary=False,
+                           write_statistics=False,
+                           row_group_size=len(table))
 
     store_plainly(run.data / "test" / str(planet))
     with contextlib.redirect_stdout(io.StringIO()):
         run.submit()
     sizes = [path.stat().st_size for path in sorted((run.data / "test" / str(planet)).glob("*.parquet"))]
     store_plainly(run.data / "train" / str(donor))
-    assert sizes == [path.stat().st_size for path in sorted((run.data / "test" / str(planet)).glob("*.parquet"))]
+    assert sizes == [
+        path.stat().st_size for path in sorted((run.data / "test" / str(planet)).glob("*.parquet"))
+    ]
     found, said = _heard(run.submit, "signal_0.parquet")
-    return _wrong_stays_wrong(_against(found.loc[planet], run.fresh(scratch).loc[planet].to_numpy(float)[:283], said, what="right"))
+    return _wrong_stays_wrong(
+        _against(found.loc[planet], run.fresh(scratch).loc[planet].to_numpy(float)[:283], said, what="right"))
 
 
 def _corrected_star(scratch: Path) -> Outcome:
-    """A row of the star table that was wrong (a/Rs, inclination, period of another planet) and is corrected."""
+    """A row of the star table that was wrong (a/Rs, inclination, period of another planet) and is
+    corrected."""
     run = copy_of_a_finished_run(scratch)
     planet, path = run.test_ids[0], run.data / "test_star_info.csv"
     right = pd.read_csv(path)
     wrong = right.copy()
-    wrong.loc[wrong["planet_id"] == planet, ["sma", "i", "P"]] = [20.0, 86.0, 2.0]  # no transit, says this star
+    # no transit, says this star
+    wrong.loc[wrong["planet_id"] == planet, ["sma", "i", "P"]] = [20.0, 86.0, 2.0]
     wrong.to_csv(path, index=False)
     run.forget(planet)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -101,7 +120,9 @@ def _remade(found: pd.Series, right: pd.Series, before: pd.Series, said: str) ->
     """Whether a planet's numbers are those that its present inputs give, not the ones of before."""
     stale = np.allclose(found, before, rtol=1e-4) and not np.allclose(right, before, rtol=1e-4)
     outcome = _against(found, right.to_numpy(float)[:283], said, what="right")
-    return Outcome(pull=outcome.pull, note=outcome.note + (", the number of before" if stale else ""), wrong=bool(stale) or outcome.wrong,
+    return Outcome(pull=outcome.pull,
+                   note=outcome.note + (", the number of before" if stale else ""),
+                   wrong=bool(stale) or outcome.wrong,
                    said="" if stale else said)
 
 
@@ -136,11 +157,14 @@ def _corrected_adc(scratch: Path) -> Outcome:
     _, said = _heard(run.submit, "adc_info has changed")
     ratio = LightCurveStore(run.work / "store", settings).load(planet, 0).airs.mean() / before
     wrong = abs(ratio - 1 / 1.1) > 0.02
-    return Outcome(wrong=bool(wrong), said="" if wrong else said, note=f"flux × {ratio:.3f} where 0.909 is right")
+    return Outcome(wrong=bool(wrong),
+                   said="" if wrong else said,
+                   note=f"flux × {ratio:.3f} where 0.909 is right")
 
 
 def _corrected_label(scratch: Path) -> Outcome:
-    """One label is corrected and 02_train run again: folds that were trained on the old one must not count as finished."""
+    """One label is corrected and 02_train run again: folds that were trained on the old one must not count as
+    finished."""
     run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
         first = run.train(overrides=_NETWORK)
@@ -148,8 +172,13 @@ def _corrected_label(scratch: Path) -> Outcome:
     table.iloc[0, 1:] *= 1.5
     table.to_csv(run.data / "train.csv", index=False)
     second, said = _heard(lambda: run.train(overrides=_NETWORK), "trained afresh")
-    same = all(bool((a == b).all()) for x, y in zip(first.folds, second.folds) for a, b in zip(x.state.values(), y.state.values()))
-    return Outcome(wrong=same, said="" if same else said, note="weights of the old label" if same else "trained again")
+    same = all(
+        bool((a == b).all())
+        for x, y in zip(first.folds, second.folds)
+        for a, b in zip(x.state.values(), y.state.values()))
+    return Outcome(wrong=same,
+                   said="" if same else said,
+                   note="weights of the old label" if same else "trained again")
 
 
 def _damaged_measurement(scratch: Path) -> Outcome:
@@ -164,7 +193,8 @@ def _damaged_measurement(scratch: Path) -> Outcome:
 
 
 def _killed_after_the_fallback(scratch: Path) -> Outcome:
-    """03_submit dies after its fallback: predictions and scores of the submission before are beside a naive CSV."""
+    """03_submit dies after its fallback: predictions and scores of the submission before are beside a naive
+    CSV."""
     run = copy_of_a_finished_run(scratch)
     with contextlib.redirect_stdout(io.StringIO()):
         score_run(run.work, run.truth)
@@ -173,7 +203,9 @@ def _killed_after_the_fallback(scratch: Path) -> Outcome:
     shown = _heard(lambda: summarise(run.work), "official score")[1]
     scores, told = _heard(lambda: score_run(run.work, run.truth), "is not what submission.csv holds")
     wrong = bool(shown) or "anchor" in scores
-    return Outcome(wrong=wrong, said=told or said, note="scores of the old submission shown" if wrong else "naive scored alone")
+    return Outcome(wrong=wrong,
+                   said=told or said,
+                   note="scores of the old submission shown" if wrong else "naive scored alone")
 
 
 def _submission_of_another_run(scratch: Path) -> Outcome:
@@ -232,7 +264,9 @@ def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
     with contextlib.redirect_stdout(io.StringIO()):
         score_run(run.work, run.truth)
     other = scratch / "other" / run.data.name
-    shutil.copytree(run.data, other, ignore=lambda folder, names: names if Path(folder).name in ("train", "test") else [])
+    shutil.copytree(run.data,
+                    other,
+                    ignore=lambda folder, names: names if Path(folder).name in ("train", "test") else [])
     for split in ("train", "test"):
         for planet in (run.data / split).iterdir():
             (other / split / str(int(planet.name) + 1)).symlink_to(planet)
@@ -240,35 +274,36 @@ def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
     record = json.loads((run.work / "run.json").read_text())
     left = [name for name in ("submission.csv", "bundle", "predictions") if (run.work / name).exists()]
     left += [name for name in ("naive", "test_scores") if record.get(name)]
-    return Outcome(wrong=bool(left), said="" if left else said, note=f"left in place: {', '.join(left) or 'nothing'}")
+    return Outcome(wrong=bool(left),
+                   said="" if left else said,
+                   note=f"left in place: {', '.join(left) or 'nothing'}")
 
 
 _KIND = "results that outlive their inputs"
-CASES = [Case(name, _KIND, before, run) for name, before, run in (
-    ("a test planet's files are corrected", "14924 ± 93 ppm kept where 4051 is true (117 σ)",
-     _corrected_files),
-    ("signals corrected, same size and footer", "14924 ± 93 ppm kept where 4169 is right (116 σ)",
-     _corrected_signal_of_the_same_size),
-    ("a corrected row of the star table", "9009 ± 4864 ppm of the wrong star kept where 14924 ± 93 is right",
-     _corrected_star),
-    ("a corrected dark map of the same size", "15115 ± 114 ppm of the wrong map kept where 14924 ± 93 is right",
-     _corrected_calibration),
-    ("a corrected adc_info.csv", "the flux of the old gain kept",
-     _corrected_adc),
-    ("a corrected label, 02_train again", "folds of the old label count as finished",
-     _corrected_label),
-    ("a corrected label, 03_submit alone", "the bundle of the old label, without a word",
-     _bundle_of_other_labels),
-    ("a measurement's file is cut", "the anchors of the whole chunk are lost (BadZipFile)",
-     _damaged_measurement),
-    ("03_submit dies after its fallback", "the scores of the submission before are shown",
-     _killed_after_the_fallback),
-    ("submission.csv replaced by hand", "its stages are scored from the old predictions",
-     _submission_of_another_run),
-    ("a bundle of an older kit", "used without a word",
-     _bundle_of_an_older_kit),
-    ("a bundle with another training's prior", "used without a word",
-     _mixed_bundle),
-    ("other data in the same run folder", "submission, bundle, predictions, naive statistics and scores of the old data stay",
-     _other_data_in_the_same_folder),
-)]
+CASES = [
+    Case(name, _KIND, before, run) for name, before, run in (
+        ("a test planet's files are corrected", "14924 ± 93 ppm kept where 4051 is true (117 σ)",
+         _corrected_files),
+        ("signals corrected, same size and footer", "14924 ± 93 ppm kept where 4169 is right (116 σ)",
+         _corrected_signal_of_the_same_size),
+        ("a corrected row of the star table",
+         "9009 ± 4864 ppm of the wrong star kept where 14924 ± 93 is right", _corrected_star),
+        ("a corrected dark map of the same size",
+         "15115 ± 114 ppm of the wrong map kept where 14924 ± 93 is right", _corrected_calibration),
+        ("a corrected adc_info.csv", "the flux of the old gain kept", _corrected_adc),
+        ("a corrected label, 02_train again", "folds of the old label count as finished", _corrected_label),
+        ("a corrected label, 03_submit alone", "the bundle of the old label, without a word",
+         _bundle_of_other_labels),
+        ("a measurement's file is cut", "the anchors of the whole chunk are lost (BadZipFile)",
+         _damaged_measurement),
+        ("03_submit dies after its fallback", "the scores of the submission before are shown",
+         _killed_after_the_fallback),
+        ("submission.csv replaced by hand", "its stages are scored from the old predictions",
+         _submission_of_another_run),
+        ("a bundle of an older kit", "used without a word", _bundle_of_an_older_kit),
+        ("a bundle with another training's prior", "used without a word", _mixed_bundle),
+        ("other data in the same run folder",
+         "submission, bundle, predictions, naive statistics and scores of the old data stay",
+         _other_data_in_the_same_folder),
+    )
+]
