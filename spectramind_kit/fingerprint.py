@@ -158,8 +158,7 @@ def _feed_array(digest: Any, value: np.ndarray) -> None:
     if value.dtype.kind not in "biufcSU":
         raise TypeError(f"no fingerprint of an array of {value.dtype}")
     if value.dtype.kind in "fc":
-        value = value + 0.0  # -0.0 becomes 0.0
-        value[np.isnan(value)] = np.nan
+        value = np.where(np.isnan(value), np.array(np.nan, value.dtype), value + 0)  # -0.0 becomes 0.0
     plain = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"), copy=False))
     kind = f"{value.dtype.kind}{value.dtype.itemsize}{list(value.shape)}".encode()
     digest.update(b"a%d:" % len(kind) + kind)

@@ -32,7 +32,8 @@ def test_the_digits_are_fixed():
              (np.int32(3), 3), (float("nan"), -np.float64("nan")),
              (np.array([1.0, np.nan, 0.0]), np.array([1.0, -np.nan, -0.0])),
              (np.arange(6.0).reshape(2, 3).T, np.ascontiguousarray(np.arange(6.0).reshape(2, 3).T)),
-             (np.arange(4, dtype=">f4"), np.arange(4, dtype="<f4")),
+             (np.array(2.5), np.array(2.5)), (np.float32([1, -np.nan]), np.float32([1, np.nan])),
+    (np.arange(4, dtype=">f4"), np.arange(4, dtype="<f4")),
              (Table(1.0, np.ones(3)), Table(1.0, np.ones(3)))])
 def test_the_same_content(same):
     """Guards against results made again for nothing: byte order, memory layout, key order, the sign of NaN

@@ -32,7 +32,7 @@ from spectramind_kit.training.anchors import Measured, measure_planets
 from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.light_curves import extract_light_curves
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.training.run_folder import RunFolder, read_json
 
 CHUNK = 64           # planets between two looks at the clock
 WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
@@ -146,6 +146,10 @@ def _say_doubts(run: RunFolder, bundle: Bundle) -> None:
     doubts = bundle_doubts(bundle, root=run.root, data_dir=run.data_dir)
     for doubt in doubts:
         say(f"the bundle is used, but {doubt}: run 02_train again")
+    for folder in (run.root, *run.earlier):
+        found = read_json(folder / "bundle" / "bundle.json").get("fingerprint", bundle.fingerprint)
+        if found != bundle.fingerprint:
+            say(f"the bundle of {bundle.folder.parent} is used, the other one in {folder} is not")
     run.record_stage(bundle=bundle.fingerprint, bundle_kit=bundle.kit, bundle_doubts=doubts)
 
 

@@ -189,3 +189,15 @@ def test_a_bundle_that_does_not_fit_costs_the_anchor_with_a_word(small, monkeypa
     assert prediction.counts == {"flat depth": 2}
     assert said in capsys.readouterr().out and said in read_json(
         small.root / "run.json")["stages"]["submit"]["bundle_failed"]
+
+
+def test_of_two_bundles_the_one_that_is_used_is_named(small, tmp_path, capsys, monkeypatch):
+    """Guards against the weights of a dataset that are taken for those of the training attached beside it."""
+    other = dataclasses.replace(small, root=tmp_path / "other")
+    other.labels.iloc[0] *= 1.1
+    other.train()
+    small.submit(monkeypatch, earlier=[other.root])
+    said = capsys.readouterr().out
+    assert f"the bundle of {small.root} is used, the other one in {other.root} is not" in said
+    small.submit(monkeypatch, earlier=[small.root])
+    assert "the other one" not in capsys.readouterr().out
