@@ -11,6 +11,7 @@ from torch import Tensor
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.models.selective_scan import selective_scan_chunked
 from spectramind_kit.models.ssd import ssd_chunked
+from spectramind_kit.optional_packages import describe
 from spectramind_kit.runtime import say_once
 
 SCAN_BACKENDS = ("auto", "torch", "mamba_ssm")
@@ -52,17 +53,29 @@ def _why_not(form: str, device_type: str, device_index: int) -> str:
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=rng).to(device)
 
+    def output_and_gradient(function, first: Tensor, *others: Tensor, **settings: int) -> tuple[Tensor, Tensor]:
+        first = first.clone().requires_grad_()
+        y = function(first, *others, **settings)
+        (gradient,) = torch.autograd.grad(y.float().square().sum(), first)
+        return y.detach(), gradient
+
     try:
         if form == "mamba1":
             args = (draw(2, 40, 8), draw(2, 40, 8).abs() * 0.1, -draw(8, 16).abs(), draw(2, 40, 16), draw(2, 40, 16), draw(8))
-            ours, theirs = selective_scan_chunked(*args), _mamba1_kernel(*args)
+            ours, theirs = output_and_gradient(selective_scan_chunked, *args), output_and_gradient(_mamba1_kernel, *args)
         else:
             args = (draw(2, 40, 2, 32), draw(2, 40, 2).abs() * 0.1, -draw(2).abs(), draw(2, 40, 1, 16), draw(2, 40, 1, 16), draw(2))
-            ours, theirs = ssd_chunked(*args), _mamba2_kernel(*args, chunk=32)
-        worst = float((ours - theirs).abs().max() / ours.abs().max())
+            ours, theirs = output_and_gradient(ssd_chunked, *args), output_and_gradient(_mamba2_kernel, *args, chunk=32)
+        worst = max(float((a - b).abs().max() / a.abs().max()) for a, b in zip(ours, theirs))
         return "" if worst < 1e-2 else f"its kernel disagrees with the reference by {worst:.1e} on a probe"
     except Exception as error:  # noqa: BLE001 - a broken wheel raises anything: OSError, triton's errors, RuntimeError
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no message'}"
+        return describe(error)
+
+
+def give_up_kernels(error: Exception, *, form: str, device: torch.device) -> str:
+    """``torch``, after saying once why mamba_ssm's kernels are not used any more: they ran in the probe and failed now."""
+    say_once(f"{form} scan: torch on {device.type} from here on (mamba_ssm's kernel ran in a probe and then failed: {describe(error)})")
+    return "torch"
 
 
 def _kernel(form: str):
