@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
-from spectramind_kit.runtime import EncodedStream, format_seconds, say
+from spectramind_kit.runtime import format_seconds, say
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list,
                                                "dict": dict}

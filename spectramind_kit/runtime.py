@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from math import ceil
 from pathlib import Path
-from typing import TextIO
 
+from spectramind_kit.any_encoding import spell_out
 from spectramind_kit.cgroup import cpu_quota, memory_left_mb
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
@@ -25,9 +25,6 @@ COMPETITION = "ariel-data-challenge-2025"
 KAGGLE_INPUT = Path("/kaggle/input")
 _MARKER = "wavelengths.csv"
 _PLAIN_PROGRESS_S = 30.0
-_SPELT = {"…": "...", "×": "x", "±": "+-", "·": "*", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=", "≈": "~", "√": "sqrt",
-          "µ": "u", "μ": "u", "σ": "sigma", "χ": "chi", "δ": "delta", "Δ": "Delta", "λ": "lambda", "²": "^2", "³": "^3", "⁻": "^-", "∞": "inf",
-          "°": " deg", "‘": "'", "’": "'", "“": '"', "”": '"'}
 
 
 # ---------------------------------------------------------------- where
@@ -255,53 +252,9 @@ class TimeBudget:
 def say(text: str) -> None:
     """One plain line, at once, in a notebook, a log or a terminal. Never raises: a log that cannot be written costs no run."""
     try:
-        print(text, flush=True)
-    except UnicodeError:
-        try:
-            print(spell_out(text, getattr(sys.stdout, "encoding", None)), flush=True)
-        except (OSError, ValueError):
-            pass
+        print(spell_out(text, getattr(sys.stdout, "encoding", None)), flush=True)
     except (OSError, ValueError):  # the reader of a pipe has gone, the disk is full, stdout is closed
         pass
-
-
-def spell_out(text: str, encoding: str | None) -> str:
-    """``text`` in characters that ``encoding`` has: ``±`` becomes ``+-`` and ``σ`` ``sigma`` where there is none."""
-    encoding = encoding or "ascii"
-
-    def one(character: str) -> str:
-        try:
-            character.encode(encoding)
-            return character
-        except UnicodeError:
-            return _SPELT.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
-
-    return "".join(map(one, text))
-
-
-class EncodedStream:
-    """A text stream that takes any character, for programs that write into ours (papermill): see `spell_out`."""
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            self._stream.write(text)
-        except UnicodeError:
-            self._stream.write(spell_out(text, getattr(self._stream, "encoding", None)))
-        except (OSError, ValueError):
-            pass
-        return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
 
 
 @lru_cache(maxsize=None)

@@ -26,7 +26,7 @@ def standing(tmp_path: Path) -> dict[str, str]:
     python.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
     environment |= {"SPECTRAMIND_VENV": str(tmp_path / "venv"), "SPECTRAMIND_TORCH": "cpu", "PYTHONPATH": str(ROOT)}
-    stamp = f"source {ROOT}/scripts/environment.sh; _stamp {python} cpu {ROOT}/requirements.txt > {tmp_path}/venv/stamp"
+    stamp = f"source {ROOT}/scripts/environment.sh; _stamp {python} cpu {ROOT}/requirements.txt > {tmp_path}/venv/stamp; cp {tmp_path}/venv/stamp {tmp_path}/venv/test_packages"
     subprocess.run(["bash", "-c", stamp], env=environment, check=True, timeout=60)
     return environment
 

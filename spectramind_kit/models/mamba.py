@@ -10,6 +10,7 @@ state passes over it unchanged: padding on either side changes no valid output.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
