@@ -45,9 +45,10 @@ def scatter_add_function() -> Callable:
     Raises the first one's error where neither is installed and gives the right sums.
     """
     failed: BaseException | None = None
-    for module, name in (("torch_scatter", "scatter_add"), ("pyg_lib.ops", "scatter_add"), ("pyg_lib.ops", "scatter_sum")):
+    for name in ("torch_scatter", "pyg_lib.ops"):
         try:
-            function = getattr(import_module(module), name)
+            module = import_module(name)
+            function = module.scatter_add if hasattr(module, "scatter_add") else module.scatter_sum
             _check_scatter(function)
             return function
         except Exception as error:  # noqa: BLE001 - a wheel built for another torch raises anything
