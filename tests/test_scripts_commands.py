@@ -61,6 +61,17 @@ def test_the_test_command_passes_arguments_on(standing, tmp_path):
     assert done.returncode == 5, "pytest's exit code must reach the caller"
 
 
+def test_what_is_skipped_is_said_in_one_line(standing, tmp_path):
+    """Guards against oracles that never run: a newcomer's 35 skipped tests were 35 lines among hundreds."""
+    case = tmp_path / "test_skips.py"
+    case.write_text("import pytest\n@pytest.mark.parametrize('k', range(7))\ndef test_a(k): pytest.importorskip('no_such_oracle')\n"
+                    "@pytest.mark.skip(reason='no files')\ndef test_b(): pass\n", encoding="utf-8")
+    done = subprocess.run([str(ROOT / "scripts" / "test"), str(case), "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"], env=standing,
+                          capture_output=True, encoding="utf-8", timeout=120)
+    lines = [line for line in done.stdout.splitlines() if "no_such_oracle" in line]
+    assert lines == ["skipped: 7 × could not import 'no_such_oracle': No module named 'no_such_oracle'; 1 × no files"], done.stdout
+
+
 @pytest.fixture
 def dispatcher(tmp_path, monkeypatch):
     """The dispatcher, over a folder with two benchmarks of this test's own."""

@@ -254,6 +254,10 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
     except DataError as error:
         text = str(error)
         return text if str(files.planet_id) in text else f"{files.label}: {text}"
+    except OSError as error:  # a full disk, a folder without the right to write, a network disk that has gone
+        return str(DataError("the light curve cannot be computed or kept", where=f"{files.label}, {error.filename or store.folder}",
+                             found=f"{type(error).__name__}: {error}", expected="files that can be read, and room to write",
+                             fix="make room or choose another folder, and run again: what is done is kept"))
     except Exception as error:  # a planet that breaks in a way nobody foresaw costs that planet, not the run
         import traceback
 
