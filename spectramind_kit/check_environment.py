@@ -66,7 +66,7 @@ def _packages() -> list[Finding]:
     for name, lowest in REQUIRED.items():
         version, why = _try_import(name, name)
         if why:
-            findings.append(Finding(name, "missing", why, f"pip install '{name}>={lowest}'"))
+            findings.append(Finding(name, "missing", why, f"pip install {_again(why)}'{name}>={lowest}'"))
         elif _numbers(version) < _numbers(lowest):
             findings.append(Finding(name, "missing", f"{version} is too old", f"pip install '{name}>={lowest}'"))
         else:
@@ -74,8 +74,12 @@ def _packages() -> list[Finding]:
     for module, (package, without) in OPTIONAL.items():
         version, why = _try_import(module, package)
         findings.append(Finding(package, "note" if why else "ok", f"{why}: {without}" if why else version,
-                                f"pip install {package}" if why else ""))
+                                f"pip install {_again(why)}{package}" if why else ""))
     return findings
+
+
+def _again(why: str) -> str:
+    return "" if why == NOT_INSTALLED else "--force-reinstall "
 
 
 def _try_import(module: str, package: str) -> tuple[str, str]:
