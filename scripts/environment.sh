@@ -115,10 +115,12 @@ ensure_environment() {
     echo "The environment stands ($((SECONDS - started)) s; log: $log)."
 }
 
-# Oracles that only tests use: batman is source-only, Dask is big, and neither is needed to run the kit. Tried once for an environment;
-# what could not be had is remembered with it, so that a machine without a compiler or a network waits once and not at every run.
+# Oracles that only tests use: batman is source-only, Dask is big, neither is needed to run the kit. Tried once
+# for an environment; what could not be had is remembered with it, so that a machine without a compiler or a
+# network waits once and not at every run.
 ensure_test_packages() {
-    local venv="${SPECTRAMIND_VENV:-$SPECTRAMIND_ROOT/.venv}" stamp failed="" entry module requirement limit=()
+    local venv="${SPECTRAMIND_VENV:-$SPECTRAMIND_ROOT/.venv}"
+    local stamp log="$venv/install.log" failed="" entry module requirement limit=()
     stamp="$(cat "$venv/stamp" 2>/dev/null || true)"
     if [ "$(head -n 1 "$venv/test_packages" 2>/dev/null)" = "$stamp" ]; then
         tail -n +2 "$venv/test_packages"
@@ -129,10 +131,11 @@ ensure_test_packages() {
         module="${entry%%=*}" requirement="${entry#*=}"
         "$PYTHON" -c "import $module" >/dev/null 2>&1 && continue
         echo "Installing $requirement, which tests compare with ..."
-        PIP_DISABLE_PIP_VERSION_CHECK=1 ${limit[@]+"${limit[@]}"} "$PYTHON" -m pip install --quiet --retries 1 --timeout 15 "$requirement" \
-            </dev/null >>"$venv/install.log" 2>&1 && "$PYTHON" -c "import $module" >>"$venv/install.log" 2>&1 ||
-            failed="$failed$requirement cannot be had here (why: $venv/install.log): its tests are skipped. To try again: rm $venv/test_packages
-"
+        PIP_DISABLE_PIP_VERSION_CHECK=1 ${limit[@]+"${limit[@]}"} "$PYTHON" -m pip install --quiet \
+            --retries 1 --timeout 15 "$requirement" </dev/null >>"$log" 2>&1 &&
+            "$PYTHON" -c "import $module" >>"$log" 2>&1 && continue
+        failed="$failed$requirement cannot be had here (why: $log): its tests are skipped. "
+        failed="${failed}To try again: rm $venv/test_packages"$'\n'
     done
     { echo "$stamp"; printf '%s' "$failed"; } >"$venv/test_packages" 2>/dev/null || true
     printf '%s' "$failed"

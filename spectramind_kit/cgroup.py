@@ -1,4 +1,4 @@
-"""What a cgroup (a container, a batch job, a systemd slice) leaves this process: memory and processor time, versions 1 and 2.
+"""What a cgroup (a container, a batch job) leaves this process: memory and processor time, versions 1 and 2.
 
 The machine's own figures do not show these limits: a process that believes them is killed without a message.
 """
@@ -14,7 +14,8 @@ _UNLIMITED = 2.0**60  # version 1 writes "no limit" as a number near 2**63
 def memory_left_mb(root: str | Path = "/") -> float:
     """The least that any cgroup above this process leaves, MB; infinite without a limit.
 
-    Limit minus use, where files that the kernel only keeps in its cache (``inactive_file``) do not count as used.
+    Limit minus use, where files that the kernel only keeps in its cache (``inactive_file``) do not count as
+    used.
     """
     left = float("inf")
     for folder in _folders(root, "memory"):
@@ -22,7 +23,7 @@ def memory_left_mb(root: str | Path = "/") -> float:
         limit = min((value for value in limits if value is not None and value < _UNLIMITED), default=None)
         if limit is None:
             continue
-        used = next((value for name in ("memory.current", "memory.usage_in_bytes") if (value := _number(folder / name)) is not None), 0.0)
+        used = _number(folder / "memory.current") or _number(folder / "memory.usage_in_bytes") or 0.0
         left = min(left, max(0.0, limit - max(0.0, used - _reclaimable(folder))) / 1e6)
     return left
 
@@ -46,8 +47,8 @@ def cpu_quota(root: str | Path = "/") -> float:
 def _folders(root: str | Path, controller: str) -> Iterator[Path]:
     """The folders of this process's cgroup and those above it that can be seen.
 
-    ``/proc/self/cgroup`` may name a path of the host that does not exist inside the container: there the mount's own root holds
-    the limits. So every folder from that path up to the mount is tried.
+    ``/proc/self/cgroup`` may name a path of the host that does not exist inside the container: there the
+    mount's own root holds the limits. So every folder from that path up to the mount is tried.
     """
     mounts = Path(root, "sys/fs/cgroup")
     for line in _text(Path(root, "proc/self/cgroup")).splitlines():

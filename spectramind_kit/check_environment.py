@@ -137,7 +137,13 @@ def _backends() -> list[Finding]:
             findings.append(Finding(f"{form} scan", "note", f"the kit's own scan in PyTorch ({error.found})"))
     try:
         resolve_graph_backend("torch_scatter", layer="sage")
-        findings.append(Finding("torch_scatter", "ok", "it, or pyg-lib, adds up rightly; the kit's own dense path is faster and stays the default"))
+        findings.append(
+            Finding(
+                "torch_scatter",
+                "ok",
+                "it, or pyg-lib, adds up rightly; the kit's own dense path is faster and stays the default",
+            )
+        )
     except DataError as error:
         findings.append(Finding("torch_scatter", "note", f"the kit's own paths ({error.found})"))
     return findings

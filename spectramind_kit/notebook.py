@@ -150,11 +150,18 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
-        papermill.execute_notebook(_plain_path(path), _plain_path(output), parameters=values, cwd=str(working_dir) if working_dir else None,
-                                   kernel_name="python3", progress_bar=False, log_output=False,
-                                   stdout_file=EncodedStream(sys.stdout) if log else None,
-                                   stderr_file=EncodedStream(sys.stderr) if log else None,
-                                   extra_arguments=["--log-level=CRITICAL"])  # not the kernel's own sockets, nor its end
+        papermill.execute_notebook(
+            _plain_path(path),
+            _plain_path(output),
+            parameters=values,
+            cwd=str(working_dir) if working_dir else None,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            stdout_file=EncodedStream(sys.stdout) if log else None,
+            stderr_file=EncodedStream(sys.stderr) if log else None,
+            extra_arguments=["--log-level=CRITICAL"],
+        )  # not the kernel's own sockets, nor its end
     except PapermillExecutionError as error:
         raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
                         found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error
@@ -163,7 +170,8 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
 
 
 def _plain_path(path: Path) -> str:
-    """``path`` as papermill takes it: it fills in ``{parameter}``, and what begins like ``-`` or ``s3:`` is no file to it."""
+    """``path`` as papermill takes it: it fills in ``{parameter}``, and what begins like ``-`` or ``s3:`` is
+    no file to it."""
     return str(path.absolute()).replace("{", "{{").replace("}", "}}")
 
 

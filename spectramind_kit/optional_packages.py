@@ -1,7 +1,9 @@
-"""Which optional packages work here: each is imported and asked to do a small thing. Installed is not working.
+"""Which optional packages work here: each is imported and asked to do a small thing. Installed is not
+working.
 
-A wheel for another processor, another torch or another Python may be installed and fail at the import (ImportError, OSError,
-RuntimeError, AttributeError, pyo3's PanicException, which is no Exception), or only when it is called.
+A wheel for another processor, another torch or another Python may be installed and fail at the import
+(ImportError, OSError, RuntimeError, AttributeError, pyo3's PanicException, which is no Exception), or only
+when it is called.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ NOT_INSTALLED = "not installed"
 
 @lru_cache(maxsize=None)
 def why_not(package: str) -> str:
-    """Empty where ``package`` (a name of `PROBES`) works, ``not installed``, or the cause in one line. Tried once in a process."""
+    """Empty where ``package`` (a name of `PROBES`) works, ``not installed``, or the cause in one line. Tried
+    once in a process."""
     return probe(package)
 
 
@@ -40,7 +43,8 @@ def describe(error: BaseException) -> str:
 
 
 def scatter_add_function() -> Callable:
-    """``scatter_add(src, index, dim=…, dim_size=…)`` of torch_scatter, or of pyg-lib (0.7 and later), which has taken it over.
+    """``scatter_add(src, index, dim=…, dim_size=…)`` of torch_scatter, or of pyg-lib (0.7 and later), which
+    has taken it over.
 
     Raises the first one's error where neither is installed and gives the right sums.
     """
@@ -52,7 +56,11 @@ def scatter_add_function() -> Callable:
             _check_scatter(function)
             return function
         except Exception as error:  # noqa: BLE001 - a wheel built for another torch raises anything
-            if failed is None or isinstance(failed, ModuleNotFoundError) and not isinstance(error, ModuleNotFoundError):
+            if (
+                failed is None
+                or isinstance(failed, ModuleNotFoundError)
+                and not isinstance(error, ModuleNotFoundError)
+            ):
                 failed = error  # of a broken one and an absent one, the broken one is the news
     assert failed is not None
     raise failed
@@ -143,11 +151,21 @@ def _causal_conv1d() -> None:
 
 
 def _mamba_ssm() -> None:
-    """The import alone; whether its kernels run on a device is asked by `models.scan`, which compares them with the kit's own."""
+    """The import alone; whether its kernels run on a device is asked by `models.scan`, which compares them
+    with the kit's own."""
     from mamba_ssm.ops.selective_scan_interface import selective_scan_fn  # noqa: F401
 
 
 PROBES: dict[str, Callable[[], None]] = {
-    "polars": _polars, "pyarrow": _pyarrow, "hydra": _hydra, "matplotlib": _matplotlib, "tqdm": _tqdm, "umap": _umap, "shap": _shap,
-    "papermill": _papermill, "torch_scatter": lambda: _check_scatter(scatter_add_function()), "causal_conv1d": _causal_conv1d,
-    "mamba_ssm": _mamba_ssm}
+    "polars": _polars,
+    "pyarrow": _pyarrow,
+    "hydra": _hydra,
+    "matplotlib": _matplotlib,
+    "tqdm": _tqdm,
+    "umap": _umap,
+    "shap": _shap,
+    "papermill": _papermill,
+    "torch_scatter": lambda: _check_scatter(scatter_add_function()),
+    "causal_conv1d": _causal_conv1d,
+    "mamba_ssm": _mamba_ssm,
+}

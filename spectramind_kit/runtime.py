@@ -169,20 +169,24 @@ def peak_memory_mb() -> float:
 def free_memory_mb(*, root: str | Path = "/") -> float:
     """Memory that can be taken without swapping, MB; infinite where the system does not say.
 
-    The machine's free memory or what a cgroup (a container, a batch job) leaves, whichever is less. ``root``: where
-    ``proc`` and ``sys`` are looked for.
+    The machine's free memory or what a cgroup (a container, a batch job) leaves, whichever is less. ``root``:
+    where ``proc`` and ``sys`` are looked for.
     """
     free = float("inf")
     try:
         with open(Path(root, "proc/meminfo"), encoding="ascii") as lines:
-            free = next((float(line.split()[1]) * 1024.0 / 1e6 for line in lines if line.startswith("MemAvailable:")), free)
+            free = next(
+                (float(line.split()[1]) * 1024.0 / 1e6 for line in lines if line.startswith("MemAvailable:")),
+                free,
+            )
     except (OSError, ValueError):
         pass
     return min(free, memory_left_mb(root))
 
 
 def cpu_count(*, root: str | Path = "/") -> int:
-    """Cores that this process may use: not those of the machine, and not more than a cgroup's quota, rounded up."""
+    """Cores that this process may use: not those of the machine, and not more than a cgroup's quota, rounded
+    up."""
     try:
         cores = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
@@ -191,7 +195,8 @@ def cpu_count(*, root: str | Path = "/") -> int:
 
 
 def describe_environment() -> dict[str, object]:
-    """Python, packages and machine, for ``run.json``; ``not_working``: what is installed, was tried, and why it is not used."""
+    """Python, packages and machine, for ``run.json``; ``not_working``: what is installed, was tried, and why
+    it is not used."""
     from importlib import metadata
 
     versions = {}
@@ -201,11 +206,17 @@ def describe_environment() -> dict[str, object]:
             versions[package] = metadata.version(package)
         except Exception:  # noqa: BLE001 - not there, or its metadata are damaged
             versions[package] = None
-    causes = {package: why_not(package) for package in ("polars", "pyarrow", "hydra")}  # quick to try, and used by every run
-    return {"python": platform.python_version(), "platform": platform.platform(), "cores": cpu_count(),
-            "free_memory_mb": round(free) if (free := free_memory_mb()) != float("inf") else None, "place": where_am_i().name,
-            "packages": versions, "not_working": {package: why for package, why in causes.items() if why not in ("", NOT_INSTALLED)},
-            "parquet_reader": "pyarrow" if causes["polars"] else "polars"}
+    causes = {package: why_not(package) for package in ("polars", "pyarrow", "hydra")}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": cpu_count(),
+        "free_memory_mb": round(free) if (free := free_memory_mb()) != float("inf") else None,
+        "place": where_am_i().name,
+        "packages": versions,
+        "not_working": {package: why for package, why in causes.items() if why not in ("", NOT_INSTALLED)},
+        "parquet_reader": "pyarrow" if causes["polars"] else "polars",
+    }
 
 
 # ---------------------------------------------------------------- how long
@@ -250,7 +261,8 @@ class TimeBudget:
 # ---------------------------------------------------------------- said aloud
 
 def say(text: str) -> None:
-    """One plain line, at once, in a notebook, a log or a terminal. Never raises: a log that cannot be written costs no run."""
+    """One plain line, at once, in a notebook, a log or a terminal. Never raises: a log that cannot be written
+    costs no run."""
     try:
         print(spell_out(text, getattr(sys.stdout, "encoding", None)), flush=True)
     except (OSError, ValueError):  # the reader of a pipe has gone, the disk is full, stdout is closed

@@ -39,7 +39,9 @@ def pytest_terminal_summary(terminalreporter) -> None:
     """What was skipped, in one line: how many tests for which reason."""
     reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
     if reasons:
-        terminalreporter.write_line("skipped: " + "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common()))
+        terminalreporter.write_line(
+            "skipped: " + "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+        )
 
 
 def _reason(report: pytest.TestReport) -> str:

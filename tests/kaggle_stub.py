@@ -89,7 +89,11 @@ class KaggleStub:
 
     def _IntrospectToken(self, body: dict) -> tuple[int, dict]:
         owner = self.tokens.get(body.get("token", ""))
-        return (200, {"active": True, "username": owner, "userId": 1}) if owner else (404, {"code": 404, "message": "Not found"})
+        return (
+            (200, {"active": True, "username": owner, "userId": 1})
+            if owner
+            else (404, {"code": 404, "message": "Not found"})
+        )
 
     def _SaveKernel(self, body: dict) -> tuple[int, dict]:
         def unknown(key: str, known: set[str] | None) -> list[str]:

@@ -17,13 +17,25 @@ ROOT = Path(__file__).parents[1]
 LINE = "depth 5113 ± 28 ppm, σ × 1.06 … «ж»"
 
 
-@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "cp1252"},
-                                       {"PYTHONIOENCODING": "ascii:strict"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-                                       {"PYTHONIOENCODING": ":backslashreplace"}, {"PYTHONIOENCODING": "utf-8"}], ids=str)
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii:strict"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": ":backslashreplace"},
+        {"PYTHONIOENCODING": "utf-8"},
+    ],
+    ids=str,
+)
 def test_say_never_raises(variables):
     """Guards against UnicodeEncodeError after hours of work, from the line that tells the result."""
     code = f"from spectramind_kit.runtime import say; say({LINE!a}); say('done')"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | variables, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | variables, capture_output=True, timeout=60
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     first, last = done.stdout.decode("utf-8", "replace").splitlines()
     assert last == "done" and "5113" in first and "ppm" in first
@@ -39,7 +51,9 @@ def test_the_usual_signs_are_spelt_out():
 
 
 def test_a_log_that_cannot_be_written_costs_no_run(monkeypatch):
-    """Guards against a run that ends because `| head` has gone, the disk of its log is full, or stdout is closed."""
+    """Guards against a run that ends because `| head` has gone, the disk of its log is full, or stdout is
+    closed."""
+
     class Broken(io.StringIO):
         def write(self, text):
             raise BrokenPipeError(32, "Broken pipe")

@@ -14,9 +14,15 @@ from spectramind_kit import optional_packages
 from spectramind_kit.optional_packages import NOT_INSTALLED, PROBES, probe, scatter_add_function, why_not
 
 # What broken wheels have raised at their import; pyo3's PanicException derives from BaseException.
-BROKEN = ["raise ImportError('DLL load failed')", "raise OSError('undefined symbol: _ZN3c10')", "raise RuntimeError('compiled for NumPy 1')",
-          "raise AttributeError('module numpy has no attribute bool8')", "class PanicException(BaseException): pass\nraise PanicException('called unwrap')",
-          "raise SystemExit(1)", "import a_package_that_it_needs_and_lacks"]
+BROKEN = [
+    "raise ImportError('DLL load failed')",
+    "raise OSError('undefined symbol: _ZN3c10')",
+    "raise RuntimeError('compiled for NumPy 1')",
+    "raise AttributeError('module numpy has no attribute bool8')",
+    "class PanicException(BaseException): pass\nraise PanicException('called unwrap')",
+    "raise SystemExit(1)",
+    "import a_package_that_it_needs_and_lacks",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +39,8 @@ def stand_in(folder: Path, name: str, text: str) -> None:
 
 @pytest.mark.parametrize("package", sorted(PROBES))
 def test_a_working_package_is_one_that_did_something(package):
-    """Guards against a probe that cannot succeed (the package would never be used) or raises in place of telling."""
+    """Guards against a probe that cannot succeed (the package would never be used) or raises in place of
+    telling."""
     found = probe(package)
     assert isinstance(found, str)
     if package in ("pyarrow", "tqdm"):  # required
@@ -41,7 +48,9 @@ def test_a_working_package_is_one_that_did_something(package):
 
 
 @pytest.mark.parametrize("text", BROKEN)
-@pytest.mark.parametrize("package", ["polars", "hydra", "matplotlib", "shap", "torch_scatter", "mamba_ssm", "causal_conv1d"])
+@pytest.mark.parametrize(
+    "package", ["polars", "hydra", "matplotlib", "shap", "torch_scatter", "mamba_ssm", "causal_conv1d"]
+)
 def test_a_package_that_does_not_import_is_told_with_its_cause(tmp_path, monkeypatch, package, text):
     """Guards against find_spec(): each of these is installed, and its first use would end the run."""
     stand_in(tmp_path, package, text)
@@ -49,7 +58,13 @@ def test_a_package_that_does_not_import_is_told_with_its_cause(tmp_path, monkeyp
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     found = probe(package)
-    cause = text.split("'")[1] if "'" in text else "SystemExit" if "SystemExit" in text else "a_package_that_it_needs_and_lacks"
+    cause = (
+        text.split("'")[1]
+        if "'" in text
+        else "SystemExit"
+        if "SystemExit" in text
+        else "a_package_that_it_needs_and_lacks"
+    )
     assert cause in found and found != NOT_INSTALLED
 
 
@@ -73,10 +88,19 @@ def test_an_empty_shell_of_a_package_is_not_working(tmp_path, monkeypatch):
 
 def test_a_processor_that_polars_warns_of_is_not_used(tmp_path):
     """Guards against SIGILL: polars warns at its import and then ends the interpreter."""
-    stand_in(tmp_path, "polars", "import warnings\nwarnings.warn('Missing required CPU features.\\n\\nContinuing', RuntimeWarning)")
+    stand_in(
+        tmp_path,
+        "polars",
+        "import warnings\nwarnings.warn('Missing required CPU features.\\n\\nContinuing', RuntimeWarning)",
+    )
     code = "from spectramind_kit.optional_packages import probe; print(probe('polars'))"
-    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"], capture_output=True,
-                          encoding="utf-8", cwd=Path(__file__).parents[1], timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=Path(__file__).parents[1],
+        timeout=60,
+    )
     assert "Missing required CPU features" in done.stdout, done.stderr
 
 
@@ -96,7 +120,8 @@ def scatter(src, index, dim=-1, out=None, dim_size=None):
 
 @pytest.mark.parametrize("name", ["scatter_add", "scatter_sum"])
 def test_pyg_lib_stands_in_for_torch_scatter(monkeypatch, name):
-    """Guards against demanding a package that is not built for new versions of torch any more: pyg-lib has taken it over."""
+    """Guards against demanding a package that is not built for new versions of torch any more: pyg-lib has
+    taken it over."""
     package, ops = types.ModuleType("pyg_lib"), types.ModuleType("pyg_lib.ops")
     setattr(ops, name, scatter)
     monkeypatch.setitem(sys.modules, "torch_scatter", None)

@@ -65,7 +65,8 @@ def test_fallback_is_valid_for_any_planets():
 
 
 def test_a_full_disk_keeps_the_submission_that_was_there(tmp_path, monkeypatch):
-    """Guards against half a CSV, which Kaggle would take for a submission, and against losing the fallback that stood there."""
+    """Guards against half a CSV, which Kaggle would take for a submission, and against losing the fallback
+    that stood there."""
     path = write_submission(good(), tmp_path / "submission.csv", planet_ids=IDS)
     before = path.read_bytes()
 

@@ -28,19 +28,27 @@ def environment() -> dict[str, str]:
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, encoding="utf-8", timeout=120)
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, encoding="utf-8", timeout=120
+    )
 
 
 def test_workers_compute_in_other_processes():
     """Guards against a pool that does the work in this process."""
     with worker_pool(2, task="test") as pool:
-        found = {pool.submit(os.getpid).result() for _ in range(4)} | {pool.submit(os.getenv, "OMP_NUM_THREADS").result()}
+        found = {pool.submit(os.getpid).result() for _ in range(4)} | {
+            pool.submit(os.getenv, "OMP_NUM_THREADS").result()
+        }
     assert os.getpid() not in found and "1" in found
 
 
 def test_a_script_without_guard_runs_once(tmp_path):
-    """Guards against workers that run the user's script again: 75 lines of tracebacks, and files written over ours."""
-    done = run(script(tmp_path, """
+    """Guards against workers that run the user's script again: 75 lines of tracebacks, and files written over
+    ours."""
+    done = run(
+        script(
+            tmp_path,
+            """
 import os
 print("the script runs")
 open("submission.csv", "a").write("naive\\n")
@@ -48,7 +56,10 @@ from spectramind_kit.worker_processes import worker_pool
 with worker_pool(2, task="test") as pool:
     pids = {f.result() for f in [pool.submit(os.getpid) for _ in range(8)]}
 print("workers", os.getpid() not in pids, __file__.endswith("mine.py"), __spec__)
-"""), tmp_path)
+""",
+        ),
+        tmp_path,
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert done.stdout.splitlines() == ["the script runs", "workers True True None"]
     assert (tmp_path / "submission.csv").read_text(encoding="utf-8") == "naive\n"
@@ -56,21 +67,38 @@ print("workers", os.getpid() not in pids, __file__.endswith("mine.py"), __spec__
 
 def test_light_curves_from_a_script_without_guard(tmp_path):
     """Guards the public function from end to end: right results, one line of progress, nothing on stderr."""
-    competition = run(script(tmp_path, """
+    competition = run(
+        script(
+            tmp_path,
+            """
 from spectramind_kit.simulator import simulate_competition
 from spectramind_kit.detector.store import build_light_curves
 simulated = simulate_competition("simulated", n_train=2, n_test=0, seed=3, cadence="reduced")
 report = build_light_curves(simulated.data_dir, "store", workers=2)
 print("done", len(report.done), report.failed)
-"""), tmp_path)
-    assert competition.returncode == 0 and "done 2 []" in competition.stdout, competition.stdout + competition.stderr
+""",
+        ),
+        tmp_path,
+    )
+    assert competition.returncode == 0 and "done 2 []" in competition.stdout, (
+        competition.stdout + competition.stderr
+    )
     assert competition.stdout.count("light curves (train)") == 1 and "Traceback" not in competition.stderr
 
 
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(38, "Function not implemented"),
-                                   FileNotFoundError(2, "No such file or directory"), ImportError("no sem_open"), NotImplementedError("no queues")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied"),
+        OSError(38, "Function not implemented"),
+        FileNotFoundError(2, "No such file or directory"),
+        ImportError("no sem_open"),
+        NotImplementedError("no queues"),
+    ],
+)
 def test_without_semaphores_the_work_is_done_here(monkeypatch, capsys, error):
-    """Guards against a traceback on a machine whose /dev/shm cannot be used, though one process could do the work."""
+    """Guards against a traceback on a machine whose /dev/shm cannot be used, though one process could do the
+    work."""
     import multiprocessing.synchronize
 
     def refuse(*arguments, **settings):
@@ -97,7 +125,8 @@ def test_no_room_for_a_process_is_no_error(monkeypatch, capsys):
 
 
 def test_a_worker_of_someone_elses_pool_works_alone(monkeypatch, capsys):
-    """Guards against 'daemonic processes are not allowed to have children' from a user's own multiprocessing.Pool."""
+    """Guards against 'daemonic processes are not allowed to have children' from a user's own
+    multiprocessing.Pool."""
     monkeypatch.setattr(worker_processes, "current_process", lambda: type("P", (), {"daemon": True})())
     with worker_pool(2, task="test") as pool:
         assert pool is None
@@ -138,8 +167,15 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 def test_workers_end_with_their_parent(tmp_path, how):
     """Guards against orphans that keep a gigabyte each, and against a traceback of each worker at Ctrl-C."""
-    with subprocess.Popen(script(tmp_path, SLEEPERS), env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          encoding="utf-8", start_new_session=True) as process:
+    with subprocess.Popen(
+        script(tmp_path, SLEEPERS),
+        env=environment(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
         workers = [int(pid) for pid in process.stdout.readline().split()]
         assert workers and all(map(alive, workers))
         time.sleep(0.3)

@@ -1,4 +1,5 @@
-"""Which account on Kaggle the stock CLI pushes as: a new-style token first, then name and key, as the CLI itself chooses."""
+"""Which account on Kaggle the stock CLI pushes as: a new-style token first, then name and key, as the CLI
+itself chooses."""
 
 from __future__ import annotations
 
@@ -13,19 +14,23 @@ from spectramind_kit.errors import DataError
 from scripts.kaggle_release.kaggle_cli import Answer, run_cli
 
 _TOKEN_FILES = ("~/.kaggle/access_token", "~/.kaggle/access_token.txt")
-_NEW_TOKEN = "kaggle.com, Settings, API: put a new token into KAGGLE_API_TOKEN or ~/.kaggle/access_token, or a legacy key into kaggle.json"
+_NEW_TOKEN = (
+    "kaggle.com, Settings, API: put a new token into KAGGLE_API_TOKEN or ~/.kaggle/access_token, "
+    "or a legacy key into kaggle.json"
+)
 
 
 def configured_owner() -> str:
     """The account's name.
 
-    Where there is a token, the CLI uses it before all else and asks Kaggle whose it is, so it is asked too. Then come
-    ``KAGGLE_USERNAME``, ``kaggle.json``, and what the CLI says (OAuth).
+    Where there is a token, the CLI uses it before all else and asks Kaggle whose it is, so it is asked too.
+    Then come ``KAGGLE_USERNAME``, ``kaggle.json``, and what the CLI says (OAuth).
 
     Raises
     ------
     DataError
-        None is configured, ``kaggle.json`` is damaged, or there is only a token and Kaggle does not say whose.
+        None is configured, ``kaggle.json`` is damaged, or there is only a token and Kaggle does not say
+        whose.
     """
     token, (in_file, damage) = token_source(), owner_in_file()
     named = os.environ.get("KAGGLE_USERNAME", "").strip()
@@ -33,22 +38,33 @@ def configured_owner() -> str:
     owner = (_owner_in(answer) if answer else "") or named or in_file
     if owner:
         if damage and not named:
-            print(f"note: {damage.what}: {damage.where} ({damage.found}); {token or 'the CLI'} names the account", file=sys.stderr)
+            print(
+                f"note: {damage.what}: {damage.where} ({damage.found}); the account is {owner}",
+                file=sys.stderr,
+            )
         return owner
     if token:
-        raise DataError("there is only a new-style API token, and whose it is could not be found out", where=token,
-                        expected="a name: a token holds none, the CLI asks Kaggle for it", found=_last_line(answer),
-                        fix="if the token is valid, pass --owner YOUR-NAME or set KAGGLE_USERNAME: it is enough to push with. "
-                            f"Else make a new one: {_NEW_TOKEN}")
+        raise DataError(
+            "there is only a new-style API token, and whose it is could not be found out",
+            where=token,
+            expected="a name: a token holds none, the CLI asks Kaggle for it",
+            found=_last_line(answer),
+            fix="if the token is valid, pass --owner YOUR-NAME or set KAGGLE_USERNAME: that is enough. "
+            f"Else make a new one: {_NEW_TOKEN}",
+        )
     if damage:
         raise damage
-    raise DataError("no Kaggle account is configured",
-                    expected="a token in KAGGLE_API_TOKEN or ~/.kaggle/access_token, KAGGLE_USERNAME and KAGGLE_KEY, or the file kaggle.json",
-                    fix=f"{_NEW_TOKEN}; or pass --owner for a dry run")
+    raise DataError(
+        "no Kaggle account is configured",
+        expected="a token (KAGGLE_API_TOKEN, ~/.kaggle/access_token), or a name and key (KAGGLE_USERNAME and "
+        "KAGGLE_KEY, or kaggle.json)",
+        fix=f"{_NEW_TOKEN}; or pass --owner for a dry run",
+    )
 
 
 def token_source() -> str:
-    """Where a new-style API token is (``KAGGLE_API_TOKEN``, a file), or an empty text; the token itself is not looked at."""
+    """Where a new-style API token is (``KAGGLE_API_TOKEN``, a file), or an empty text; the token itself is
+    not looked at."""
     if os.environ.get("KAGGLE_API_TOKEN", "").strip():
         return "KAGGLE_API_TOKEN"
     for name in _TOKEN_FILES:
@@ -61,8 +77,13 @@ def token_source() -> str:
 
 
 def owner_in_file() -> tuple[str, DataError | None]:
-    """The name in ``kaggle.json``, and what is wrong with the file; the CLI passes over a damaged one without a word."""
-    folders = [os.environ["KAGGLE_CONFIG_DIR"]] if os.environ.get("KAGGLE_CONFIG_DIR") else ["~/.kaggle", "~/.config/kaggle"]
+    """The name in ``kaggle.json``, and what is wrong with the file; the CLI passes over a damaged one without
+    a word."""
+    folders = (
+        [os.environ["KAGGLE_CONFIG_DIR"]]
+        if os.environ.get("KAGGLE_CONFIG_DIR")
+        else ["~/.kaggle", "~/.config/kaggle"]
+    )
     damage = None
     for folder in folders:
         try:
@@ -77,8 +98,13 @@ def owner_in_file() -> tuple[str, DataError | None]:
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
             continue
         except (OSError, ValueError) as error:  # ValueError: no JSON, no UTF-8
-            damage = damage or DataError("kaggle.json cannot be used", where=str(path), expected='{"username": "…", "key": "…"} in UTF-8',
-                                         found=str(error), fix=f"download it again, or replace it. {_NEW_TOKEN}")
+            damage = damage or DataError(
+                "kaggle.json cannot be used",
+                where=str(path),
+                expected='{"username": "…", "key": "…"} in UTF-8',
+                found=str(error),
+                fix=f"download it again, or replace it. {_NEW_TOKEN}",
+            )
     return "", damage
 
 

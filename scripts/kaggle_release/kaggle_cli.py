@@ -58,11 +58,21 @@ def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
         raise DataError("the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six")
     try:
         # no terminal to ask on: without credentials the CLI must fail, not wait for an answer
-        done = subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              encoding="utf-8", errors="replace", timeout=timeout_s, check=False,
-                              env={**os.environ, "PYTHONIOENCODING": "utf-8:replace"})  # its progress bars are no ASCII
+        done = subprocess.run(
+            [str(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8:replace"},
+        )  # its progress bars are no ASCII
     except subprocess.TimeoutExpired as error:
-        raise DataError("the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s") from error
+        raise DataError(
+            "the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s"
+        ) from error
     return Answer(("kaggle", *arguments), done.returncode, done.stdout)
 
 

@@ -60,7 +60,12 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
         content = json.loads(metadata.read_text(encoding="utf-8"))
         check_dataset_metadata(content)
     except (ValueError, KeyError, TypeError) as error:  # no JSON, no UTF-8, a key that is missing
-        raise DataError("the staged metadata are damaged", where=str(metadata), found=f"{type(error).__name__}: {error}", fix=fix) from error
+        raise DataError(
+            "the staged metadata are damaged",
+            where=str(metadata),
+            found=f"{type(error).__name__}: {error}",
+            fix=fix,
+        ) from error
     if content["id"].split("/")[0] != owner:
         raise DataError("the folder was staged for another owner", where=str(metadata), expected=owner, found=content["id"], fix=fix)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != metadata]

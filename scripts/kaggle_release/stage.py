@@ -100,7 +100,14 @@ def stage(folder: Path, *, owner: str, wheels: Path | None = None, weights: Path
 
 
 def _pip(*arguments: str, stage: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pip", *arguments], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith("WARNING")]
         raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=" / ".join(lines[-4:])[:800])

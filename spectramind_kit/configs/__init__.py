@@ -1,4 +1,5 @@
-"""The configuration: groups of YAML files, composed by Hydra where it works, else by the same rules in plain OmegaConf.
+"""The configuration: groups of YAML files, composed by Hydra where it works, else by the same rules in plain
+OmegaConf.
 
 ``load_config(profile="quick", overrides=["model/fusion=concat", "train.epochs=5"])``
 
@@ -44,8 +45,8 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     overrides : sequence of str
         ``group=choice`` or ``key.path=value``; later ones win.
     use_hydra : bool, optional
-        True demands hydra-core, False does without; by default it is used where it works. The result is the same, and a
-        Hydra application of the caller's own is left as it was.
+        True demands hydra-core, False does without; by default it is used where it works. The result is the
+        same, and a Hydra application of the caller's own is left as it was.
 
     Raises
     ------
@@ -81,13 +82,14 @@ def _composed(choices: dict[str, str], use_hydra: bool | None) -> DictConfig:
     if use_hydra is not False and not why:
         try:
             return _compose_with_hydra(choices)
-        except Exception as error:  # our files and choices are checked: what fails here is the package (or its omegaconf, its antlr)
+        except Exception as error:  # our files are checked: it is the package, or its antlr
             why = describe(error)
     if use_hydra:
-        raise ConfigError("hydra-core was asked for and does not work" if why != NOT_INSTALLED else "hydra-core is not installed",
-                          found=why, fix="pip install hydra-core, or use_hydra=None")
+        what = "is not installed" if why == NOT_INSTALLED else "was asked for and does not work"
+        raise ConfigError(f"hydra-core {what}", found=why, fix="pip install hydra-core, or use_hydra=None")
     if why not in ("", NOT_INSTALLED):
-        say_once(f"hydra-core is installed and does not work ({why}): the configuration is composed without it, with the same result")
+        say_once(f"hydra-core is installed and does not work ({why}): the configuration is composed without it, "
+                 "with the same result")
     return _compose_plain(choices)
 
 
@@ -103,7 +105,8 @@ def _compose_with_hydra(choices: dict[str, str]) -> DictConfig:
 
 @contextmanager
 def _own_hydra() -> Iterator[None]:
-    """Hydra is one global per process, and so is the version whose behaviour it keeps: set the caller's aside, and put it back."""
+    """Hydra is one global per process, and so is the version whose behaviour it keeps: set the caller's
+    aside, and put it back."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.version import VersionBase
 

@@ -84,8 +84,8 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
     Raises
     ------
     DataError
-        No such file, damaged file, wrong number of columns, no frames, columns that are not integers, missing values; or the
-        reader that was asked for does not work.
+        No such file, damaged file, wrong number of columns, no frames, columns that are not integers, missing
+        values; or the reader that was asked for does not work.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,8 +97,14 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
         wanted = [names[i] for i in pixels.flat_index]
         return _read_polars(path, wanted) if name == "polars" else _read_pyarrow(path, wanted)
 
-    return read_with(read, path, reader=reader, what="the file cannot be decoded", expected="a complete Parquet file",
-                     fix="the file is truncated or damaged: copy it again")
+    return read_with(
+        read,
+        path,
+        reader=reader,
+        what="the file cannot be decoded",
+        expected="a complete Parquet file",
+        fix="the file is truncated or damaged: copy it again",
+    )
 
 
 def _column_names(path: Path, reader: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 import zlib
@@ -228,7 +227,8 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
             raise DataError("not a number of workers", found=str(workers), expected="1 or more", fix="leave it out")
         chosen, free = min(workers, max(1, n_visits)), free_memory_mb()
         if chosen > 1 and free < chosen * MEMORY_PER_WORKER_MB:
-            say(f"light curves: {chosen} workers, as asked, may take {chosen * MEMORY_PER_WORKER_MB / 1000:.1f} GB; "
+            needed = chosen * MEMORY_PER_WORKER_MB
+            say(f"light curves: {chosen} workers, as asked, may take {needed / 1000:.1f} GB; "
                 f"{free / 1000:.1f} GB are free")
         return chosen
     cores, free = cpu_count(), free_memory_mb()
@@ -237,8 +237,8 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
     say(f"light curves: {chosen} worker{'s' if chosen > 1 else ''} for {n_visits} visits ({cores} cores, "
         f"{free / 1000:.1f} GB free, {MEMORY_PER_WORKER_MB / 1000:.1f} GB per worker)")
     if free < MEMORY_PER_WORKER_MB:
-        say(f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, and {free:.0f} MB are free: "
-            f"this process may be killed for memory")
+        say(f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, "
+            f"and {free:.0f} MB are free: this process may be killed for memory")
     return chosen
 
 
@@ -255,9 +255,15 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
         text = str(error)
         return text if str(files.planet_id) in text else f"{files.label}: {text}"
     except OSError as error:  # a full disk, a folder without the right to write, a network disk that has gone
-        return str(DataError("the light curve cannot be computed or kept", where=f"{files.label}, {error.filename or store.folder}",
-                             found=f"{type(error).__name__}: {error}", expected="files that can be read, and room to write",
-                             fix="make room or choose another folder, and run again: what is done is kept"))
+        return str(
+            DataError(
+                "the light curve cannot be computed or kept",
+                where=f"{files.label}, {error.filename or store.folder}",
+                found=f"{type(error).__name__}: {error}",
+                expected="files that can be read, and room to write",
+                fix="make room or choose another folder, and run again: what is done is kept",
+            )
+        )
     except Exception as error:  # a planet that breaks in a way nobody foresaw costs that planet, not the run
         import traceback
 

@@ -104,7 +104,11 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
         `shap` does not work, the output is not finite, or there are fewer than two rows.
     """
     if why := probe("shap"):
-        raise DataError("the attributions need the shap package", found=why, fix="pip install shap, or leave this figure out")
+        raise DataError(
+            "the attributions need the shap package",
+            found=why,
+            fix="pip install shap, or leave this figure out",
+        )
     import shap
     import torch
 

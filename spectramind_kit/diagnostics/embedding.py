@@ -69,9 +69,16 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
             warnings.simplefilter("ignore")  # "n_jobs overridden by random_state": that is what we ask for
             from umap import UMAP
 
-            points = UMAP(n_neighbors=min(neighbours, len(features) - 1), min_dist=min_dist, random_state=seed, n_jobs=1,
-                          init="spectral" if len(features) > 30 else "random").fit_transform(scaled)
-    except Exception as error:  # it compiles at its first call, for this very processor and these very versions
+            points = UMAP(
+                n_neighbors=min(neighbours, len(features) - 1),
+                min_dist=min_dist,
+                random_state=seed,
+                n_jobs=1,
+                init="spectral" if len(features) > 30 else "random",
+            ).fit_transform(scaled)
+    except (
+        Exception
+    ) as error:  # it compiles at its first call, for this very processor and these very versions
         return _pca(scaled, note=f"PCA instead of UMAP: umap-learn failed ({describe(error)})")
     return Embedding(points=np.asarray(points, dtype=np.float64), method="umap")
 

@@ -65,7 +65,12 @@ def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFi
     """The saved picture of a verb if it shows these results, else a new one."""
     name = verb.entry.file_name
     if why := why_not("matplotlib"):
-        return SavedFigure(title=verb.entry.title, caption="", empty_because=f"matplotlib does not work here ({why})", fingerprint=""), b""
+        return SavedFigure(
+            title=verb.entry.title,
+            caption="",
+            empty_because=f"matplotlib does not work here ({why})",
+            fingerprint="",
+        ), b""
     saved, file = known_figures(run.diagnostics_dir).get(name), run.figures_dir / name
     if saved is None or saved.fingerprint != run.fingerprint or not file.is_file() or options:
         verb(run, **options)

@@ -1,7 +1,8 @@
 """Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type) and `GatLayer` (attention).
 
 Each layer can add its messages up in four ways that agree to rounding (a test holds it): ``dense`` adjacency
-matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges, ``torch_scatter`` (or pyg-lib's scatter).
+matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges,
+``torch_scatter`` (or pyg-lib's scatter).
 """
 
 from __future__ import annotations

@@ -17,7 +17,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError
-from spectramind_kit.models.scan import SCAN_BACKENDS, give_up_kernels, mamba1_scan, mamba2_scan, resolve_scan_backend
+from spectramind_kit.models.scan import (
+    SCAN_BACKENDS,
+    give_up_kernels,
+    mamba1_scan,
+    mamba2_scan,
+    resolve_scan_backend,
+)
 
 
 def _inverse_softplus(step: Tensor) -> Tensor:
@@ -66,13 +72,14 @@ class _Scanned(nn.Module):
         return self.scan_backend_used[device.type]
 
     def _scan(self, scan: Callable[..., Tensor], x: Tensor, *others: Tensor) -> Tensor:
-        """``scan`` on the backend of this device; kernels that fail after their probe are given up, where they were not asked for."""
+        """``scan`` on the backend of this device; kernels that fail after their probe are given up, where
+        they were not asked for."""
         backend = self._backend(x.device)
         try:
             return scan(x, *others, backend=backend, chunk=self.chunk_size)
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # a wheel built without a kernel says so at the call, and only for some shapes or types
+        except Exception as error:  # a wheel built without a kernel says so at the call
             if backend == "torch" or self.scan_backend == "mamba_ssm":
                 raise
             self.scan_backend_used[x.device.type] = give_up_kernels(error, form=self.form, device=x.device)
@@ -124,7 +131,9 @@ class Mamba(_Scanned):
             dt = F.softplus(F.linear(dt.to(wide), self.dt_proj.weight, self.dt_proj.bias))
             if mask is not None:
                 dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = self._scan(mamba1_scan, x.to(wide), dt, -torch.exp(self.A_log), b.to(wide), c.to(wide), self.D)
+            y = self._scan(
+                mamba1_scan, x.to(wide), dt, -torch.exp(self.A_log), b.to(wide), c.to(wide), self.D
+            )
             y = y * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))
 
@@ -192,8 +201,14 @@ class Mamba2(_Scanned):
                 dt = dt.clamp(*self.dt_limit)
             if mask is not None:
                 dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = self._scan(mamba2_scan, x.to(wide).unflatten(-1, (self.nheads, self.headdim)), dt, -torch.exp(self.A_log),
-                           b.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
-                           c.to(wide).unflatten(-1, (self.ngroups, self.d_state)), self.D).reshape(batch, length, self.d_inner)
+            y = self._scan(
+                mamba2_scan,
+                x.to(wide).unflatten(-1, (self.nheads, self.headdim)),
+                dt,
+                -torch.exp(self.A_log),
+                b.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
+                c.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
+                self.D,
+            ).reshape(batch, length, self.d_inner)
             y = self.norm(y, z.to(wide)) if self.norm is not None else y * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))

@@ -55,12 +55,30 @@ def _why_not(form: str, device_type: str, device_index: int) -> str:
 
     try:
         # the first call of a model may be made in inference mode or under autocast
-        with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device_type=device.type, enabled=False):
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(device_type=device.type, enabled=False),
+        ):
             if form == "mamba1":
-                args = (draw(2, 40, 8), draw(2, 40, 8).abs() * 0.1, -draw(8, 16).abs(), draw(2, 40, 16), draw(2, 40, 16), draw(8))
+                args = (
+                    draw(2, 40, 8),
+                    draw(2, 40, 8).abs() * 0.1,
+                    -draw(8, 16).abs(),
+                    draw(2, 40, 16),
+                    draw(2, 40, 16),
+                    draw(8),
+                )
                 ours, theirs = selective_scan_chunked, _mamba1_kernel
             else:
-                args = (draw(2, 40, 2, 32), draw(2, 40, 2).abs() * 0.1, -draw(2).abs(), draw(2, 40, 1, 16), draw(2, 40, 1, 16), draw(2))
+                args = (
+                    draw(2, 40, 2, 32),
+                    draw(2, 40, 2).abs() * 0.1,
+                    -draw(2).abs(),
+                    draw(2, 40, 1, 16),
+                    draw(2, 40, 1, 16),
+                    draw(2),
+                )
                 ours, theirs = ssd_chunked, partial(_mamba2_kernel, chunk=32)
             x = args[0].clone().requires_grad_()
             results = [scan(x, *args[1:]) for scan in (ours, theirs)]
@@ -77,8 +95,10 @@ def _disagreement(name: str, ours: Tensor, theirs: Tensor) -> str:
 
 
 def give_up_kernels(error: Exception, *, form: str, device: torch.device) -> str:
-    """``torch``, after saying once why mamba_ssm's kernels are not used any more: they ran in the probe and failed now."""
-    say_once(f"{form} scan: torch on {device.type} from here on (mamba_ssm's kernel ran in a probe and then failed: {describe(error)})")
+    """``torch``, after saying once why mamba_ssm's kernels are not used any more: they ran in the probe and
+    failed now."""
+    say_once(f"{form} scan: torch on {device.type} from here on "
+             f"(mamba_ssm's kernel ran in a probe and then failed: {describe(error)})")
     return "torch"
 
 

@@ -112,7 +112,10 @@ def _on_processor(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, w
         with worker_pool(workers, task="anchor measurements", initializer=_one_thread) as pool:
             if pool is not None:
                 try:
-                    futures = [pool.submit(measure_batch, jobs[k: k + size], settings) for k in range(0, len(jobs), size)]
+                    futures = [
+                        pool.submit(measure_batch, jobs[k : k + size], settings)
+                        for k in range(0, len(jobs), size)
+                    ]
                     for future in as_completed(futures):
                         for planet, result in future.result():
                             del left[planet]

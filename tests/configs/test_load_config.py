@@ -86,7 +86,8 @@ def fresh_probes():
 
 
 def test_a_users_own_hydra_survives(tmp_path):
-    """Guards against `load_config` clearing Hydra's one global: the caller's next `compose` would fail, hours later."""
+    """Guards against `load_config` clearing Hydra's one global: the caller's next `compose` would fail, hours
+    later."""
     hydra = pytest.importorskip("hydra")
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
@@ -98,7 +99,11 @@ def test_a_users_own_hydra_survives(tmp_path):
         own, version = GlobalHydra.instance().hydra, getbase()
         config = load_config(overrides=["model/fusion=late"], use_hydra=True)
         assert plain(config) == plain(load_config(overrides=["model/fusion=late"], use_hydra=False))
-        assert GlobalHydra.instance().hydra is own and getbase() == version and HydraConfig.instance().cfg is None
+        assert (
+            GlobalHydra.instance().hydra is own
+            and getbase() == version
+            and HydraConfig.instance().cfg is None
+        )
         assert hydra.compose(config_name="mine").mine == 5
     VersionBase.instance().version_base = before
     assert not GlobalHydra.instance().is_initialized()
@@ -106,10 +111,18 @@ def test_a_users_own_hydra_survives(tmp_path):
     assert not GlobalHydra.instance().is_initialized(), "nor is anything left behind"
 
 
-@pytest.mark.parametrize("error", [RuntimeError("antlr4 runtime 4.13 does not match 4.9"), AttributeError("module omegaconf"), ImportError("cannot import name")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("antlr4 runtime 4.13 does not match 4.9"),
+        AttributeError("module omegaconf"),
+        ImportError("cannot import name"),
+    ],
+)
 @pytest.mark.parametrize("where", ["import", "compose"])
 def test_a_hydra_that_does_not_work_is_done_without(monkeypatch, capsys, fresh_probes, error, where):
-    """Guards against a run that ends because of a package that it does not need; and against silence about it."""
+    """Guards against a run that ends because of a package that it does not need; and against silence about
+    it."""
     def fail(*arguments, **settings):
         raise error
 
@@ -119,7 +132,9 @@ def test_a_hydra_that_does_not_work_is_done_without(monkeypatch, capsys, fresh_p
         monkeypatch.setitem(PROBES, "hydra", lambda: None)
         monkeypatch.setattr(configs, "_compose_with_hydra", fail)
     for _ in range(2):
-        assert plain(load_config(overrides=["train.epochs=7"])) == plain(load_config(overrides=["train.epochs=7"], use_hydra=False))
+        assert plain(load_config(overrides=["train.epochs=7"])) == plain(
+            load_config(overrides=["train.epochs=7"], use_hydra=False)
+        )
     out = capsys.readouterr().out
     assert out.count("hydra-core is installed and does not work") == 1 and str(error) in out
     with pytest.raises(ConfigError, match="does not work") as caught:

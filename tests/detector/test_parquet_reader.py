@@ -1,4 +1,5 @@
-"""Which Parquet reader is used, and what happens when it is installed and does not work, or cannot decode one file."""
+"""Which Parquet reader is used, and what happens when it is installed and does not work, or cannot decode one
+file."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def broken(monkeypatch, package: str, error: BaseException) -> None:
 
 
 def test_a_broken_polars_is_said_once_and_pyarrow_reads(tmp_path, kit, monkeypatch, capsys):
-    """Guards against 'the file cannot be decoded, copy it again' for every file of a machine whose polars is broken."""
+    """Guards against 'the file cannot be decoded, copy it again' for every file of a machine whose polars is
+    broken."""
     values = np.arange(37 * 1024, dtype="uint16").reshape(37, 1024)
     kit.parquet(values, tmp_path / "f.parquet")
     broken(monkeypatch, "polars", OSError("undefined symbol: x"))
@@ -46,7 +48,8 @@ def test_a_broken_polars_is_said_once_and_pyarrow_reads(tmp_path, kit, monkeypat
 
 
 def test_a_reader_that_was_asked_for_is_an_error_with_its_cause(tmp_path, kit, monkeypatch):
-    """Guards against blaming the user's file for a broken package, and against another reader than the one asked for."""
+    """Guards against blaming the user's file for a broken package, and against another reader than the one
+    asked for."""
     kit.parquet(np.ones((3, 1024), "uint16"), tmp_path / "f.parquet")
     broken(monkeypatch, "polars", RuntimeError("compiled for another processor"))
     with pytest.raises(DataError, match="polars was asked for and does not work") as caught:
@@ -61,7 +64,9 @@ def test_a_reader_that_was_asked_for_is_an_error_with_its_cause(tmp_path, kit, m
 
 
 def test_the_other_reader_is_tried_before_a_file_is_called_damaged(tmp_path, capsys):
-    """Guards against giving up a file for which only one reader is too old or too new; and names both where none can."""
+    """Guards against giving up a file for which only one reader is too old or too new; and names both where
+    none can."""
+
     class PanicException(BaseException):
         pass
 
@@ -91,6 +96,7 @@ def test_what_the_content_lacks_is_no_reason_for_another_reader(tmp_path):
     """Guards against reading a wrong file twice, and against Ctrl-C that is taken for a damaged file."""
     calls = []
     for error in (DataError("wrong number of pixel columns"), KeyboardInterrupt(), MemoryError()):
+
         def fail(name, error=error):
             calls.append(name)
             raise error
@@ -105,13 +111,27 @@ def test_a_run_with_a_broken_polars_on_the_path(tmp_path, make_competition):
     data = make_competition(planets=(11, 12))
     (tmp_path / "site" / "polars").mkdir(parents=True)
     (tmp_path / "site" / "polars" / "__init__.py").write_text(
-        "class PanicException(BaseException): pass\nraise PanicException('no such instruction')\n", encoding="utf-8")
-    code = ("import sys; from spectramind_kit.detector.store import build_light_curves; from spectramind_kit.runtime import describe_environment\n"
-            "report = build_light_curves(sys.argv[1], sys.argv[2], workers=2); print('done', len(report.done), len(report.failed))\n"
-            "print(describe_environment()['not_working'])")
+        "class PanicException(BaseException): pass\nraise PanicException('no such instruction')\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import sys\nfrom spectramind_kit.detector.store import build_light_curves\n"
+        "from spectramind_kit.runtime import describe_environment\n"
+        "report = build_light_curves(sys.argv[1], sys.argv[2], workers=2)\n"
+        "print('done', len(report.done), len(report.failed))\n"
+        "print(describe_environment()['not_working'])"
+    )
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code, str(data), str(tmp_path / "store")], cwd=tmp_path, capture_output=True, encoding="utf-8",
-                          env={**__import__("os").environ, "PYTHONPATH": f"{tmp_path / 'site'}:{root}"}, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data), str(tmp_path / "store")],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        env={**__import__("os").environ, "PYTHONPATH": f"{tmp_path / 'site'}:{root}"},
+        timeout=120,
+    )
     assert "done 2 0" in done.stdout, done.stdout + done.stderr
-    assert done.stdout.count("polars is installed and does not work (PanicException: no such instruction)") == 1
+    assert (
+        done.stdout.count("polars is installed and does not work (PanicException: no such instruction)") == 1
+    )
     assert "'polars': 'PanicException: no such instruction'" in done.stdout and "Traceback" not in done.stderr

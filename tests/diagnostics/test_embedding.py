@@ -34,9 +34,17 @@ def test_without_umap_the_map_is_named_pca(monkeypatch):
     assert found.axis_names[0] == "principal component 1"
 
 
-@pytest.mark.parametrize("error", [AttributeError("numba needs NumPy 2.3 or less"), SystemError("initialization of _internal failed"), OSError("libllvm")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("numba needs NumPy 2.3 or less"),
+        SystemError("initialization of _internal failed"),
+        OSError("libllvm"),
+    ],
+)
 def test_a_broken_umap_is_done_without(monkeypatch, error):
-    """Guards against a report that fails at an optional picture: umap-learn's compiler breaks with every kind of error."""
+    """Guards against a report that fails at an optional picture: umap-learn's compiler breaks with every kind
+    of error."""
     def fail():
         raise error
 

@@ -104,7 +104,8 @@ def test_baselines_join_the_ladder(run):
 
 
 def test_a_matplotlib_that_does_not_work_costs_the_figures_only(run, monkeypatch, capsys):
-    """Guards against a finished run (light curves, training, the submission) that fails at its last cell for a picture."""
+    """Guards against a finished run (light curves, training, the submission) that fails at its last cell for
+    a picture."""
     def fail():
         raise AttributeError("module 'numpy' has no attribute 'bool8'")
 

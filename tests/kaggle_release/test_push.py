@@ -20,7 +20,9 @@ from tests.kaggle_stub import KaggleStub  # noqa: E402
 COMPETITION = "ariel-data-challenge-2025"
 
 
-def push(stub: KaggleStub, tmp_path: Path, *arguments: str, user: str | None = "someone", **variables: str) -> subprocess.CompletedProcess:
+def push(
+    stub: KaggleStub, tmp_path: Path, *arguments: str, user: str | None = "someone", **variables: str
+) -> subprocess.CompletedProcess:
     environment = stub.environment(tmp_path / "home", user=user) | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run([sys.executable, "-m", "scripts.kaggle_release.push", *arguments], cwd=tmp_path, env=environment,
                           capture_output=True, text=True, timeout=120)
@@ -167,26 +169,43 @@ def test_the_owner_is_read_from_the_cli_configuration(tmp_path):
     assert stub.sent("SaveKernel")[0]["slug"] == "from-file/spectramind-light-curves"
 
 
-@pytest.mark.parametrize("text", [b'{"username": "x"', b"[]", b'{"username": "", "key": "k"}', b'{"username": "only"}', b"\xff\xfe\x00", b""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"username": "x"',
+        b"[]",
+        b'{"username": "", "key": "k"}',
+        b'{"username": "only"}',
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
 def test_a_damaged_kaggle_json_is_told(tmp_path, text):
-    """Guards against 'no account is configured' for a file that is there, and against a traceback for `[]`."""
+    """Guards against 'no account is configured' for a file that is there, and against a traceback for
+    `[]`."""
     folder = tmp_path / "home" / "kaggle"
     folder.mkdir(parents=True)
     (folder / "kaggle.json").write_bytes(text)
     with KaggleStub() as stub:
         done = push(stub, tmp_path, "train", "--folder", str(tmp_path / "out"), user=None)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert "kaggle.json cannot be used" in done.stderr and str(folder / "kaggle.json") in done.stderr and "new token" in done.stderr
+    assert (
+        "kaggle.json cannot be used" in done.stderr
+        and str(folder / "kaggle.json") in done.stderr
+        and "new token" in done.stderr
+    )
     assert not stub.sent("SaveKernel")
 
 
 @pytest.mark.parametrize("place", ["KAGGLE_API_TOKEN", ".kaggle/access_token", ".kaggle/access_token.txt"])
 def test_a_new_style_token_alone_is_enough(tmp_path, monkeypatch, place):
-    """Guards against refusing the only kind of token that Kaggle still offers, and against pushing as the owner of an old
-    kaggle.json beside it: the CLI prefers the token."""
+    """Guards against refusing the only kind of token that Kaggle still offers, and against pushing as the
+    owner of an old kaggle.json beside it: the CLI prefers the token."""
     home = tmp_path / "home"
     (home / "kaggle").mkdir(parents=True)
-    (home / "kaggle" / "kaggle.json").write_text(json.dumps({"username": "old-account", "key": "0" * 32}), encoding="utf-8")
+    (home / "kaggle" / "kaggle.json").write_text(
+        json.dumps({"username": "old-account", "key": "0" * 32}), encoding="utf-8"
+    )
     if place.startswith("."):
         (home / ".kaggle").mkdir()
         (home / place).write_text("KGAT_good", encoding="utf-8")
@@ -200,9 +219,25 @@ def test_a_new_style_token_alone_is_enough(tmp_path, monkeypatch, place):
 def test_a_token_that_kaggle_does_not_know_is_told(tmp_path):
     """Guards against 'no account is configured' where there is a token: it is named, and so is the way on."""
     with KaggleStub() as stub:
-        done = push(stub, tmp_path, "train", "--folder", str(tmp_path / "out"), user=None, KAGGLE_API_TOKEN="KGAT_wrong")
-    assert done.returncode == 1 and "only a new-style API token" in done.stderr and "KAGGLE_API_TOKEN" in done.stderr
-    assert "--owner" in done.stderr and "does not know the token" in done.stderr and "KGAT_wrong" not in done.stderr
+        done = push(
+            stub,
+            tmp_path,
+            "train",
+            "--folder",
+            str(tmp_path / "out"),
+            user=None,
+            KAGGLE_API_TOKEN="KGAT_wrong",
+        )
+    assert (
+        done.returncode == 1
+        and "only a new-style API token" in done.stderr
+        and "KAGGLE_API_TOKEN" in done.stderr
+    )
+    assert (
+        "--owner" in done.stderr
+        and "does not know the token" in done.stderr
+        and "KGAT_wrong" not in done.stderr
+    )
     assert not stub.sent("SaveKernel")
 
 

@@ -155,7 +155,8 @@ def test_torch_scatter_asked_for_and_missing(monkeypatch):
 
 @pytest.mark.parametrize("name", GRAPH_LAYERS)
 def test_pyg_lib_serves_as_torch_scatter(name, graph, monkeypatch):
-    """Guards the stand-in for torch_scatter on new versions of torch: the signature of pyg-lib's scatter, and equal results."""
+    """Guards the stand-in for torch_scatter on new versions of torch: the signature of pyg-lib's scatter, and
+    equal results."""
     calls = []
 
     def scatter_sum(src, index, dim=-1, out=None, dim_size=None):
@@ -172,7 +173,9 @@ def test_pyg_lib_serves_as_torch_scatter(name, graph, monkeypatch):
     graph_layers._scatter_add.cache_clear()
     h = torch.randn(2, 282, 16, generator=torch.Generator().manual_seed(1)).double()
     try:
-        assert torch.allclose(layer_of(name, "torch_scatter")(h, graph), layer_of(name, "index_add")(h, graph), atol=1e-12)
+        assert torch.allclose(
+            layer_of(name, "torch_scatter")(h, graph), layer_of(name, "index_add")(h, graph), atol=1e-12
+        )
         assert len(calls) > 1, "the probe and the layer"
         graph_layers._scatter_add.cache_clear()
         ops.scatter_sum = lambda *args, **settings: torch.zeros(1, 4, 1)

@@ -98,7 +98,8 @@ def test_a_broken_wheel_is_a_reason_not_a_crash(monkeypatch):
 
 @pytest.mark.parametrize("form, block", [("mamba1", Mamba), ("mamba2", Mamba2)])
 def test_kernels_that_fail_at_the_call_are_given_up(monkeypatch, capsys, form, block):
-    """Guards against mamba-ssm built without its kernel: it imports, and its RuntimeError comes at the call, in the middle of a run."""
+    """Guards against mamba-ssm built without its kernel: it imports, and its RuntimeError comes at the call,
+    in the middle of a run."""
     torch.manual_seed(0)
     layer, hidden = block(32, 16), torch.randn(2, 40, 32)
     wanted = layer(hidden)
@@ -110,7 +111,9 @@ def test_kernels_that_fail_at_the_call_are_given_up(monkeypatch, capsys, form, b
     module, name = scan._KERNELS[form]
     monkeypatch.setattr(sys.modules[module], name, without_kernel)
     monkeypatch.setattr(torch, "device", lambda *_: CPU)
-    assert "built without the selective_scan_cuda kernel" in scan._why_not.__wrapped__(form, "cuda", 0), "the probe calls it"
+    assert "built without the selective_scan_cuda kernel" in scan._why_not.__wrapped__(form, "cuda", 0), (
+        "the probe calls it"
+    )
     monkeypatch.undo()
     fake_mamba_ssm(monkeypatch)
     monkeypatch.setattr(sys.modules[module], name, without_kernel)
@@ -126,12 +129,17 @@ def test_kernels_that_fail_at_the_call_are_given_up(monkeypatch, capsys, form, b
 
 
 def test_a_kernel_whose_gradient_is_missing_is_not_used(monkeypatch):
-    """Guards against kernels that only run forward (built without the backward one): training would fail at its first step."""
+    """Guards against kernels that only run forward (built without the backward one): training would fail at
+    its first step."""
     fake_mamba_ssm(monkeypatch)
     module = sys.modules["mamba_ssm.ops.selective_scan_interface"]
     forward = module.selective_scan_fn
-    monkeypatch.setattr(module, "selective_scan_fn", lambda *args, **settings: forward(*args, **settings).detach())
+    monkeypatch.setattr(
+        module, "selective_scan_fn", lambda *args, **settings: forward(*args, **settings).detach()
+    )
     monkeypatch.setattr(torch, "device", lambda *_: CPU)
     with torch.inference_mode():
         assert "does not require grad" in scan._why_not.__wrapped__("mamba1", "cuda", 0)
-        assert scan._why_not.__wrapped__("mamba2", "cuda", 0) == "", "asked in inference mode, as a submission does"
+        assert scan._why_not.__wrapped__("mamba2", "cuda", 0) == "", (
+            "asked in inference mode, as a submission does"
+        )

@@ -96,7 +96,8 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
     The verb takes a run (or the path of its folder), draws in the kit's style, saves the figure as
     ``figures/<number>_<name>.png``, keeps its caption for the report, and returns it. Where the run lacks what
     the figure needs, the figure says so; an unexpected error is told as a warning and in the figure, since a
-    picture must never cost a finished run. Where matplotlib does not work there is no figure (None), which is said once.
+    picture must never cost a finished run. Where matplotlib does not work there is no figure (None), which is
+    said once.
     """
     entry = FigureEntry(number, name, title)
 
