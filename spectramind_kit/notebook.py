@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.runtime import format_seconds, say
 
@@ -50,7 +51,7 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
         neighbours = [str(p) for p in sorted(path.parent.glob("*.ipynb"))] if path.parent.is_dir() else []
         raise DataError("the notebook does not exist", where=str(path), fix=nearest(str(path), neighbours))
     try:
-        found = papermill.inspect_notebook(str(path))
+        found = papermill.inspect_notebook(_plain_path(path))
     except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
         raise DataError("the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}") from error
     if not found:
@@ -149,15 +150,29 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
-        papermill.execute_notebook(str(path), str(output), parameters=values, cwd=str(working_dir) if working_dir else None,
-                                   kernel_name="python3", progress_bar=False, log_output=False,
-                                   stdout_file=sys.stdout if log else None, stderr_file=sys.stderr if log else None,
-                                   extra_arguments=["--log-level=CRITICAL"])  # not the kernel's own sockets, nor its end
+        papermill.execute_notebook(
+            _plain_path(path),
+            _plain_path(output),
+            parameters=values,
+            cwd=str(working_dir) if working_dir else None,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            stdout_file=EncodedStream(sys.stdout) if log else None,
+            stderr_file=EncodedStream(sys.stderr) if log else None,
+            extra_arguments=["--log-level=CRITICAL"],
+        )  # not the kernel's own sockets, nor its end
     except PapermillExecutionError as error:
         raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
                         found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error
     say(f"{Path(path).name}: {format_seconds(time.monotonic() - started)}, executed notebook in {output}")
     return output
+
+
+def _plain_path(path: Path) -> str:
+    """``path`` as papermill takes it: it fills in ``{parameter}``, and what begins like ``-`` or ``s3:`` is
+    no file to it."""
+    return str(path.absolute()).replace("{", "{{").replace("}", "}}")
 
 
 def main(arguments: list[str] | None = None) -> int:

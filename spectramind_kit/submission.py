@@ -100,8 +100,11 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
     validate_submission(frame, planet_ids)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    frame.to_csv(partial, index=False)
-    os.replace(partial, path)
+    try:
+        frame.to_csv(partial, index=False)
+        os.replace(partial, path)
+    finally:  # a full disk leaves the old file, and not a half one beside it
+        partial.unlink(missing_ok=True)
     return path
 
 

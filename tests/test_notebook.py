@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 
@@ -94,3 +99,49 @@ def test_a_typing_error_ends_before_anything_runs(path, tmp_path, capfd):
     assert notebook.main([str(path), "-p", "budget_hour=1", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]) == 2
     assert "did you mean 'budget_hours'?" in capfd.readouterr().err
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["{x}", "{", "a {seed} b", "-dash", "50 % σ ж", "s3:", "-"])
+def test_a_folder_may_have_any_name(path, tmp_path, monkeypatch, capfd, name):
+    """Guards against papermill's habit of filling in `{parameter}` in paths (an unknown one ends the run
+    after the checks), and of taking some names for streams or buckets."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    source = work / name / "source.ipynb"
+    source.parent.mkdir()
+    source.write_bytes(path.read_bytes())
+    relative = f"{name}/source.ipynb"
+    assert (
+        notebook.main(
+            ["-p", f"data_dir={name}", "--out", f"./{name}/out", "--cwd", str(work / name), "--", relative]
+        )
+        == 0
+    ), capfd.readouterr().err
+    assert (work / name / "out" / "source.ipynb").is_file()
+    assert (work / name / "result.txt").read_text(encoding="utf-8").startswith(f"({name!r}, 0")
+
+
+def test_cells_that_print_signs_run_in_an_ascii_log(path, tmp_path):
+    """Guards against UnicodeEncodeError from the log, which ends papermill in the middle of a notebook."""
+    content = nbformat.read(path, as_version=4)
+    content.cells[2].source = "import sys\nprint('σ ± 3 × ж')\nprint('σ', file=sys.stderr)"
+    nbformat.write(content, path)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "spectramind_kit.notebook",
+            str(path),
+            "--out",
+            str(tmp_path / "out"),
+            "--cwd",
+            str(tmp_path),
+        ],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"sigma +- 3 x " in done.stdout and b"sigma" in done.stderr

@@ -62,3 +62,19 @@ def test_validation_names_what_is_wrong(change, words, tmp_path):
 def test_fallback_is_valid_for_any_planets():
     validate_submission(fallback_submission([7]), [7])
     assert fallback_submission([], naive_mean=0.02).empty
+
+
+def test_a_full_disk_keeps_the_submission_that_was_there(tmp_path, monkeypatch):
+    """Guards against half a CSV, which Kaggle would take for a submission, and against losing the fallback
+    that stood there."""
+    path = write_submission(good(), tmp_path / "submission.csv", planet_ids=IDS)
+    before = path.read_bytes()
+
+    def full(frame, target, **settings):
+        target.write_text("planet_id,wl", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_submission(good(), path, planet_ids=IDS)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["submission.csv"]

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from _anchor_from_frames import from_frames, must_show
 
 from spectramind_kit.runtime import progress, say
 
 SEEDS = (11, 12, 13)
 TRAIN, TEST = 200, 300
+FRAMES = (100, 100)   # train and test planets whose frames are made
 TOGETHER = 20   # planets that are measured in one go, as the worker processes of a run do
 
 
@@ -37,6 +39,9 @@ def run(*, quick: bool = False) -> dict:
     figures |= {"by_seed": {str(seed): row for seed, row in zip(seeds, rows)}, "train": n_train, "test": n_test}
     figures |= _speed(seeds[0])
     figures["hard_cases"] = _hard_cases(seeds[0])
+    frames = (8, 4) if quick else FRAMES
+    figures["from_frames"] = from_frames(seeds[0], n_train=frames[0], n_test=frames[1],
+                                         at_light_curve_level=lambda n, seed, split: _measure_all(n, seed, split)[:2])
     figures["must_show"] = {
         "1_score_over_flat": figures["anchor_score"] >= figures["flat_baseline"] + 0.15,
         "1_share_of_bound": figures["anchor_score"] >= 0.92 * figures["bound"],
@@ -44,6 +49,7 @@ def run(*, quick: bool = False) -> dict:
         "2_group_bias": figures["largest_group_bias"] <= 0.1,
         "3_seconds": figures["seconds_per_visit"] <= 0.5, "3_ratio": figures["generic_over_ours"] >= 50.0,
         "4_hard_cases": all(case["largest_pull"] < 4.0 and case["flagged"] for case in figures["hard_cases"].values()),
+        **must_show(figures["from_frames"]),
     }
     _print(figures)
     return figures
@@ -260,6 +266,10 @@ def _print(figures: dict) -> None:
     for label, name in rows:
         by_seed = "  ".join(f"{row[name]:.4f}" for row in figures["by_seed"].values() if name in row)
         say(f"{label:28} {figures[name]:10.4f}   {by_seed}")
+    frames = figures["from_frames"]
+    say(f"{'from frames':28} score {frames['score']:.4f}, the same planets at the light-curve level {frames['score_light_curve_level']:.4f}")
+    say(f"{'':28} noise scale {frames['noise_scale_airs']:.3f} and {frames['noise_scale_fgs1']:.3f}, chi^2 {frames['chi2_airs']:.3f} and "
+        f"{frames['chi2_fgs1']:.3f} (AIRS-CH0, FGS1), poor fit {frames['poor_fit']:.1%}, any flag {frames['any_flag']:.1%}")
     for name, case in figures["hard_cases"].items():
         say(f"{name:28} |pull| < {case['largest_pull']:.2f}, sigma {case['sigma_airs_ppm']:.0f} ppm, {case['flags'] or 'no flag'}")
     for name, passed in figures["must_show"].items():

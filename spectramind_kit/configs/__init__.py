@@ -1,4 +1,5 @@
-"""The configuration: groups of YAML files, composed by Hydra where it is installed, else by the same rules in plain OmegaConf.
+"""The configuration: groups of YAML files, composed by Hydra where it works, else by the same rules in plain
+OmegaConf.
 
 ``load_config(profile="quick", overrides=["model/fusion=concat", "train.epochs=5"])``
 
@@ -9,11 +10,14 @@ a mapping with ``_target_`` replaces its node whole, so that a part of your own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.optional_packages import NOT_INSTALLED, describe, why_not
+from spectramind_kit.runtime import say_once
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -41,7 +45,8 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     overrides : sequence of str
         ``group=choice`` or ``key.path=value``; later ones win.
     use_hydra : bool, optional
-        True demands hydra-core, False does without; by default it is used when it imports. The result is the same.
+        True demands hydra-core, False does without; by default it is used where it works. The result is the
+        same, and a Hydra application of the caller's own is left as it was.
 
     Raises
     ------
@@ -51,8 +56,7 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     from omegaconf import OmegaConf
 
     choices, values = _split_overrides([f"profile={profile}", *overrides])
-    compose = _compose_with_hydra if _want_hydra(use_hydra) else _compose_plain
-    config = compose(choices)
+    config = _composed(choices, use_hydra)
     for key, value in values:
         _set_value(config, key, value)
     OmegaConf.set_readonly(config, True)
@@ -73,28 +77,46 @@ def config_digest(*nodes: Any, length: int = 12) -> str:
 
 # ---------------------------------------------------------------- composing
 
-def _want_hydra(use_hydra: bool | None) -> bool:
-    if use_hydra is False:
-        return False
-    try:
-        import hydra  # noqa: F401
-    except ImportError:
-        if use_hydra:
-            raise ConfigError("hydra-core is not installed", fix="pip install hydra-core, or use_hydra=None") from None
-        return False
-    return True
+def _composed(choices: dict[str, str], use_hydra: bool | None) -> DictConfig:
+    why = "" if use_hydra is False else why_not("hydra")
+    if use_hydra is not False and not why:
+        try:
+            return _compose_with_hydra(choices)
+        except Exception as error:  # our files are checked: it is the package, or its antlr
+            why = describe(error)
+    if use_hydra:
+        what = "is not installed" if why == NOT_INSTALLED else "was asked for and does not work"
+        raise ConfigError(f"hydra-core {what}", found=why, fix="pip install hydra-core, or use_hydra=None")
+    if why not in ("", NOT_INSTALLED):
+        say_once(f"hydra-core is installed and does not work ({why}): the configuration is composed without it, "
+                 "with the same result")
+    return _compose_plain(choices)
 
 
 def _compose_with_hydra(choices: dict[str, str]) -> DictConfig:
     from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(config_dir=str(CONFIG_DIR), version_base="1.3"):
+    with _own_hydra(), initialize_config_dir(config_dir=str(CONFIG_DIR), version_base="1.3"):
         config = compose(config_name="config", overrides=[f"{group}={choice}" for group, choice in choices.items()])
     OmegaConf.set_struct(config, False)
     return config
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra is one global per process, and so is the version whose behaviour it keeps: set the caller's
+    aside, and put it back."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.version import VersionBase
+
+    hydra, version = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+    GlobalHydra.instance().hydra = None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = hydra
+        VersionBase.instance().version_base = version
 
 
 def _compose_plain(choices: dict[str, str]) -> DictConfig:

@@ -10,7 +10,13 @@ from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, fit_jitter, plan_window, remove_jitter
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
 from spectramind_kit.detector.light_curve import LightCurve
-from spectramind_kit.detector.noise import measure_binned_scatter, measure_flux_err, measure_scatter
+from spectramind_kit.detector.noise import (
+    error_course,
+    measure_binned_scatter,
+    measure_flux_err,
+    measure_scatter,
+    smooth_course,
+)
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
@@ -94,8 +100,7 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
         raise DataError("there is no star in the frames", where=files.label, expected="a positive flux on both sensors",
                         found=f"FGS1 {fgs1.mean():.3g}, AIRS-CH0 {airs.sum(axis=1).mean():.3g} e⁻ per exposure",
                         fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
-    # photon noise follows the flux; a bin with fewer exposures has more of it
-    fgs1_err = fgs1_sigma * np.sqrt(per_bin_fgs1.mean() / per_bin_fgs1 * np.maximum(fgs1 / fgs1.mean(), 0.25))
+    fgs1_err = fgs1_sigma * error_course(smooth_course(fgs1), per_bin_fgs1)
     flux_err = np.concatenate([fgs1_err[:, None], measure_flux_err(airs, predicted_airs)], axis=1)
     white = airs.sum(axis=1)
     info |= {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 _WINDOW, _ORDER = 10, 2
+_COURSE_BINS = 9  # of the running median that a light curve's photon noise follows: short beside a transit
 
 
 def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
@@ -12,7 +15,7 @@ def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
 
     Residual of a sliding quadratic, its variance divided by the degrees of freedom that the fit leaves. The median over the
     windows (times what makes it the mean for Gaussian noise) is blind to the windows that an ingress or egress bends.
-    flux (T, …).
+    flux (T, …); windows with a missing sample (NaN) are left out, and a series without a whole window gives NaN.
     """
     n = len(flux)
     window = min(window, n)
@@ -20,14 +23,30 @@ def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
     x = np.linspace(-1.0, 1.0, window)
     design = np.stack([x ** k for k in range(order + 1)], axis=1)
     values = np.asarray(flux, dtype=np.float64)
-    values = values - values.mean(axis=0)
+    values = values - _mean_of_known(values)
     # the residual's square sum = Σ y² − Σ (Qᵀy)², with Q an orthonormal basis of the quadratic: sums that slide
     basis, _ = np.linalg.qr(design)
     total = _sliding(values ** 2, np.ones(window))
     for k in range(order + 1):
         total -= _sliding(values, basis[:, k]) ** 2
     freedom = window - order - 1
-    return np.sqrt(np.median(np.maximum(total, 0.0), axis=0) / _median_of_chi_square(freedom))
+    return np.sqrt(_median_of_known(np.maximum(total, 0.0)) / _median_of_chi_square(freedom))
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is not NaN; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def _median_of_known(values: np.ndarray) -> np.ndarray:
+    """Median over the first axis of what is not NaN; NaN where nothing is."""
+    if np.isfinite(values).all():
+        return np.median(values, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a series that is missing altogether stays NaN
+        return np.nanmedian(values, axis=0)
 
 
 def _sliding(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -56,26 +75,60 @@ def measure_binned_scatter(exposures: np.ndarray, edges: np.ndarray) -> float:
 
 
 def _means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    return np.add.reduceat(values[:edges[-1]], edges[:-1]) / np.diff(edges)
+    """Mean over each part of the samples that are there; NaN where none is."""
+    known = np.isfinite(values)
+    if known.all():
+        return np.add.reduceat(values[:edges[-1]], edges[:-1]) / np.diff(edges)
+    total, count = (np.add.reduceat(part[:edges[-1]], edges[:-1]) for part in (np.where(known, values, 0.0), known.astype(float)))
+    return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
 
 
-def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, smooth: int = 25) -> np.ndarray:
-    """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise.
+def smooth_course(flux: np.ndarray) -> np.ndarray:
+    """Flux over its mean, (T,), as a running median over nine bins of the mean of the series (T, W): what the photon noise follows.
 
-    flux (T, W) · predicted (W,) σ of a sample from shot and read noise. One series of T samples measures its σ to
-    1 / √(2T) (5 % for 187), so the ratio measured / predicted is averaged over ``smooth`` neighbouring
-    wavelengths: real excess noise changes slowly with wavelength, the error of the measurement does not. A
+    Not the flux of each bin itself: errors that follow their own bin's noise are small where the flux is low by chance, which
+    biases every weighted mean, and flux / error would show half of the noise only.
+    """
+    flux = np.asarray(flux, dtype=np.float64).reshape(len(flux), -1)
+    mean = _mean_of_known(flux)
+    usable = np.isfinite(mean) & (mean > 0)
+    if not usable.any():
+        return np.ones(len(flux))
+    known = np.isfinite(flux[:, usable])
+    course = np.where(known, flux[:, usable], 0.0).sum(axis=1) / np.maximum((known * mean[usable]).sum(axis=1), 1e-300)
+    there = known.any(axis=1)
+    course = np.interp(np.arange(len(course)), np.flatnonzero(there), course[there])
+    half = min(_COURSE_BINS, len(course)) // 2
+    padded = np.pad(course, half, mode="reflect") if half else course
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
+    return np.clip(smooth, 0.25, 4.0)
+
+
+def error_course(course: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """σ of each bin over that of a typical one, (T,): photon noise follows the flux, and a bin with fewer exposures has more.
+
+    course (T,) from `smooth_course` · counts (T,) exposures in each bin; a bin without any has no σ (NaN).
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    typical = np.median(counts[counts > 0]) if (counts > 0).any() else 1.0
+    return np.sqrt(course * typical / np.where(counts > 0, counts, np.nan))
+
+
+def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, counts: np.ndarray | None = None, smooth: int = 25) -> np.ndarray:
+    """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise; NaN where the flux is missing.
+
+    flux (T, W) · predicted (W,) σ of a typical bin from shot and read noise · counts (T,) exposures in each bin. One series
+    of T samples measures its σ to 1 / √(2T) (5 % for 187), so the ratio measured / predicted is averaged over ``smooth``
+    neighbouring wavelengths: real excess noise changes slowly with wavelength, the error of the measurement does not. A
     wavelength that is far noisier than its neighbours (a bad pixel) keeps its own.
     """
-    measured = measure_scatter(flux)
     predicted = np.maximum(predicted, 1e-12)
-    ratio = measured / predicted
+    ratio = measure_scatter(flux) / predicted
+    ratio = np.where(np.isfinite(ratio), ratio, np.nanmedian(ratio) if np.isfinite(ratio).any() else 1.0)
     half = min(smooth, len(ratio)) // 2
     padded = np.pad(ratio, half, mode="reflect") if len(ratio) > half else ratio
     level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1) if half else ratio
     own = ratio > level * (1.0 + 8.0 / np.sqrt(2.0 * max(len(flux) - 3, 1)))
     sigma = np.where(own, ratio, level) * predicted
-    mean = flux.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(mean > 0, np.sqrt(np.clip(flux / mean, 0.25, 4.0)), 1.0)
-    return (sigma * relative).astype(np.float32)
+    relative = error_course(smooth_course(flux), np.ones(len(flux)) if counts is None else counts)
+    return np.where(np.isfinite(flux), sigma * relative[:, None], np.nan).astype(np.float32)

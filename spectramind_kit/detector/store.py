@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,18 @@ from spectramind_kit.detector.layout import (
     read_wavelengths,
 )
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
+from spectramind_kit.detector.parquet_reader import reader_in_use
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import SharedTables, source_changes, source_fingerprints
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.worker_processes import worker_pool
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
 _CHECKS_AT_A_TIME = 8   # a check waits for the disk (or for Kaggle's mount) more than it computes
 _SAID_ONE_BY_ONE = 10
 _NAME = re.compile(r"^(\d+)_(\d+)\.npz$")
-_THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class LightCurveStore:
@@ -232,12 +231,20 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
     if workers is not None:
         if workers < 1:
             raise DataError("not a number of workers", found=str(workers), expected="1 or more", fix="leave it out")
-        return min(workers, max(1, n_visits))
+        chosen, free = min(workers, max(1, n_visits)), free_memory_mb()
+        if chosen > 1 and free < chosen * MEMORY_PER_WORKER_MB:
+            needed = chosen * MEMORY_PER_WORKER_MB
+            say(f"light curves: {chosen} workers, as asked, may take {needed / 1000:.1f} GB; "
+                f"{free / 1000:.1f} GB are free")
+        return chosen
     cores, free = cpu_count(), free_memory_mb()
     by_memory = max(1, int((free - _KEPT_FREE_MB) // MEMORY_PER_WORKER_MB)) if free != float("inf") else cores
     chosen = max(1, min(cores, by_memory, n_visits))
     say(f"light curves: {chosen} worker{'s' if chosen > 1 else ''} for {n_visits} visits ({cores} cores, "
         f"{free / 1000:.1f} GB free, {MEMORY_PER_WORKER_MB / 1000:.1f} GB per worker)")
+    if free < MEMORY_PER_WORKER_MB:
+        say(f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, "
+            f"and {free:.0f} MB are free: this process may be killed for memory")
     return chosen
 
 
@@ -255,6 +262,16 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
     except DataError as error:
         text = str(error)
         return text if str(files.planet_id) in text else f"{files.label}: {text}"
+    except OSError as error:  # a full disk, a folder without the right to write, a network disk that has gone
+        return str(
+            DataError(
+                "the light curve cannot be computed or kept",
+                where=f"{files.label}, {error.filename or store.folder}",
+                found=f"{type(error).__name__}: {error}",
+                expected="files that can be read, and room to write",
+                fix="make room or choose another folder, and run again: what is done is kept",
+            )
+        )
     except Exception as error:  # a planet that breaks in a way nobody foresaw costs that planet, not the run
         import traceback
 
@@ -271,15 +288,15 @@ def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveSto
         for files in todo:
             yield files, build_one(files, store, settings, tables)
         return
-    futures = {pool.submit(build_one, files, store, settings, tables): files for files in todo}
-    left = dict(futures)
+    left = {(files.planet_id, files.visit): files for files in todo}
     try:
+        futures = {pool.submit(build_one, files, store, settings, tables): files for files in todo}
         for future in as_completed(futures):
             files = futures[future]
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 break
-            left.pop(future)
+            left.pop((files.planet_id, files.visit))
             yield files, (f"{files.label}: the worker failed: {type(error).__name__}: {error}" if error else future.result())
     except BrokenProcessPool:
         pass
@@ -292,6 +309,7 @@ def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveSto
 
 @contextmanager
 def _executor(given: Executor | None, *, workers: int | None, n_visits: int) -> Iterator[Executor | None]:
+    reader_in_use()  # said, or raised, here once, and not by every worker
     if given is not None:
         yield given
         return
@@ -299,15 +317,5 @@ def _executor(given: Executor | None, *, workers: int | None, n_visits: int) -> 
     if chosen == 1:
         yield None
         return
-    # one thread per worker: the workers share the cores. Fresh processes, since a fork of a process with threads can hang.
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update({name: "1" for name in _THREAD_VARIABLES})
-    try:
-        with ProcessPoolExecutor(max_workers=chosen, mp_context=get_context("spawn")) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with worker_pool(chosen, task="light curves") as pool:
+        yield pool

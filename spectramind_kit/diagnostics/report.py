@@ -25,6 +25,7 @@ from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
 from spectramind_kit.inference.provenance import submission_fingerprint
+from spectramind_kit.optional_packages import why_not
 
 _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ … -?[\d.]+$")
 
@@ -64,6 +65,13 @@ def write_report(run: RunResults | str | Path, *, path: str | Path | None = None
 def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFigure, bytes]:
     """The saved picture of a verb if it shows these results, else a new one."""
     name = verb.entry.file_name
+    if why := why_not("matplotlib"):
+        return SavedFigure(
+            title=verb.entry.title,
+            caption="",
+            empty_because=f"matplotlib does not work here ({why})",
+            fingerprint="",
+        ), b""
     saved, file = known_figures(run.diagnostics_dir).get(name), run.figures_dir / name
     if saved is None or saved.fingerprint != run.fingerprint or not file.is_file() or options:
         verb(run, **options)

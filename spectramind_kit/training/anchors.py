@@ -79,7 +79,9 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     start = time.monotonic()
     with run.step(f"anchor measurements of {split}"):
         device = run.device()
-        cores = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB)))
+        cores = workers or max(
+            1, int(min(cpu_count(), free_memory_mb() / WORKER_MEMORY_MB))
+        )  # free memory may be unknown: infinite
         results = run_measurements(jobs, settings=settings, workers=cores, gpu=device.name if device.kind == "cuda" else None,
                                    winner=run.known_backend("anchor"), tell=lambda where: run.backend("anchor", where))
         for planet, result in progress(results, desc=f"anchor measurements of {split}", total=len(jobs), unit="planet"):

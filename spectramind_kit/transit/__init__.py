@@ -16,7 +16,7 @@ _PUBLIC = {
     "learn_nuisances": "learn_nuisance", "LabelMismatch": "label_mismatch",
     "SpectralPrior": "spectral_prior", "learn_spectral_prior": "spectral_prior",
     "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
-    "raw_spectrum": "anchor", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
+    "raw_spectrum": "raw_depths", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
     "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
     "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
 }

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import AIRS_SIGMA_TRUE, FGS1_SIGMA_TRUE, FGS1_WEIGHT
+from spectramind_kit.transit import flags
 from spectramind_kit.transit.anchor import Anchor
 
 _FORMAT = 1
@@ -239,7 +240,7 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
     if len(anchors) != len(depths):
         raise DataError("anchors and labels do not fit", where="fit_calibration", expected=f"{len(anchors)} rows",
                         found=str(depths.shape), fix="pass one label row per anchor")
-    usable = [k for k, a in enumerate(anchors) if np.isfinite(depths[k]).all() and "no information" not in a.flags]
+    usable = [k for k, a in enumerate(anchors) if np.isfinite(depths[k]).all() and not flags.has(a.flags, flags.NO_INFORMATION)]
     if len(usable) < _MIN_PLANETS:
         return identity_calibration(len(usable))
     table, y = _table([anchors[k] for k in usable]), torch.as_tensor(depths[usable])
@@ -270,7 +271,7 @@ def fit_calibration(anchors: Sequence[Anchor], depths: np.ndarray, *, naive_mean
 
 def calibrate(anchor: Anchor, calibration: AnchorCalibration) -> Anchor:
     """The anchor with its mean shifted and its covariance rescaled (its correlations are kept)."""
-    if calibration.identity or "no information" in anchor.flags:
+    if calibration.identity or flags.has(anchor.flags, flags.NO_INFORMATION):
         return anchor
     table = _table([anchor])
     with torch.no_grad():

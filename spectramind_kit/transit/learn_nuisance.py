@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spectramind_kit.transit import flags
 from spectramind_kit.transit.label_mismatch import MODES, TERMS, LabelMismatch, default_mismatch, mismatch_basis
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.nuisance_prior import (LIMB, TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K, NuisancePrior, NuisanceTable,
@@ -21,7 +22,7 @@ _MIN_PLANETS = 12
 _EM_STEPS = 8
 _DRIFT_PRIOR_VISITS = 0.3
 _START_FLOOR = 5e-5
-_UNSETTLED = {"no information", "not converged", "grazing"}   # flags of planets that would teach something wrong
+_UNSETTLED = (flags.NO_INFORMATION, flags.NOT_CONVERGED, flags.GRAZING)   # flags of planets that would teach something wrong
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def learn_nuisances(measurements: Sequence[DepthMeasurement], depths: np.ndarray
     Returns the defaults when fewer than 12 planets can be used. Widths shrink to the defaults for small N.
     """
     usable = [(m, np.asarray(d, dtype=np.float64)) for m, d in zip(measurements, depths)
-              if np.isfinite(d).all() and m.visits and not _UNSETTLED & set(m.flags)]
+              if np.isfinite(d).all() and m.visits and not flags.has(m.flags, *_UNSETTLED)]
     if len(usable) < _MIN_PLANETS:
         return NuisancePrior(), default_mismatch()
     by_names: dict[tuple[str, ...], list[tuple[DepthMeasurement, np.ndarray]]] = {}

@@ -11,14 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spectramind_kit.detector.flags import concerns_quality
 from spectramind_kit.errors import DataError
-from spectramind_kit.transit import quality
+from spectramind_kit.transit import flags, quality
 from spectramind_kit.transit.fit import FitProblem, FitResult, objective, run_fit
 from spectramind_kit.transit.fit_setup import PlanetCase, fit_problem, initial_states, refined_states
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.noise import VisitData, into_bands, prepare_visit, red_noise_factor
+from spectramind_kit.transit.normal_equations import assemble
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 from spectramind_kit.transit.planet_batch import put, take
+from spectramind_kit.transit.second_look import second_look
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.transit.starts import CatalogueOrbit, Start, find_starts
 
@@ -79,6 +82,16 @@ def measure_together(planets: Sequence[tuple[Sequence[LightCurve], Mapping[str, 
     settings = settings or AnchorSettings()
     prior = prior or NuisancePrior.from_settings(settings)
     cases = [_case(list(curves), star, settings) for curves, star in planets]
+
+    def measure(some: Sequence[PlanetCase]) -> list[DepthMeasurement]:
+        return _measured_in_groups(some, settings=settings, prior=prior, device=device)
+
+    return second_look(cases, measure(cases), measure)
+
+
+def _measured_in_groups(cases: Sequence[PlanetCase], *, settings: AnchorSettings, prior: NuisancePrior,
+                        device: torch.device | str) -> list[DepthMeasurement]:
+    """Planets of equal shape together."""
     found: dict[int, DepthMeasurement] = {}
     groups: dict[tuple, list[int]] = {}
     for k, case in enumerate(cases):
@@ -96,22 +109,39 @@ def _case(curves: list[LightCurve], star: Mapping[str, float], settings: AnchorS
     if len({c.planet_id for c in curves}) > 1 or len({c.flux.shape[1] for c in curves}) > 1:
         raise DataError("the light curves are not of one planet", where="measure_depths",
                         found=str([(c.planet_id, c.flux.shape) for c in curves]), fix="pass the visits of one planet")
+    wavelength = np.asarray(curves[0].wavelength_um, dtype=np.float64)
+    in_um = np.isfinite(wavelength).all() and bool((wavelength > 0.2).all() and (wavelength < 30.0).all())
+    if wavelength.shape != (curves[0].flux.shape[1],) or not in_um or not (np.diff(wavelength[1:]) > 0).all():
+        raise DataError("the wavelengths do not fit the light curve", where=f"planet {curves[0].planet_id}", found=_some(wavelength),
+                        expected=f"{curves[0].flux.shape[1]} values in µm: FGS1, then AIRS-CH0 ascending", fix="use wavelengths.csv")
     plain_star = {str(k): float(v) for k, v in dict(star).items() if _is_number(v)}
     orbit = CatalogueOrbit.from_star(plain_star)
-    flags: list[str] = [] if orbit.complete else ["star table incomplete"]
+    found: list[str] = [] if orbit.complete else [flags.TABLE_INCOMPLETE]
     visits = []
-    for curve in curves:
+    for k, curve in enumerate(curves):
+        twin = next((other for other in curves[:k] if np.array_equal(other.flux, curve.flux, equal_nan=True)), None)
+        if twin is not None:   # its noise is the same: it tells nothing that the other does not
+            found.append(flags.visit_not_used(curve.visit, f"it holds the frames of visit {twin.visit}"))
+            continue
+        if any(other.visit == curve.visit for other in curves[:k]):
+            raise DataError("two light curves of one visit", where=f"planet {curve.planet_id}", found=f"visit {curve.visit} twice",
+                            fix="give each visit a number of its own")
+        found += [flags.of_visit(f, curve.visit, n_visits=len(curves)) for f in curve.flags if concerns_quality(f)]
         try:
             visits.append(prepare_visit(curve, settings=settings))
         except DataError as error:
-            flags.append(f"visit {curve.visit} not used: {error.what}")
-    return PlanetCase(curves, np.asarray(curves[0].wavelength_um, dtype=np.float64), plain_star, orbit, visits, tuple(flags))
+            found.append(flags.visit_not_used(curve.visit, error.what))
+    return PlanetCase(curves, wavelength, plain_star, orbit, visits, tuple(found))
 
 
 def _without_information(case: PlanetCase, error: Exception | None = None) -> DepthMeasurement:
-    failed = [] if error is None else [f"fit failed: {type(error).__name__}: {str(error).splitlines()[0][:100]}"]
-    flags = (*case.flags, *failed, "no information")
-    return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point, flags)
+    failed = [] if error is None else [flags.fit_failed(error)]
+    return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point,
+                                     (*case.flags, *failed, flags.NO_INFORMATION))
+
+
+def _some(values: np.ndarray) -> str:
+    return f"{values.size}: {', '.join(f'{v:.4g}' for v in values.ravel()[:3])} … {', '.join(f'{v:.4g}' for v in values.ravel()[-2:])}"
 
 
 def _is_number(value: object) -> bool:
@@ -190,17 +220,32 @@ def _fit_all_wavelengths(group: Sequence[PlanetCase], bands: Sequence[Sequence[V
     problem = replace(problem, planets=replace(problem.planets, airs_drift_sd=best.planets.airs_drift_sd, robust=robust,
                                                fgs1_drift_sd=best.planets.fgs1_drift_sd, has_outliers=best.planets.has_outliers))
     result = run_fit(problem, *refined_states(best, problem), iterations=settings.iterations, first_degree=None, robust_from=1)
+    chi2, chance = quality.sensor_chi2(result.normal.weight, result.normal.residual)
+    result = _with_trusted_weights(problem, result, chi2, chance)
     found = []
     for k, (case, own) in enumerate(zip(group, visits)):
         try:
-            measurement = quality.summarise(problem, result, k, visits=own, curves=case.curves, star=case.star, orbit=case.orbit,
-                                            flags=case.flags)
+            measurement = quality.summarise(problem, result, k, chi2=chi2[k].cpu(), visits=own, curves=case.curves, star=case.star, orbit=case.orbit,
+                                            known_flags=case.flags)
             if not all(np.isfinite(v).all() for v in vars(measurement).values() if isinstance(v, np.ndarray)):
                 raise ValueError("the fit is not finite")
         except _DATA_FAULTS as error:
             measurement = _without_information(case, error)
         found.append(measurement)
     return found
+
+
+def _with_trusted_weights(problem: FitProblem, result: FitResult, chi2: Tensor, chance: Tensor) -> FitResult:
+    """The same solution, linearised again where a sensor's information had to be divided by its chi^2."""
+    data = result.planets.data
+    weight = quality.trusted_weights(data.weight, chi2, chance)
+    where = (weight != data.weight).flatten(1).any(1).nonzero()[:, 0]
+    if not len(where):
+        return result
+    planets = replace(result.planets, data=replace(data, weight=weight))
+    some = take(planets, where)
+    normal = assemble(take(result.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust)
+    return replace(result, planets=planets, normal=put(result.normal, where, normal))
 
 
 def _with_fgs1_noise(data: VisitData, band: VisitData, residual: Tensor, base_weight: Tensor) -> VisitData:

@@ -23,7 +23,7 @@ import numpy as np
 
 from spectramind_kit.errors import DataError
 
-_FORMAT = 2
+_FORMAT = 3
 # Raise when the same light curves, star and settings give other numbers than before: stored measurements are
 # then made again.
 RECIPE_VERSION = 2
@@ -53,6 +53,7 @@ class VisitFit:
     airs_chi2: float                 # per degree of freedom
     fgs1_chi2: float
     common_noise: float              # rms of the noise that all AIRS wavelengths share, relative flux per bin
+    slow_noise: float                # the same over the error of a bin of the white light curve
     n_out_of_transit: int
     n_in_transit: int
     coverage: float                  # share of T14 that was observed

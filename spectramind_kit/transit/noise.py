@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _MAD_TO_SIGMA = 1.4826
+_SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0   # real ones: 7.5
+_LEAST_FILLED, _MOST_FILLED = 0.02, 1.5   # exposure over spacing: gaps between exposures are possible, overlaps hardly
+_SCALE_LIMITS = (0.05, 50.0)   # of measured over given errors: noise-free light curves must not weigh infinitely
 _THIRD_DIFFERENCE_NORM = math.sqrt(20.0)   # sqrt(1 + 9 + 9 + 1)
 
 
@@ -35,22 +38,30 @@ class VisitData:
     fgs1_red: float = 1.0        # variance of slow FGS1 noise over that of white noise, in means of eight points
 
 
-def high_frequency_scatter(values: np.ndarray) -> np.ndarray:
-    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time.
+def high_frequency_scatter(values: np.ndarray, error: np.ndarray | None = None) -> np.ndarray:
+    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time; in units of ``error`` (T, W) if given.
 
-    The median absolute third difference, y0 - 3 y1 + 3 y2 - y3 over sqrt(20): a transit's contacts touch a few of
-    them and the median does not see those. NaN where fewer than eight differences exist.
+    The median absolute third difference, y0 - 3 y1 + 3 y2 - y3, over its own error (sqrt(20) where all are alike): a transit's
+    contacts touch a few of them and the median does not see those. The values are never divided by their errors first: errors
+    that differ from point to point, or that follow the values' own noise, would then pass for noise or hide it. NaN where
+    fewer than eight differences exist.
     """
     if len(values) < 11:
         return np.full(values.shape[1], np.nan)
     third = np.abs(values[3:] - 3.0 * values[2:-1] + 3.0 * values[1:-2] - values[:-3])
+    if error is None:
+        third = third / _THIRD_DIFFERENCE_NORM
+    else:
+        variance = np.square(error)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            third = third / np.sqrt(variance[3:] + 9.0 * variance[2:-1] + 9.0 * variance[1:-2] + variance[:-3])
     known = np.isfinite(third)
     out = np.full(values.shape[1], np.nan)
     whole = known.all(0)
     out[whole] = np.median(third[:, whole], axis=0)
     for k in np.flatnonzero(~whole & (known.sum(0) >= 8)):
         out[k] = np.median(third[known[:, k], k])
-    return out * (_MAD_TO_SIGMA / _THIRD_DIFFERENCE_NORM)
+    return out * _MAD_TO_SIGMA
 
 
 def _running_median(values: np.ndarray, width: int) -> np.ndarray:
@@ -66,14 +77,13 @@ def measure_noise_scale(flux: np.ndarray, flux_err: np.ndarray) -> np.ndarray:
     187 points give a scatter to 6 %; fifteen neighbours share one value unless a bin stands out by 4 of these sigma
     (a hot or dying column), so the weights of the fit do not carry that error.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = high_frequency_scatter(flux / flux_err)
+    scale = high_frequency_scatter(flux, flux_err)
     scale = np.where(np.isfinite(scale) & (scale > 0.0), scale, 1.0)
     if len(scale) > 16:
         smooth = _running_median(scale[1:], 15)
         own = np.abs(np.log(scale[1:] / smooth)) > 4.0 * 1.2 / math.sqrt(len(flux))
         scale[1:] = np.where(own, scale[1:], smooth)
-    return np.clip(scale, 0.3, 30.0)
+    return np.clip(scale, *_SCALE_LIMITS)
 
 
 def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> VisitData:
@@ -82,7 +92,7 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     Raises
     ------
     DataError
-        The light curve has fewer than 12 times or no usable flux at all.
+        The light curve has fewer than 12 times, times that are not ascending hours of one visit, or no usable flux at all.
     """
     time = np.asarray(light_curve.time, dtype=np.float64)
     flux = np.asarray(light_curve.flux, dtype=np.float64)
@@ -91,6 +101,7 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     if len(time) < 12:
         raise DataError("a light curve is too short to fit", where=where, expected="at least 12 times",
                         found=str(len(time)), fix="use shorter time bins")
+    _check_times(time, float(light_curve.exposure_h), where=where)
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0.0) & np.isfinite(time)[:, None]
     typical = np.array([[np.median(column[ok]) if ok.any() else 0.0 for column, ok in zip(flux.T, good.T)]])
     good &= (typical > 0.0) & (np.where(good, flux, 0.0) > 0.0)   # a column without light carries nothing
@@ -116,6 +127,19 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     return VisitData(visit=int(light_curve.visit), time=torch.as_tensor(time), flux=torch.as_tensor(flux),
                      weight=torch.as_tensor(weight), exposure_h=exposure, span=span, noise_scale=scale,
                      missing=float(1.0 - good.mean()))
+
+
+def _check_times(time: np.ndarray, exposure_h: float, *, where: str) -> None:
+    """Times in days or seconds fit to something, but not to the planet; and a search over 27,000 hours takes all memory."""
+    step = np.diff(time)
+    if not np.isfinite(time).all() or not (step > 0).all():
+        raise DataError("the times do not ascend", where=where, expected="finite hours, each later than the one before",
+                        found="NaN, equal or descending times", fix="sort the light curve by time")
+    span, spacing = float(time[-1] - time[0]), float(np.median(step))
+    filled = exposure_h / spacing
+    if not _SHORTEST_VISIT_H <= span <= _LONGEST_VISIT_H or not (exposure_h == 0.0 or _LEAST_FILLED <= filled <= _MOST_FILLED):
+        raise DataError("the times are not hours of one visit", where=where, expected="time and exposure_h in hours, a visit of some hours",
+                        found=f"{span:.4g} from first to last, {spacing:.3g} apart, exposure_h {exposure_h:.3g}", fix="convert them to hours")
 
 
 def _filled(flux: np.ndarray, good: np.ndarray, typical: np.ndarray) -> np.ndarray:
@@ -144,11 +168,11 @@ def into_bands(data: VisitData, wavelength_um: np.ndarray, n_bands: int) -> tupl
         missing.append(gone.sum(1) >= 0.5 * alive.sum().clamp_min(1))
         mean = part.mean(0).numpy()
         centre.append(float(np.average(wavelength_um[low:high], weights=np.maximum(mean, 1e-9))))
-    flux_all, error = torch.stack(flux, 1), torch.stack(variance, 1).sqrt()
-    scale = high_frequency_scatter((flux_all / error).numpy())
+    flux_all, error, gone_all = torch.stack(flux, 1), torch.stack(variance, 1).sqrt(), torch.stack(missing, 1)
+    scale = high_frequency_scatter(flux_all.numpy(), error.masked_fill(gone_all, math.nan).numpy())
     scale = np.clip(np.where(np.isfinite(scale), scale, 1.0), 0.7, 100.0)
     weight = 1.0 / (error * torch.as_tensor(scale)) ** 2
-    weight[torch.stack(missing, 1)] = 0.0
+    weight[gone_all] = 0.0
     return VisitData(visit=data.visit, time=data.time, flux=flux_all, weight=weight, exposure_h=data.exposure_h,
                      span=data.span, noise_scale=scale, missing=data.missing), np.array(centre)
 

@@ -72,15 +72,15 @@ def _coarse(visit: VisitData) -> tuple[Tensor, Tensor, Tensor]:
     weight = visit.weight
     level = (weight * visit.flux).sum(0) / weight.sum(0).clamp_min(1e-300)
     relative, w = visit.flux / level.clamp_min(1e-9), weight * level.square()
-    airs_w = w[:, 1:].sum(1).clamp_min(1e-30)
-    flux = torch.stack([relative[:, 0], (w[:, 1:] * relative[:, 1:]).sum(1) / airs_w], 1)
+    airs_w = w[:, 1:].sum(1)
+    flux = torch.stack([relative[:, 0], (w[:, 1:] * relative[:, 1:]).sum(1) / airs_w.clamp_min(1e-300)], 1)
     w = torch.stack([w[:, 0], airs_w], 1)
     step = max(1, len(visit.time) // _COARSE_POINTS)
     n = len(visit.time) // step
-    # the median of a group, not its mean: a glitch must not look like a transit
+    # the median of a group, not its mean: a glitch must not look like a transit; nor must a point that is missing
     shape = (n, step, 2)
-    return (visit.time[: n * step].reshape(n, step).mean(1), flux[: n * step].reshape(shape).median(1).values,
-            w[: n * step].reshape(shape).sum(1))
+    seen = flux.masked_fill(w <= 0.0, math.nan)[: n * step].reshape(shape).nanmedian(1).values
+    return (visit.time[: n * step].reshape(n, step).mean(1), seen.nan_to_num(nan=1.0), w[: n * step].reshape(shape).sum(1))
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,157 @@
+"""Noise, ramps, second visits and lost frames: what the anchor makes of light curves that are not as the model has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from robustness_cases import Case, Outcome
+
+_SEED, _PLANET = 77, 2    # whole in front of its star, in mid-visit
+
+
+# ---------------------------------------------------------------- noise, from frames
+
+def _noise_from_frames(scratch: Path) -> Outcome:
+    """Three planets from frames: the noise scale must be one, chi^2 too."""
+    from spectramind_kit.detector import extract_light_curve, find_visits, read_star_info
+    from spectramind_kit.simulator import simulate_competition
+    from spectramind_kit.transit import measure_depths
+
+    simulated = simulate_competition(scratch, n_train=3, n_test=0, seed=11, two_visit_fraction=0.0)
+    stars = read_star_info(simulated.data_dir, "train")
+    fits = [measure_depths([extract_light_curve(files)], stars.loc[files.planet_id].to_dict()).visits[0]
+            for files in find_visits(simulated.data_dir, "train")]
+    scale = [float(np.median(fit.noise_scale)) for fit in fits]
+    chi2 = [max(fit.airs_chi2, fit.fgs1_chi2) for fit in fits]
+    right = all(abs(s - 1.0) < 0.08 for s in scale) and max(chi2) < 1.25
+    return Outcome(wrong=not right, note=f"noise scale {np.mean(scale):.2f}, largest χ² {max(chi2):.2f}")
+
+
+# ---------------------------------------------------------------- one planet at the light-curve level
+
+@lru_cache(maxsize=1)
+def _truth():
+    from spectramind_kit.simulator import Settings, draw_visits
+
+    return draw_visits(_SEED, "test", _PLANET, settings=Settings(spot_fraction=0.0, dilution_fraction=0.0))[0]
+
+
+def _curve(truth=None, *, visit: int = 0, n_times: int = 187):
+    from spectramind_kit.simulator import simulate_light_curves
+
+    batch = simulate_light_curves(1, seed=5 + visit, visits=[truth or _truth()], n_times=n_times)
+    return replace(batch.light_curve(0), planet_id=1, visit=visit)
+
+
+def _fitted(make: Callable[[], list], scratch: Path) -> Outcome:
+    from spectramind_kit.simulator.wavelengths import grid_to_bins
+    from spectramind_kit.transit import fit_anchor
+
+    anchor = fit_anchor(make(), _truth().planet.catalogue_row())
+    error = anchor.depth - grid_to_bins(_truth().depth)
+    level_err = float(np.sqrt(anchor.covariance[1:, 1:].mean()))
+    pull = max(float(np.abs(error / anchor.depth_err).max()), abs(float(error[1:].mean())) / level_err)
+    return Outcome(pull=pull, sigma_ppm=1e6 * level_err, said=", ".join(anchor.flags))
+
+
+def _times(curve, factor: np.ndarray):
+    """The flux times a factor (T,) or (T, 283)."""
+    return replace(curve, flux=(curve.flux * factor.reshape(len(curve.time), -1)).astype(np.float32))
+
+
+def _unequal_exposures() -> list:
+    """Every third bin holds a third of the exposures, and says so."""
+    curve, rng = _curve(), np.random.default_rng(0)
+    few = np.arange(len(curve.time)) % 3 == 0
+    error = np.where(few[:, None], np.sqrt(3.0), 1.0) * curve.flux_err
+    extra = np.where(few[:, None], np.sqrt(2.0), 0.0) * curve.flux_err * rng.standard_normal(curve.flux.shape)
+    return [replace(curve, flux=(curve.flux + extra).astype(np.float32), flux_err=error.astype(np.float32))]
+
+
+def _own_noise_in_errors() -> list:
+    """Errors made from each bin's own noisy flux, as many pipelines do."""
+    curve = _curve()
+    return [replace(curve, flux_err=(curve.flux_err.mean(0) * np.sqrt(curve.flux / curve.flux.mean(0))).astype(np.float32))]
+
+
+def _ramp(*, size: float = 0.003, hours: float = 0.5, at_end: bool = False, part: slice = slice(None)) -> list:
+    curve = _curve()
+    since = curve.time[-1] - curve.time if at_end else curve.time - curve.time[0]
+    factor = np.ones(curve.flux.shape)
+    factor[:, part] += size * np.exp(-since / hours)[:, None]
+    return [_times(curve, factor)]
+
+
+def _lost_frames(*, share: float = 0.1, start: float = 0.45) -> list:
+    """A part of the frames is not in the files; the stamps of the first ones are taken, as stage 1 must."""
+    curve = _curve()
+    n = len(curve.time)
+    first, count = int(start * n), int(share * n)
+    keep = np.r_[0:first, first + count:n]
+    flags = tuple(f"{sensor}: {len(keep)} of {n} frames" for sensor in ("FGS1", "AIRS-CH0"))
+    return [replace(curve, time=curve.time[:len(keep)], flux=curve.flux[keep], flux_err=curve.flux_err[keep], flags=flags,
+                    info={"airs_frames_lost": share, "fgs1_frames_lost": share})]
+
+
+def _missing_points(*, start: float) -> list:
+    """A tenth of the times has no value, and its place is known."""
+    curve = _curve()
+    flux = curve.flux.copy()
+    n = len(curve.time)
+    flux[int(start * n):int((start + 0.1) * n)] = np.nan
+    return [replace(curve, flux=flux)]
+
+
+def _second(kind: str) -> list:
+    truth = _truth()
+    whole = _curve(visit=1)
+    part = {"shorter": slice(0, 110), "far shorter": slice(0, 60)}.get(kind, slice(None))
+    second = {"empty": lambda: _curve(replace(truth, depth=np.full_like(truth.depth, 1e-10)), visit=1),
+              "elsewhere": lambda: _curve(replace(truth, mid_transit_time=12.0), visit=1),
+              "fainter": lambda: _curve(replace(truth, level=0.1 * truth.level), visit=1),
+              "coarser": lambda: _curve(visit=1, n_times=94), "finer": lambda: _curve(visit=1, n_times=600),
+              }.get(kind, lambda: replace(whole, time=whole.time[part], flux=whole.flux[part], flux_err=whole.flux_err[part]))()
+    return [_curve(), second]
+
+
+def _second_outcome(kind: str, scratch: Path) -> Outcome:
+    """Right: no worse than the good visit alone."""
+    alone, both = _fitted(lambda: [_curve()], scratch), _fitted(partial(_second, kind), scratch)
+    return replace(both, wrong=both.sigma_ppm > 1.2 * alone.sigma_ppm, said=both.said)
+
+
+def _one_sensor(part: slice) -> list:
+    curve = _curve()
+    flux = curve.flux.copy()
+    flux[:, part] = np.nan
+    return [replace(curve, flux=flux)]
+
+
+def _case(name: str, kind: str, before: str, make: Callable[[], list]) -> Case:
+    return Case(name, kind, before, partial(_fitted, make))
+
+
+CASES = [
+    Case("three planets from frames", "noise", "noise scale 0.50, χ² 4.0, every visit a poor fit", _noise_from_frames),
+    _case("unequal numbers of exposures per bin", "noise", "χ² 0.00, ± 209 ppm", _unequal_exposures),
+    _case("errors that follow each bin's own noise", "noise", "noise scale 0.50, information divided by four", _own_noise_in_errors),
+    _case("ramp of 0.3 % at the start", "changes in the visit", "2.8 σ (of twice the error), no flag", _ramp),
+    _case("ramp of 0.3 % at the end", "changes in the visit", "no flag", partial(_ramp, at_end=True)),
+    _case("hook of -0.3 % at the start", "changes in the visit", "no flag", partial(_ramp, size=-0.003)),
+    _case("ramp in AIRS-CH0 alone", "changes in the visit", "no flag", partial(_ramp, part=slice(1, None))),
+    _case("ramp in FGS1 alone", "changes in the visit", "no flag", partial(_ramp, part=slice(0, 1))),
+    _case("a middle tenth of the frames lost", "changes in the visit", "flag of the light curve only, error as of a whole visit", _lost_frames),
+    _case("a tenth lost before the transit", "changes in the visit", "the same", partial(_lost_frames, start=0.1)),
+    _case("first tenth without values", "changes in the visit", "the search took it for a transit of 100 %", partial(_missing_points, start=0.0)),
+    _case("middle tenth without values", "changes in the visit", "flagged", partial(_missing_points, start=0.45)),
+    *(Case(f"second visit: {name}", "two visits", before, partial(_second_outcome, kind)) for name, kind, before in (
+        ("without a transit", "empty", "± 50 ppm became ± 8,000"), ("transit outside", "elsewhere", "± 8,000 ppm"),
+        ("shorter", "shorter", "works"), ("a third of it", "far shorter", "± 400 to 6,000 ppm, not converged"),
+        ("ten times fainter", "fainter", "works"), ("half the cadence", "coarser", "works"), ("three times the cadence", "finer", "works"))),
+    _case("light curve without FGS1", "one sensor", "flagged", partial(_one_sensor, slice(0, 1))),
+    _case("light curve without AIRS-CH0", "one sensor", "flagged", partial(_one_sensor, slice(1, None))),
+]

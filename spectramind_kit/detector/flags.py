@@ -1,0 +1,78 @@
+"""Every text that stage 1 puts into `LightCurve.flags`. Each begins with the sensor; the words after it stay what they are, so that
+later stages can look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spectramind_kit.errors import DataError
+
+_LONGEST_REASON = 160
+# What these say was found and dealt with; no number of the light curve is worse for it.
+_HARMLESS = ("ADC read as", "odd number of frames")
+
+
+def concerns_quality(flag: str) -> bool:
+    """False for a remark that says nothing about the error of the light curve."""
+    return not any(words in flag for words in _HARMLESS)
+
+
+def adc_multiplied(sensor: str) -> str:
+    """The converter's table means the other direction. Harmless: reads without light come out near zero."""
+    return f"{sensor}: ADC read as e = ADU · gain + offset"
+
+
+def odd_number_of_frames(sensor: str) -> str:
+    """The last frame has no partner and is not used. Harmless."""
+    return f"{sensor}: odd number of frames"
+
+
+def fewer_frames(sensor: str, found: int, expected: int) -> str:
+    """Frames are missing, and nothing says which: times are right only if they are missing at the end."""
+    return f"{sensor}: {found} of {expected} frames"
+
+
+def saturated_pixels(sensor: str, count: int, share: float) -> str:
+    """Pixels that reached their ceiling are left out. ``share`` of the light fell into them: the rest has that much more noise, which
+    `flux_err` measures, and follows the pointing more than the jitter model was tested for."""
+    return f"{sensor}: {count} saturated pixel{'s' if count > 1 else ''}" + (f", {share:.0%} of the light" if share >= 0.01 else "")
+
+
+def dropped_exposures(sensor: str, reasons: Mapping[str, int]) -> str:
+    """Impossible exposures are left out; `flux_err` grows with what a time bin lost."""
+    total = sum(reasons.values())
+    words = ", ".join(reason if count == total else f"{count} {reason}" for reason, count in reasons.items() if count)
+    return f"{sensor}: {total} exposure{'s' if total > 1 else ''} dropped ({words})"
+
+
+def repeating_frames(sensor: str, share: float) -> str:
+    """Nearly all exposures equal an earlier one: frames without noise, or a detector that hangs. They are used."""
+    return f"{sensor}: {share:.0%} of the exposures repeat an earlier one"
+
+
+def empty_bins(sensor: str, count: int) -> str:
+    """Time bins without a good exposure are NaN."""
+    return f"{sensor}: {count} time bin{'s' if count > 1 else ''} without a good exposure"
+
+
+def foreground_varies(sensor: str, peak_to_peak_e: float) -> str:
+    """The level beside the star changed during the visit and is subtracted bin by bin; what the star's own wing does to that level is
+    known to some ten per cent."""
+    return f"{sensor}: foreground varies by {peak_to_peak_e:.2g} e⁻/pixel"
+
+
+def lost_columns(sensor: str, count: int) -> str:
+    """Wavelengths whose light fell into saturated pixels: NaN."""
+    return f"{sensor}: {count} wavelengths lost to saturation"
+
+
+def sensor_missing(sensor: str, error: DataError) -> str:
+    """The sensor could not be used: its columns are NaN, and its depths come from the other one."""
+    return f"{sensor} missing: {reason_of(error)}"
+
+
+def reason_of(error: DataError) -> str:
+    """One short line."""
+    text = f"{error.what} ({error.found})" if error.found else error.what
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON - 1] + "…"
