@@ -14,20 +14,20 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
+from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.layout import (
     AdcInfo,
     AxisInfo,
+    SharedTables,
     VisitFiles,
     find_visits,
-    read_adc_info,
-    read_axis_info,
-    read_wavelengths,
+    read_shared_tables,
 )
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say, say_once
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
@@ -150,7 +150,8 @@ class BuildReport:
 def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: str = "train",
                        settings: DetectorSettings | None = None, workers: int | None = None,
                        executor: Executor | None = None, shard: str | tuple[int, int] | None = None,
-                       planets: Sequence[int] | None = None) -> BuildReport:
+                       planets: Sequence[int] | None = None, tables: SharedTables | None = None,
+                       tell: Tell = say_once) -> BuildReport:
     """Fill the store with the light curves of a split. Finished visits are not computed again.
 
     Parameters
@@ -163,6 +164,8 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     shard : ``"2/5"``: the second of five parts of the planets, for kernels that split the work. A planet's visits stay
         together.
     planets : only these.
+    tables : `read_shared_tables` of the data folder; read from it when not given.
+    tell : is given what is odd about folders and tables, in plain sentences.
 
     Returns
     -------
@@ -176,11 +179,11 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     started = time.monotonic()
     settings = settings or DetectorSettings()
     store = LightCurveStore(store_root, settings)
-    visits = select_shard(find_visits(data_dir, split), shard)
+    visits = select_shard(find_visits(data_dir, split, tell=tell), shard)
     if planets is not None:
         wanted = {int(p) for p in planets}
         visits = [v for v in visits if v.planet_id in wanted]
-    tables = (read_axis_info(data_dir), read_adc_info(data_dir), read_wavelengths(data_dir))
+    shared = tables if tables is not None else read_shared_tables(data_dir, tell=tell)
     store.folder.mkdir(parents=True, exist_ok=True)
     todo, reused = [], []
     for files in visits:
@@ -196,7 +199,7 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     if todo:
         label = f"light curves ({split}{f', shard {shard}' if shard else ''})"
         with _executor(executor, workers=workers, n_visits=len(todo)) as pool:
-            results = _run(pool, todo, store, settings, tables)
+            results = _run(pool, todo, store, settings, (shared.axis, shared.adc, shared.wavelength_um))
             for files, error in progress(results, desc=label, total=len(todo), unit="visits"):
                 if error is None:
                     done.append((files.planet_id, files.visit))

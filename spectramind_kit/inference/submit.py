@@ -2,6 +2,7 @@
 
 Each planet takes the best that it got: network, anchor, flat depth, naive. Too little time leaves out the network first,
 then the anchors of the planets that are still to come, then their light curves; what broke for one planet is recorded.
+Nothing here raises for what data can do: a notebook that raises is a failed submission, whatever CSV it left.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import numpy as np
 import pandas as pd
 
 from spectramind_kit.detector.instrument import N_BINS
-from spectramind_kit.detector.layout import find_visits, read_star_info, read_wavelengths
+from spectramind_kit.detector.csv_table import Tell
+from spectramind_kit.detector.layout import SharedTables, find_visits, read_shared_tables, read_star_info, read_wavelengths
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
-from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.runtime import cpu_count, say, say_once
 from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
 from spectramind_kit.training.folds import set_threads
@@ -49,22 +51,38 @@ class Prediction:
         return dict(Counter(self.source.tolist()))
 
 
-def planets_of_test(data_dir: Path) -> list[int]:
+def planets_of_test(data_dir: Path, *, tell: Tell = say_once) -> list[int]:
     """The planets of the test folder; in the order of ``sample_submission.csv`` where that lists the same ones.
 
-    The sample may be stale (one planet, when the folder holds 1,100): the folder decides.
+    The sample may be stale (one planet, when the folder holds 1,100): the folder decides. Where it holds no planet, the star
+    table does, then the sample; where nothing names one, the list is empty. All of that is told, nothing raises.
     """
-    planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test")})
     try:
-        sample = read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()
-    except (DataError, ValueError):
-        return planets
-    return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
+        planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test", tell=tell)})
+    except Exception as error:
+        tell(f"the test folder names no planet: {error}")
+        planets = []
+    try:
+        sample = list(dict.fromkeys(read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()))
+    except Exception as error:  # absent or damaged: it decides nothing but an order
+        if planets and (data_dir / "sample_submission.csv").exists():
+            tell(f"sample_submission.csv cannot be read, the rows are sorted by planet: {type(error).__name__}: {error}")
+        sample = []
+    if planets:
+        return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
+    try:
+        stars = read_star_info(data_dir, "test", tell=tell).index.tolist()
+    except Exception:
+        stars = []
+    found, name = (stars, "test_star_info.csv") if stars else (sample, "sample_submission.csv")
+    tell(f"the rows are the {len(found)} planets of {name}" if found else
+         "no test planet is named anywhere: submission.csv will have a header and no row. Look at the data folder's test/")
+    return found
 
 
 def write_fallback(run: RunFolder) -> list[int]:
     """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
-    planet_ids = planets_of_test(run.data_dir)
+    planet_ids = planets_of_test(run.data_dir, tell=run.tell)
     bundle = _find_bundle(run)
     naive = bundle.naive if bundle else {}
     write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
@@ -73,14 +91,43 @@ def write_fallback(run: RunFolder) -> list[int]:
 
 
 def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
-    """Predict every planet as well as data and time allow; never raises for a planet.
+    """Predict every planet as well as data and time allow; never raises.
 
     Light curves and anchors are made with the settings that the bundle was trained with.
     """
+    try:
+        return _predict(run, planet_ids)
+    except Exception as error:  # nobody foresaw it: the naive prediction is a submission, an exception is none
+        say(f"the prediction failed, every planet is left naive: {type(error).__name__}: {error}")
+        run.record_stage(prediction_failed=f"{type(error).__name__}: {error}")
+        shape = (len(planet_ids), N_BINS)
+        return Prediction([int(p) for p in planet_ids], np.full(shape, OFFICIAL_NAIVE_MEAN), np.full(shape, OFFICIAL_NAIVE_SIGMA),
+                          np.full(len(planet_ids), "naive", dtype=object))
+
+
+def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
+    """Validate and write ``submission.csv`` over the fallback, which stays where the prediction cannot be used."""
+    path = run.root / "submission.csv"
+    try:
+        frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
+        write_submission(frame, path, planet_ids=prediction.planet_ids)
+    except Exception as error:
+        say(f"the fallback stays in submission.csv, the prediction cannot be written: {type(error).__name__}: {error}")
+        run.record_stage(write_failed=f"{type(error).__name__}: {error}")
+        return path
+    run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
+    run.record_stage(sources=prediction.counts)
+    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
+    return path
+
+
+# ---------------------------------------------------------------- the parts
+
+def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
     if bundle is not None:
         _take_settings(run, bundle)
-    stars = _stars(run)
+    stars, tables = _stars(run), _tables(run, bundle)
     light_curves, flat, measurements = {}, {}, {}
     todo = list(planet_ids)
     use_anchor = bundle is not None
@@ -92,7 +139,7 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             run.record_stage(left_naive=len(chunk) + len(todo))
             break
         start = time.monotonic()
-        found = _light_curves(run, chunk)
+        found = _light_curves(run, chunk, tables)
         run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
         flat.update(flat_depths(found))
         cost = sum((run.budget.seconds_per_unit(part) or 0.0) for part in ("light_curves", "anchor"))
@@ -106,20 +153,8 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     measured = Measured(measurements, ())
-    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured)
+    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured, tables=tables)
 
-
-def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
-    """Validate and write ``submission.csv`` over the fallback. Planets whose numbers are not finite become naive."""
-    frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
-    path = write_submission(frame, run.root / "submission.csv", planet_ids=prediction.planet_ids)
-    run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
-    run.record_stage(sources=prediction.counts)
-    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
-    return path
-
-
-# ---------------------------------------------------------------- the parts
 
 def _find_bundle(run: RunFolder) -> Bundle | None:
     folder = run.find("bundle/bundle.json")
@@ -127,7 +162,10 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
         say("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
         return None
     try:
-        return load_bundle(folder.parent)
+        bundle = load_bundle(folder.parent)
+        if not (np.isfinite(list(bundle.naive.values())).all() and {"data", "anchor", "model"} <= set(bundle.config)):
+            raise DataError("the bundle is not complete", where=str(folder), fix="run 02_train again, or attach its output")
+        return bundle
     except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
         say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
         run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
@@ -136,23 +174,32 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
 
 def _stars(run: RunFolder) -> pd.DataFrame:
     try:
-        return read_star_info(run.data_dir, "test")
-    except DataError as error:
-        say(f"no star table for the test planets: {error}")
+        return read_star_info(run.data_dir, "test", tell=run.tell)
+    except Exception as error:  # whatever a file can be: medians stand in
+        run.tell(f"no star table for the test planets, medians are used: {error}")
         return pd.DataFrame()
 
 
-def _wavelengths(run: RunFolder) -> np.ndarray:
+def _tables(run: RunFolder, bundle: Bundle | None) -> SharedTables | None:
+    """The tables of all planets; those of the training stand in for a damaged one. None where that is not enough."""
+    stand_in = {"adc": bundle.adc, "wavelength_um": bundle.prior.wavelength_um} if bundle else {}
     try:
-        return read_wavelengths(run.data_dir)
-    except DataError as error:  # only the figures need it
-        say(f"wavelengths.csv cannot be used: {error}")
+        return read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
+    except Exception as error:
+        run.tell(f"no planet can be read: {error}")
+        return None
+
+
+def _wavelengths(run: RunFolder, tables: SharedTables | None) -> np.ndarray:
+    try:
+        return tables.wavelength_um if tables is not None else read_wavelengths(run.data_dir, tell=run.tell)
+    except Exception:  # told before; only the figures need it
         return np.full(N_BINS, np.nan)
 
 
-def _light_curves(run: RunFolder, planet_ids: Sequence[int]) -> dict:
+def _light_curves(run: RunFolder, planet_ids: Sequence[int], tables: SharedTables | None) -> dict:
     try:
-        return extract_light_curves(run, "test", planet_ids=planet_ids)
+        return extract_light_curves(run, "test", planet_ids=planet_ids, tables=tables)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
         run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
         return {}
@@ -177,7 +224,8 @@ def _measured(run: RunFolder, light_curves: dict, stars: pd.DataFrame) -> dict:
 
 
 def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, *, stars: pd.DataFrame, flat: dict[int, float],
-              light_curves: dict, measured: Measured) -> Prediction:
+              light_curves: dict, measured: Measured,
+              tables: SharedTables | None) -> Prediction:
     row = {int(p): k for k, p in enumerate(planet_ids)}
     shape = (len(row), N_BINS)
     naive = bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
@@ -199,9 +247,13 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
             run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
-    save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
-                     wavelength_um=_wavelengths(run), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
-                     source=source.astype(str), **arrays)
+    try:
+        save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64), depth_mean=mean,
+                         depth_sigma=sigma, wavelength_um=_wavelengths(run, tables), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
+                         source=source.astype(str), **arrays)
+    except Exception as error:  # a full disk costs the figures, not the submission
+        say(f"predictions/test.npz cannot be written: {type(error).__name__}: {error}")
+        run.record_stage(predictions_failed=f"{type(error).__name__}: {error}")
     return Prediction(list(row), mean, sigma, source)
 
 

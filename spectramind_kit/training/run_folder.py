@@ -93,6 +93,13 @@ class RunFolder:
         stages[self.stage] = {**stages.get(self.stage, {}), **plain(fields)}
         self.record(stages=stages)
 
+    def tell(self, finding: str) -> None:
+        """Say once what is odd about an input, and keep it in this stage's ``findings`` of ``run.json``."""
+        known = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get("findings", [])
+        if finding not in known:
+            say(finding)
+            self.record_stage(findings=[*known, finding])
+
     def log(self, event: str, **fields: Any) -> None:
         """One line of ``metrics.jsonl``."""
         self.logbook.write(event, **fields)

@@ -55,7 +55,7 @@ def test_fallback_is_there_before_anything_heavy(run):
 
 def test_each_planet_takes_the_best_it_got(run, monkeypatch):
     """Guards against one broken planet costing the others, or a valid CSV."""
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids: {
+    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {
         p: [transit(0.01)] for p in planet_ids if p != 5})
     planets = submit.write_fallback(run)
     prediction = submit.predict_test(run, planets)
@@ -87,7 +87,7 @@ def test_no_time_left_keeps_the_fallback(run, monkeypatch):
 
 
 def test_score_beside_the_baselines(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids: {p: [transit(0.01)] for p in planet_ids})
+    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
     planets = submit.write_fallback(run)
     submit.write_prediction(run, submit.predict_test(run, planets))
     truth = pd.DataFrame(np.full((3, 283), 0.0101), columns=submission_columns()[1:284])

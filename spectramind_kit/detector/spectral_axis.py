@@ -1,0 +1,63 @@
+"""Which detector columns carry the spectrum, and in which direction: read from the two wavelength tables, not assumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spectramind_kit.detector.instrument import AIRS, Instrument
+from spectramind_kit.errors import DataError
+
+_TOLERANCE = 0.3   # of the distance between two columns: a table that was rounded still fits, a shift by one does not
+
+
+@dataclass(frozen=True)
+class SpectralAxis:
+    """``airs`` with the cut of the columns that wavelengths.csv names; ``reverse``: they run the other way than the table.
+    ``unusual`` says what differs from the competition's files, or is empty."""
+
+    airs: Instrument
+    reverse: bool
+    unusual: str = ""
+
+    def orient(self, columns: np.ndarray) -> np.ndarray:
+        """(…, C) in detector order of the cut → in the order of wavelengths.csv."""
+        return columns[..., ::-1] if self.reverse else columns
+
+
+def spectral_axis(column_um: np.ndarray, wavelength_um: np.ndarray) -> SpectralAxis:
+    """Match the wavelength of every detector column (356,) with the spectrum's bins (283,), FGS1 first.
+
+    Raises
+    ------
+    DataError
+        The bins are no run of neighbouring columns, in either direction.
+    """
+    columns, bins = np.asarray(column_um, dtype=np.float64), np.asarray(wavelength_um, dtype=np.float64)[1:]
+    usual = AIRS.cut.start
+    starts = [usual, *(k for k in range(len(columns) - len(bins) + 1) if k != usual)]
+    tolerance = _TOLERANCE * float(np.median(np.abs(np.diff(columns))))
+    for start in starts:
+        part = columns[start:start + len(bins)]
+        for reverse in (True, False):
+            if len(part) == len(bins) and np.abs((part[::-1] if reverse else part) - bins).max() <= tolerance:
+                return _found(columns, bins, start, reverse)
+    raise DataError("wavelengths.csv and axis_info.parquet do not fit", where="wl_2 … wl_283 and AIRS-CH0-axis2-um",
+                    expected="the wavelengths of 282 neighbouring detector columns, in either direction",
+                    found=f"wavelengths {bins[0]:.4f} … {bins[-1]:.4f} µm; columns {usual} … {AIRS.cut.stop - 1} at "
+                          f"{columns[AIRS.cut][0]:.4f} … {columns[AIRS.cut][-1]:.4f} µm", fix="use the competition's two files")
+
+
+def _found(columns: np.ndarray, bins: np.ndarray, start: int, reverse: bool) -> SpectralAxis:
+    stop = start + len(bins)
+    airs = AIRS if start == AIRS.cut.start else replace(AIRS, column_cut=slice(start, stop))
+    odd = []
+    if columns[-1] > columns[0]:
+        odd.append("AIRS-CH0's columns run from short to long wavelengths")
+    if bins[-1] < bins[0]:
+        odd.append("wavelengths.csv runs from long to short wavelengths")
+    if airs is not AIRS:
+        odd.append(f"the spectrum lies on columns {start} … {stop - 1} instead of {AIRS.cut.start} … {AIRS.cut.stop - 1}")
+    text = f"spectral axis: {'; '.join(odd)}. Light curves follow wavelengths.csv" if odd else ""
+    return SpectralAxis(airs, reverse, text)
