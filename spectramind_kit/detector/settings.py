@@ -66,7 +66,11 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         for name in ("airs_rows", "fgs1_window"):  # yaml gives lists
-            object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
+            pair = getattr(self, name)
+            if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not all(isinstance(v, int) for v in pair):
+                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(pair), expected="two whole numbers",
+                                  fix=f"write data.{name}=[8,24]")
+            object.__setattr__(self, name, tuple(pair))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

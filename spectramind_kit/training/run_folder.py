@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
+from spectramind_kit.models.build import check_buildable
 from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
                                      peak_memory_mb, probe_device, say, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
@@ -57,7 +58,10 @@ class RunFolder:
         except OSError as error:
             raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
                             fix="choose another work_dir") from error
-        run = cls(root=root, stage=stage, config=load_config(profile=profile, overrides=overrides),
+        config = load_config(profile=profile, overrides=overrides)
+        if any(text.startswith(("model", "loss")) for text in map(str, overrides)):
+            check_buildable(config)
+        run = cls(root=root, stage=stage, config=config,
                   data_dir=find_data_dir(data_dir), seed=int(seed), budget=TimeBudget(budget_hours),
                   logbook=Logbook(root / "metrics.jsonl", stage=stage),
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
