@@ -12,7 +12,7 @@ from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import measure_binned_scatter, measure_flux_err, measure_scatter
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.spectral_axis import SpectralAxis, spectral_axis
+from spectramind_kit.detector.spectral_axis import AXIS_TURNED, SpectralAxis, against_the_light, spectral_axis
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
 from spectramind_kit.detector.visit_frames import CalibratedFrames, calibrate_raw, read_raw_visit
@@ -21,17 +21,26 @@ from spectramind_kit.errors import DataError
 
 def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,
             adc: AdcInfo | None = None, wavelength_um: np.ndarray | None = None) -> LightCurve:
-    """See `spectramind_kit.detector.light_curve.extract_light_curve`. One sensor's frames are held at a time."""
+    """See `spectramind_kit.detector.light_curve.extract_light_curve`."""
     settings = settings or DetectorSettings()
     data_dir = files.folder.parent.parent
-    files.check()
     if axis is None or adc is None or wavelength_um is None:
         tables = read_shared_tables(data_dir, adc=adc, wavelength_um=wavelength_um)
         axis = axis if axis is not None else tables.axis
         adc = adc if adc is not None else tables.adc
         wavelength_um = wavelength_um if wavelength_um is not None else tables.wavelength_um
-    spectral = spectral_axis(axis.airs_wavelength_um, wavelength_um)
+    given = {"settings": settings, "axis": axis, "adc": adc, "wavelength_um": wavelength_um}
+    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um, wavelength_um), **given)
+    if not against_the_light(curve.flux[:, 1:], wavelength_um[1:]):
+        return curve
+    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um[::-1], wavelength_um), **given)
+    return replace(curve, flags=(*curve.flags, AXIS_TURNED))
 
+
+def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo, wavelength_um: np.ndarray,
+             spectral: SpectralAxis) -> LightCurve:
+    """One sensor's frames are held at a time."""
+    files.check()
     raw = read_raw_visit(files, FGS1, settings=settings, axis=axis, adc=adc)
     fgs1_exposures, sample = raw.exposures, raw.sample()
     plan = plan_window(raw.selection, sample[0], bad=raw.pixels.bad | sample[1], read_noise=raw.pixels.read_noise,

@@ -9,6 +9,9 @@ import numpy as np
 from spectramind_kit.detector.instrument import AIRS, Instrument
 from spectramind_kit.errors import DataError
 
+AXIS_TURNED = ("AIRS-CH0: by axis_info.parquet the star would be brighter at 4 µm than at 2 µm; "
+               "its wavelengths were taken in the other direction")
+_BRIGHTER = 1.5    # noise and a bright foreground do not reach it, a star seen the wrong way does by far
 _TOLERANCE = 0.3   # of the distance between two columns: a table that was rounded still fits, a shift by one does not
 
 
@@ -49,11 +52,25 @@ def spectral_axis(column_um: np.ndarray, wavelength_um: np.ndarray) -> SpectralA
                           f"{columns[AIRS.cut][0]:.4f} … {columns[AIRS.cut][-1]:.4f} µm", fix="use the competition's two files")
 
 
+def against_the_light(flux: np.ndarray, wavelength_um: np.ndarray) -> bool:
+    """Whether the star is brighter at the long end (3.9 µm) than at the short one (2 µm).
+
+    No star that AIRS-CH0 sees is: its light falls by a factor of ten or more. Then axis_info.parquet runs the other way than the
+    frames. ``flux`` (T, C) and ``wavelength_um`` (C,) in the same order; NaN is left out.
+    """
+    flux = np.asarray(flux, dtype=np.float64)
+    good = np.isfinite(flux)
+    level = (np.where(good, flux, 0.0).sum(axis=0) / np.maximum(good.sum(axis=0), 1))[np.argsort(wavelength_um)]
+    third = len(level) // 3
+    short, long = float(level[:third].sum()), float(level[-third:].sum())
+    return bool(short > 0.0 and long > _BRIGHTER * short)
+
+
 def _found(columns: np.ndarray, bins: np.ndarray, start: int, reverse: bool) -> SpectralAxis:
     stop = start + len(bins)
     airs = AIRS if start == AIRS.cut.start else replace(AIRS, column_cut=slice(start, stop))
     odd = []
-    if columns[-1] > columns[0]:
+    if columns[stop - 1] > columns[start]:
         odd.append("AIRS-CH0's columns run from short to long wavelengths")
     if bins[-1] < bins[0]:
         odd.append("wavelengths.csv runs from long to short wavelengths")

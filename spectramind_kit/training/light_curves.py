@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spectramind_kit.detector import LightCurveStore, build_light_curves, find_visits, read_shared_tables
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.spectral_axis import AXIS_TURNED
 from spectramind_kit.detector.store import select_shard
 from spectramind_kit.training.run_folder import RunFolder
 
@@ -46,4 +47,6 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     found: dict[int, list[LightCurve]] = {}
     for key in sorted({*known, *report.visits}):
         found.setdefault(key[0], []).append(known[key] if key in known else report.store.load(*key))
+    if any(AXIS_TURNED in curve.flags for curves in found.values() for curve in curves):
+        run.tell(AXIS_TURNED)
     return found
