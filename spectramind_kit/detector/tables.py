@@ -269,7 +269,7 @@ def _shared(values: np.ndarray) -> list[float]:
 
 def _without_padding(column, *, name: str, path: Path, tell: Tell) -> np.ndarray:
     try:
-        values = column.to_pandas().to_numpy(dtype=np.float64)
+        values = column.to_pandas().to_numpy(dtype=np.float64, copy=True)
     except (ValueError, TypeError) as error:
         raise DataError("a column is not numeric", where=f"{path}, {name}", expected="numbers", found=str(error),
                         fix="use the competition's file") from error
