@@ -100,8 +100,9 @@ def check_value(value: Any, parameter: Parameter) -> Any:
 def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check names and types of ``values`` against the notebook at ``path``; texts are converted.
 
-    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a misspelt key or a
-    value that makes no run fails here and not after an hour. Raises ConfigError with the nearest valid name.
+    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a
+    misspelt key or a value that makes no run fails here and not after an hour. Raises ConfigError with the
+    nearest valid name.
     """
     declared = notebook_parameters(path)
     checked = {}
@@ -128,10 +129,12 @@ def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
 def _check_ranges(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError("a parameter is no finite number", where=name, found=repr(value), fix=f"e.g. {name}=9.0")
+            raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
+                              fix=f"e.g. {name}=9.0")
     hours = values.get("budget_hours")
     if hours is not None and not hours > 0:
-        raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours), expected="hours above 0",
+        raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),
+                          expected="hours above 0",
                           fix="e.g. budget_hours=8.5")
 
 

@@ -80,8 +80,10 @@ def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.Da
                               fix="take the rows from the test folder, not from sample_submission.csv")
     if len(set(ids)) != len(ids):
         twice = next(p for k, p in enumerate(ids) if p in ids[:k])
-        raise SubmissionError("a planet stands twice in the submission", where=f"planet {twice}", expected="one row per planet",
-                              found=f"{len(ids)} rows of {len(set(ids))} planets", fix="take the rows from the test folder")
+        raise SubmissionError("a planet stands twice in the submission", where=f"planet {twice}",
+                              expected="one row per planet",
+                              found=f"{len(ids)} rows of {len(set(ids))} planets",
+                              fix="take the rows from the test folder")
     for column in expected[1:]:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise SubmissionError("a submission column is not numeric", where=column, expected="a number",
@@ -111,13 +113,14 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
 
 
 def read_submission(path: str | Path) -> pd.DataFrame:
-    """Read a submission: ``planet_id`` as int even where it was written as ``1103775.0``, columns as they stand in the file.
+    """Read a submission: ``planet_id`` as int even where it was written as ``1103775.0``, columns as they
+    stand in the file.
 
     Raises
     ------
     DataError
-        No such file, no table, or a row without a whole planet_id. What else is wrong, `validate_submission` names: a cell that
-        is no number leaves its column text.
+        No such file, no table, or a row without a whole planet_id. What else is wrong, `validate_submission`
+        names: a cell that is no number leaves its column text.
     """
     import pandas as pd
 
@@ -130,7 +133,8 @@ def read_submission(path: str | Path) -> pd.DataFrame:
                         found=", ".join(map(str, frame.columns[:3])))
     ids = [whole_number(text) for text in frame["planet_id"]]
     if None in ids:
-        raise DataError("a planet_id is no whole number", where=f"{path}, row {ids.index(None) + 1}", expected="e.g. 1103775",
+        raise DataError("a planet_id is no whole number", where=f"{path}, row {ids.index(None) + 1}",
+                        expected="e.g. 1103775",
                         found=repr(frame["planet_id"].iloc[ids.index(None)]))
     columns = {"planet_id": np.array(ids, dtype=np.int64)}
     for name in frame.columns:

@@ -72,8 +72,10 @@ def test_a_planet_twice_is_refused():
         validate_submission(frame, [7, 8, 7])
 
 
-@pytest.mark.parametrize("content, words", [("", "empty"), ("wl_1\n1\n", "planet_id"), ("planet_id,wl_1\nx,1\n", "whole number"),
-                                            ("planet_id,wl_1\n1.5,1\n", "whole number"), ("\0\0", "planet_id")])
+@pytest.mark.parametrize("content, words", [("", "empty"), ("wl_1\n1\n", "planet_id"),
+                                            ("planet_id,wl_1\nx,1\n", "whole number"),
+                                            ("planet_id,wl_1\n1.5,1\n", "whole number"),
+                                            ("\0\0", "planet_id")])
 def test_a_damaged_file_is_a_data_error(tmp_path, content, words):
     """Guards against pandas' own exceptions, of which there are many."""
     (tmp_path / "s.csv").write_text(content)

@@ -48,8 +48,8 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     Raises
     ------
     ConfigError
-        An unknown profile, group, choice or key; the message names the nearest valid one. A value of the wrong type, or out
-        of range (`spectramind_kit.configs.check`).
+        An unknown profile, group, choice or key; the message names the nearest valid one. A value of the
+        wrong type, or out of range (`spectramind_kit.configs.check`).
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -186,7 +186,8 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
 
 
 def _check_alike(old: Any, value: Any, key: str) -> None:
-    """A value is of the kind that it replaces: a text in place of a number is found out here, not after hours."""
+    """A value is of the kind that it replaces: a text in place of a number is found out here, not after
+    hours."""
     from omegaconf import OmegaConf
 
     if OmegaConf.is_dict(value):
@@ -196,7 +197,8 @@ def _check_alike(old: Any, value: Any, key: str) -> None:
         return
     problem = misfit(value, type(old)) if isinstance(old, (bool, int, float, str)) else ""
     if problem:
-        raise ConfigError("a setting of the wrong type", where=key, found=repr(value), expected=problem, fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}")
+        raise ConfigError("a setting of the wrong type", where=key, found=repr(value), expected=problem,
+                          fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}")
 
 
 def _key_paths(config: DictConfig, prefix: str = "") -> list[str]:

@@ -1,4 +1,5 @@
-"""The value of an override, read as YAML 1.2: what looks like a number in print is that number, and nothing else is one.
+"""The value of an override, read as YAML 1.2: what looks like a number in print is that number, and nothing
+else is one.
 
 YAML 1.1, which PyYAML and so OmegaConf read, makes 8 of ``010``, 504 of ``8:24`` and True of ``on``.
 """
@@ -16,7 +17,8 @@ _SPECIAL = re.compile(r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$")
 
 
 def read_yaml_value(text: str) -> Any:
-    """``010`` → 10, ``1e-3`` → 0.001, ``[8, 24]`` → a list, ``8:24``, ``yes`` and ``on`` → text, ``{a: 1}`` → a mapping.
+    """``010`` → 10, ``1e-3`` → 0.001, ``[8, 24]`` → a list, ``8:24``, ``yes`` and ``on`` → text, ``{a: 1}`` →
+    a mapping.
 
     Raises `yaml.YAMLError` for what is no YAML, a key that stands twice included.
     """
@@ -37,5 +39,6 @@ def read_yaml_value(text: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SPECIAL, list("-+."))
-    Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node), 10))
+    Loader.add_constructor("tag:yaml.org,2002:int",
+                           lambda loader, node: int(loader.construct_scalar(node), 10))
     return yaml.load(text, Loader=Loader)  # noqa: S506  a SafeLoader

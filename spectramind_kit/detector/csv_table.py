@@ -1,7 +1,7 @@
 """A CSV table of planets as people really have it: one bad byte, cell or row costs itself, and is told.
 
-Cells are read as text and turned into numbers here, so that no reader's guess of a column's type decides: a ``--`` in one
-row would make a whole column text, a doubled row would move all that follow it.
+Cells are read as text and turned into numbers here, so that no reader's guess of a column's type decides: a
+``--`` in one row would make a whole column text, a doubled row would move all that follow it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _SEPARATORS = (",", ";", "\t")
 def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     """Every cell of a CSV file as stripped text, columns by their names, rows without any content left out.
 
-    Takes UTF-8 (with or without a byte order mark) and UTF-16; commas, semicolons (then with decimal commas) or tabs.
+    Takes UTF-8 (with or without a byte order mark) and UTF-16; commas, semicolons (then with decimal commas)
+    or tabs.
 
     Raises
     ------
@@ -46,7 +47,8 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     path = Path(path)
     lines = [line for line in re.split(r"\r\n|\n|\r", _text(path, tell)) if line.strip()]
     if not lines:
-        raise DataError("the table is empty", where=str(path), expected="a line of column names, then the rows",
+        raise DataError("the table is empty", where=str(path),
+                        expected="a line of column names, then the rows",
                         found=f"{path.stat().st_size} bytes", fix="copy the file again")
     separator = max(_SEPARATORS, key=lines[0].count)
     if separator != ",":
@@ -63,17 +65,21 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     blank = sum(not any(row) for row in body)
     if blank:
         tell(f"{path.name}: {blank} empty row{'s' if blank > 1 else ''} left out")
-    table = pd.DataFrame([row for row in body if any(row)], columns=pd.Index(names, dtype=object), dtype=object)
+    table = pd.DataFrame([row for row in body if any(row)], columns=pd.Index(names, dtype=object),
+                         dtype=object)
     return _without_twins(table, path, tell)
 
 
-def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limits | None = None, optional: Sequence[str] = (),
+def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limits | None = None,
+                      optional: Sequence[str] = (),
                       tell: Tell = say_once) -> pd.DataFrame:
-    """Numbers of planets: index the int planet_id, every id once, in the file's order; ``columns`` as float64.
+    """Numbers of planets: index the int planet_id, every id once, in the file's order; ``columns`` as
+    float64.
 
-    A cell that is no finite number, or outside ``limits`` of its column (both ends allowed), is NaN. Rows of one planet are
-    put together: where they agree, or only one has a number, that number stands; where they differ, nobody knows which is
-    true, and the cell is NaN. Columns in ``optional`` may be absent and are NaN then. All of it is told.
+    A cell that is no finite number, or outside ``limits`` of its column (both ends allowed), is NaN. Rows of
+    one planet are put together: where they agree, or only one has a number, that number stands; where they
+    differ, nobody knows which is true, and the cell is NaN. Columns in ``optional`` may be absent and are NaN
+    then. All of it is told.
 
     Raises
     ------
@@ -83,13 +89,16 @@ def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limit
     path = Path(path)
     cells = read_cells(path, tell=tell)
     if "planet_id" not in cells.columns:
-        raise DataError("no planet_id column", where=str(path), expected="planet_id", fix="use the competition's file",
+        raise DataError("no planet_id column", where=str(path), expected="planet_id",
+                        fix="use the competition's file",
                         found=", ".join(map(str, cells.columns[:5])))
     missing = [name for name in columns if name not in cells.columns]
     needed = [name for name in missing if name not in optional]
     if needed:
-        raise DataError("columns are missing", where=str(path), expected=_abridged(columns), fix="use the competition's file",
-                        found=f"no {needed[0]}" + (f" (and {len(needed) - 1} more)" if len(needed) > 1 else ""))
+        raise DataError("columns are missing", where=str(path), expected=_abridged(columns),
+                        fix="use the competition's file",
+                        found=f"no {needed[0]}" + (f" (and {len(needed) - 1} more)" if len(needed) > 1
+                                                   else ""))
     if missing:
         tell(f"{path.name}: no column {', '.join(missing)}; unknown for every planet")
     ids = [whole_number(text) for text in cells["planet_id"]]
@@ -103,7 +112,8 @@ def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limit
 
 
 def whole_number(text: object) -> int | None:
-    """A planet's number from a cell: ``1103775``, ``1103775.0`` or ``1.103775E+06``; None for anything else."""
+    """A planet's number from a cell: ``1103775``, ``1103775.0`` or ``1.103775E+06``; None for anything
+    else."""
     try:
         value = Decimal(str(text).strip())
     except InvalidOperation:
@@ -113,8 +123,10 @@ def whole_number(text: object) -> int | None:
     return int(value)
 
 
-def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name: str, labels: Sequence[object], tell: Tell) -> np.ndarray:
-    """Cells (rows, columns) as float64; NaN where there is no finite number within the column's limits. ``labels`` name the rows."""
+def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name: str,
+            labels: Sequence[object], tell: Tell) -> np.ndarray:
+    """Cells (rows, columns) as float64; NaN where there is no finite number within the column's limits.
+    ``labels`` name the rows."""
     values = np.full((len(cells), len(columns)), np.nan)
     empty, odd, outside = [], [], []
     for k, column in enumerate(columns):
@@ -131,7 +143,8 @@ def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name
                 outside.append(f"planet {labels[row]} {column} {text[:20]} (expected {low:g} … {high:g})")
             else:
                 values[row, k] = value
-    for what, found in (("empty", empty), ("no number", odd), ("outside the plausible range, not used", outside)):
+    for what, found in (("empty", empty), ("no number", odd),
+                        ("outside the plausible range, not used", outside)):
         if found:
             tell(f"{name}: {len(found)} cell{'s' if len(found) > 1 else ''} {what}: {_first(found)}")
     return values
@@ -152,14 +165,16 @@ def _text(path: Path, tell: Tell) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError("a table cannot be read", where=str(path), found=str(error), fix="check its permissions") from error
+        raise DataError("a table cannot be read", where=str(path), found=str(error),
+                        fix="check its permissions") from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        tell(f"{path.name}: not UTF-8 at byte {error.start} ({content[error.start]:#04x}); cells with such bytes count as unknown")
+        tell(f"{path.name}: not UTF-8 at byte {error.start} ({content[error.start]:#04x}); "
+             "cells with such bytes count as unknown")
         text = content.decode("utf-8", errors="replace")
     return text.replace("\0", "�")
 
@@ -169,12 +184,14 @@ def _without_twins(table: pd.DataFrame, path: Path, tell: Tell) -> pd.DataFrame:
     for name in twice:
         same = table.loc[:, name]
         if not same.eq(same.iloc[:, 0], axis=0).all(axis=None):
-            raise DataError("a column stands twice with different cells", where=str(path), found=name, fix="remove one of the two")
+            raise DataError("a column stands twice with different cells", where=str(path), found=name,
+                            fix="remove one of the two")
         tell(f"{path.name}: the column {name} stands twice, with the same cells")
     return table.loc[:, ~table.columns.duplicated()]
 
 
-def _one_row_each(values: np.ndarray, planets: np.ndarray, columns: Sequence[str], name: str, tell: Tell) -> pd.DataFrame:
+def _one_row_each(values: np.ndarray, planets: np.ndarray, columns: Sequence[str], name: str,
+                  tell: Tell) -> pd.DataFrame:
     import pandas as pd
 
     order, first, where = {}, [], []
@@ -201,10 +218,13 @@ def _one_row_each(values: np.ndarray, planets: np.ndarray, columns: Sequence[str
         clash = np.array([len(set(column[np.isfinite(column)].tolist())) > 1 for column in rows.T])
         merged[order[planet], clash] = np.nan
     if agree - differ:
-        tell(f"{name}: {_some(sorted(agree - differ), 'planet')} more than once, without contradiction; taken once")
+        tell(f"{name}: {_some(sorted(agree - differ), 'planet')} more than once, without contradiction; "
+             "taken once")
     if differ:
-        tell(f"{name}: {_some(sorted(differ), 'planet')} more than once with different values; where they differ the value is unknown")
-    return pd.DataFrame(merged, index=pd.Index(planets[first], name="planet_id", dtype="int64"), columns=list(columns))
+        tell(f"{name}: {_some(sorted(differ), 'planet')} more than once with different values; "
+             "where they differ the value is unknown")
+    return pd.DataFrame(merged, index=pd.Index(planets[first], name="planet_id", dtype="int64"),
+                        columns=list(columns))
 
 
 def _some(items: Sequence[object], noun: str) -> str:

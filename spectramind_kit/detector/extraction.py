@@ -37,7 +37,8 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
     return replace(curve, flags=(*curve.flags, AXIS_TURNED))
 
 
-def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo, wavelength_um: np.ndarray,
+def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo,
+             wavelength_um: np.ndarray,
              spectral: SpectralAxis) -> LightCurve:
     """One sensor's frames are held at a time."""
     files.check()
@@ -88,7 +89,8 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, window: WindowFl
 
 
 def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, window: WindowFlux, trace: Trace,
-              wavelength_um: np.ndarray, spectral: SpectralAxis, flags: list[str], info: dict[str, float]) -> LightCurve:
+              wavelength_um: np.ndarray, spectral: SpectralAxis, flags: list[str],
+              info: dict[str, float]) -> LightCurve:
     fgs1, explained = window.flux, 0.0
     if settings.fgs1_jitter:
         fgs1, explained = remove_jitter(window.flux, window.features, edges=bins.fgs1)

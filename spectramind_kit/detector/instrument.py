@@ -1,4 +1,5 @@
-"""The two sensors: shapes, cut, and the names of their files. Which way the spectrum runs is read from the tables.
+"""The two sensors: shapes, cut, and the names of their files. Which way the spectrum runs is read from the
+tables.
 
 Numbers are those of the Ariel Data Challenge 2025. Frame counts, cadences and integration times are not here:
 they come from the files.

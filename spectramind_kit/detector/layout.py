@@ -1,4 +1,5 @@
-"""Find and check the files of a copy of the competition's folder. Its tables are read in `spectramind_kit.detector.tables`."""
+"""Find and check the files of a copy of the competition's folder. Its tables are read in
+`spectramind_kit.detector.tables`."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.instrument import CALIBRATION_PRODUCTS, INSTRUMENTS, Instrument
-from spectramind_kit.detector.tables import (  # noqa: F401  the tables of the same folder, under the names that users know
+from spectramind_kit.detector.tables import (  # noqa: F401  the folder's tables, under the names users know
     STAR_COLUMNS,
     AdcInfo,
     AxisInfo,
@@ -69,7 +70,8 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
 
     No table says which planets have two visits, so the folders are listed. A visit with one sensor only is
     returned too: reading it raises a DataError that names the missing file, so that it is reported, not lost.
-    Only a whole number names a planet (``1103775``, also ``1103775.0``); what else lies there is ignored and told.
+    Only a whole number names a planet (``1103775``, also ``1103775.0``); what else lies there is ignored and
+    told.
 
     Raises
     ------
@@ -92,8 +94,8 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
             planets[planet_id] = entry
     seen = [name for name in ignored if not name.startswith(".")]
     if seen:
-        tell(f"{split}/: not a planet's folder, or a planet that is there already; ignored: {', '.join(seen[:10])}"
-             + (f" and {len(seen) - 10} more" if len(seen) > 10 else ""))
+        tell(f"{split}/: not a planet's folder, or a planet that is there already; ignored: "
+             + ", ".join(seen[:10]) + (f" and {len(seen) - 10} more" if len(seen) > 10 else ""))
     visits = []
     for planet_id, folder in planets.items():
         visits += [VisitFiles(planet_id, n, split, folder) for n in _visit_numbers(folder, split, tell)]
@@ -109,15 +111,18 @@ def _visit_numbers(folder: Path, split: str, tell: Tell) -> list[int]:
     except OSError as error:  # the planet still counts: reading it says what is wrong
         tell(f"{split}/{folder.name} cannot be listed: {error}")
         names = []
-    matches = {name: _SIGNAL_NAME.match(name) for name in names if "_signal_" in name and not name.startswith(".")}
+    matches = {name: _SIGNAL_NAME.match(name) for name in names if "_signal_" in name
+               and not name.startswith(".")}
     odd = sorted(name for name, match in matches.items() if match is None)
     if odd:
         tell(f"{split}/{folder.name}: not the name of a visit's signal, ignored: {', '.join(odd[:4])}")
     numbers = {int(match[1]) for match in matches.values() if match}
-    return sorted(numbers or {0})  # a planet folder without any signal still counts: it must be reported, not dropped
+    # a planet folder without any signal still counts: it must be reported, not dropped
+    return sorted(numbers or {0})
 
 
 def _planet_id(name: str) -> int | None:
-    """Only one spelling of a number is a planet: ``1e5``, ``inf``, ``7_1`` or ``007`` are somebody's copies."""
+    """Only one spelling of a number is a planet: ``1e5``, ``inf``, ``7_1`` or ``007`` are somebody's
+    copies."""
     match = _PLANET_NAME.match(name)
     return int(match[1]) if match else None

@@ -67,8 +67,10 @@ class DetectorSettings:
     def __post_init__(self) -> None:
         for name in ("airs_rows", "fgs1_window"):  # yaml gives lists
             pair = getattr(self, name)
-            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2 or not all(isinstance(v, int) for v in pair):
-                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(pair), expected="two whole numbers",
+            listed = isinstance(pair, Sequence) and not isinstance(pair, str)
+            if not listed or len(pair) != 2 or not all(isinstance(v, int) for v in pair):
+                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(pair),
+                                  expected="two whole numbers",
                                   fix=f"write data.{name}=[8,24]")
             object.__setattr__(self, name, tuple(pair))
         for name, choices in _CHOICES.items():

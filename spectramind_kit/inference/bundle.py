@@ -45,7 +45,8 @@ class Bundle:
     flat_sigma: float
     time_flip: bool
     adc: AdcInfo | None = None
-    """Gain and offset of the training, where all its planets share them: for a rerun whose adc_info.csv cannot be used."""
+    """Gain and offset of the training, where all its planets share them: for a rerun whose adc_info.csv
+    cannot be used."""
 
 
 def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: SpectralPrior,
@@ -66,7 +67,7 @@ def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float]
         "format": FORMAT, "config": config, "naive": naive, "anchor_scale": anchor_scale.to_dict(),
         "network_scale": network_scale.to_dict(), "normaliser": network.normaliser.to_dict() if network else None,
         "weights": names, "digest": network.digest if network else "", "flat": {"ratio": flat[0], "sigma": flat[1]},
-        "time_flip": time_flip, "adc": list(adc.values) if adc is not None and np.isfinite(adc.values).all() else None})
+        "time_flip": time_flip, "adc": list(adc.values) if adc and np.isfinite(adc.values).all() else None})
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
     return folder
@@ -91,4 +92,5 @@ def load_bundle(folder: Path) -> Bundle:
         network_scale=SigmaScale.from_dict(content["network_scale"]),
         normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None, weights=weights,
         digest=content["digest"], flat_ratio=content["flat"]["ratio"], flat_sigma=content["flat"]["sigma"],
-        time_flip=bool(content["time_flip"]), adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None)
+        time_flip=bool(content["time_flip"]),
+        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None)

@@ -54,7 +54,8 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     config = {name: to_plain(run.config[name]) for name in ("data", "anchor", "model")}
     save_bundle(run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
                 anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
-                flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip), adc=_converters(run))
+                flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip),
+                adc=_converters(run))
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")

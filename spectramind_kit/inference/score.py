@@ -21,9 +21,9 @@ from spectramind_kit.training.run_folder import read_json, write_json
 def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     """Official scores by name (``naive``, ``flat depth``, ``anchor``, ``submission``) on the planets of the truth.
 
-    Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does not do. A planet
-    whose truth is not complete (empty, no number, or given twice with different depths) is left out of the scores, and told.
-    The scores also go into ``metrics.jsonl`` and ``run.json``.
+    Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does
+    not do. A planet whose truth is not complete (empty, no number, or given twice with different depths) is
+    left out of the scores, and told. The scores also go into ``metrics.jsonl`` and ``run.json``.
     """
     work_dir = Path(work_dir)
     submission = read_submission(work_dir / "submission.csv")
@@ -55,20 +55,24 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     return scores
 
 
-def _complete(submission: pd.DataFrame, solution: pd.DataFrame, truth: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _complete(submission: pd.DataFrame, solution: pd.DataFrame,
+              truth: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows whose truth is whole; an error where that is none, or the truth is not a depth at all."""
     values = solution.to_numpy(dtype=np.float64)
     whole = np.isfinite(values).all(axis=1)
     if not whole.any():
-        raise DataError("the truth has no complete row", where=str(truth), expected="283 depths for each planet",
+        raise DataError("the truth has no complete row", where=str(truth),
+                        expected="283 depths for each planet",
                         found=f"{len(values)} rows", fix="check --truth")
     level = float(np.median(values[whole]))
     if not 0.0 < level <= DEEPEST:
-        raise DataError("the truth holds no transit depths", where=str(truth), expected="(Rp/Rs)², about 0.015", found=f"a median of {level:g}",
+        raise DataError("the truth holds no transit depths", where=str(truth),
+                        expected="(Rp/Rs)², about 0.015", found=f"a median of {level:g}",
                         fix="divide by 100 if these are per cent, by 10⁶ if they are ppm")
     if not whole.all():
         lost = submission["planet_id"].to_numpy()[~whole]
-        say(f"{Path(truth).name}: no complete truth for {len(lost)} planets ({', '.join(map(str, lost[:5]))}); the scores are of the others")
+        say(f"{Path(truth).name}: no complete truth for {len(lost)} planets "
+            f"({', '.join(map(str, lost[:5]))}); the scores are of the others")
     return submission[whole].reset_index(drop=True), solution[whole]
 
 

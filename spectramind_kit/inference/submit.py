@@ -18,7 +18,8 @@ import pandas as pd
 
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.detector.csv_table import Tell
-from spectramind_kit.detector.layout import SharedTables, find_visits, read_shared_tables, read_star_info, read_wavelengths
+from spectramind_kit.detector.layout import (SharedTables, find_visits, read_shared_tables, read_star_info,
+                                             read_wavelengths)
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
@@ -54,8 +55,9 @@ class Prediction:
 def planets_of_test(data_dir: Path, *, tell: Tell = say_once) -> list[int]:
     """The planets of the test folder; in the order of ``sample_submission.csv`` where that lists the same ones.
 
-    The sample may be stale (one planet, when the folder holds 1,100): the folder decides. Where it holds no planet, the star
-    table does, then the sample; where nothing names one, the list is empty. All of that is told, nothing raises.
+    The sample may be stale (one planet, when the folder holds 1,100): the folder decides. Where it holds no
+    planet, the star table does, then the sample; where nothing names one, the list is empty. All of that is
+    told, nothing raises.
     """
     try:
         planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test", tell=tell)})
@@ -63,10 +65,12 @@ def planets_of_test(data_dir: Path, *, tell: Tell = say_once) -> list[int]:
         tell(f"the test folder names no planet: {error}")
         planets = []
     try:
-        sample = list(dict.fromkeys(read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()))
+        sample = read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()
+        sample = list(dict.fromkeys(sample))
     except Exception as error:  # absent or damaged: it decides nothing but an order
         if planets and (data_dir / "sample_submission.csv").exists():
-            tell(f"sample_submission.csv cannot be read, the rows are sorted by planet: {type(error).__name__}: {error}")
+            tell("sample_submission.csv cannot be read, the rows are sorted by planet: "
+                 f"{type(error).__name__}: {error}")
         sample = []
     if planets:
         return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
@@ -76,7 +80,8 @@ def planets_of_test(data_dir: Path, *, tell: Tell = say_once) -> list[int]:
         stars = []
     found, name = (stars, "test_star_info.csv") if stars else (sample, "sample_submission.csv")
     tell(f"the rows are the {len(found)} planets of {name}" if found else
-         "no test planet is named anywhere: submission.csv will have a header and no row. Look at the data folder's test/")
+         "no test planet is named anywhere: submission.csv will have a header and no row. "
+         "Look at the data folder's test/")
     return found
 
 
@@ -97,27 +102,32 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     """
     try:
         return _predict(run, planet_ids)
-    except Exception as error:  # nobody foresaw it: the naive prediction is a submission, an exception is none
+    except Exception as error:  # unforeseen: the naive prediction is a submission, an exception is none
         say(f"the prediction failed, every planet is left naive: {type(error).__name__}: {error}")
         run.record_stage(prediction_failed=f"{type(error).__name__}: {error}")
         shape = (len(planet_ids), N_BINS)
-        return Prediction([int(p) for p in planet_ids], np.full(shape, OFFICIAL_NAIVE_MEAN), np.full(shape, OFFICIAL_NAIVE_SIGMA),
+        return Prediction([int(p) for p in planet_ids], np.full(shape, OFFICIAL_NAIVE_MEAN),
+                          np.full(shape, OFFICIAL_NAIVE_SIGMA),
                           np.full(len(planet_ids), "naive", dtype=object))
 
 
 def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
-    """Validate and write ``submission.csv`` over the fallback, which stays where the prediction cannot be used."""
+    """Validate and write ``submission.csv`` over the fallback, which stays where the prediction cannot be
+    used."""
     path = run.root / "submission.csv"
     try:
-        frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
+        frame = build_submission(prediction.planet_ids, prediction.depth_mean,
+                                 depth_sigma=prediction.depth_sigma)
         write_submission(frame, path, planet_ids=prediction.planet_ids)
     except Exception as error:
-        say(f"the fallback stays in submission.csv, the prediction cannot be written: {type(error).__name__}: {error}")
+        say("the fallback stays in submission.csv, the prediction cannot be written: "
+            f"{type(error).__name__}: {error}")
         run.record_stage(write_failed=f"{type(error).__name__}: {error}")
         return path
     run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
     run.record_stage(sources=prediction.counts)
-    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
+    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}"
+                                                                    for name, n in prediction.counts.items()))
     return path
 
 
@@ -153,7 +163,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     measured = Measured(measurements, ())
-    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured, tables=tables)
+    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves,
+                     measured=measured, tables=tables)
 
 
 def _find_bundle(run: RunFolder) -> Bundle | None:
@@ -163,8 +174,10 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
         return None
     try:
         bundle = load_bundle(folder.parent)
-        if not (np.isfinite(list(bundle.naive.values())).all() and {"data", "anchor", "model"} <= set(bundle.config)):
-            raise DataError("the bundle is not complete", where=str(folder), fix="run 02_train again, or attach its output")
+        if not (np.isfinite(list(bundle.naive.values())).all()
+                and {"data", "anchor", "model"} <= set(bundle.config)):
+            raise DataError("the bundle is not complete", where=str(folder),
+                            fix="run 02_train again, or attach its output")
         return bundle
     except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
         say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
@@ -181,7 +194,8 @@ def _stars(run: RunFolder) -> pd.DataFrame:
 
 
 def _tables(run: RunFolder, bundle: Bundle | None) -> SharedTables | None:
-    """The tables of all planets; those of the training stand in for a damaged one. None where that is not enough."""
+    """The tables of all planets; those of the training stand in for a damaged one. None where that is not
+    enough."""
     stand_in = {"adc": bundle.adc, "wavelength_um": bundle.prior.wavelength_um} if bundle else {}
     try:
         return read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
@@ -248,8 +262,10 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     try:
-        save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64), depth_mean=mean,
-                         depth_sigma=sigma, wavelength_um=_wavelengths(run, tables), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
+        save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64),
+                         depth_mean=mean,
+                         depth_sigma=sigma, wavelength_um=_wavelengths(run, tables),
+                         flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
                          source=source.astype(str), **arrays)
     except Exception as error:  # a full disk costs the figures, not the submission
         say(f"predictions/test.npz cannot be written: {type(error).__name__}: {error}")

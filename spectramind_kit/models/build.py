@@ -107,13 +107,16 @@ def build_model(config: Mapping[str, Any], *, bin_features: int | None = None, s
 
 
 def check_buildable(config: Any) -> None:
-    """Build model and loss once, where all their parts are the kit's: sizes that make no model end before anything runs.
+    """Build model and loss once, where all their parts are the kit's: sizes that make no model end before
+    anything runs.
 
-    A part of one's own may be defined later in its notebook: it is left to the stage that needs it. Raises `ConfigError`.
+    A part of one's own may be defined later in its notebook: it is left to the stage that needs it. Raises
+    `ConfigError`.
     """
     config = to_plain(config)
     nodes = [*(config["model"].get(part) or {} for part in PARTS), config["loss"]]
-    if not config["model"].get("use_network", True) or not all(str(node.get("_target_", "")).startswith(_KIT) for node in nodes):
+    if not config["model"].get("use_network", True) or not all(str(node.get("_target_", "")).startswith(_KIT)
+                                                               for node in nodes):
         return
     try:
         build_model(config["model"])
@@ -121,7 +124,8 @@ def check_buildable(config: Any) -> None:
     except ConfigError:
         raise
     except Exception as error:  # torch's own words about shapes
-        raise ConfigError("the model cannot be built", where="model, loss", found=f"{type(error).__name__}: {error}",
+        raise ConfigError("the model cannot be built", where="model, loss",
+                          found=f"{type(error).__name__}: {error}",
                           fix="correct the sizes that were overridden") from error
 
 

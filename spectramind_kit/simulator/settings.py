@@ -108,7 +108,8 @@ class SimulationSize:
         Settings(cadence=self.cadence)
         for name, least in (("n_train", 2), ("n_test", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise ConfigError(f"{name} is out of range", where="simulate settings", found=repr(getattr(self, name)),
+                raise ConfigError(f"{name} is out of range", where="simulate settings",
+                                  found=repr(getattr(self, name)),
                                   expected=f"{least} or more", fix=f"correct simulate.{name}")
 
 

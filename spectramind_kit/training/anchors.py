@@ -45,8 +45,9 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 
     In worker processes, or on the GPU where that is faster (`measuring.run_measurements`).
 
-    The measurement sees light curves and the star table only. A planet without a row in the star table is measured
-    with medians, flagged "star table incomplete" (its geometry is then less certain), and said so in ``run.json``.
+    The measurement sees light curves and the star table only. A planet without a row in the star table is
+    measured with medians, flagged "star table incomplete" (its geometry is then less certain), and said so in
+    ``run.json``.
     """
     settings = AnchorSettings.from_mapping(run.config.anchor)
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
@@ -61,7 +62,8 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         if known is not None:
             found[planet] = known
         else:
-            star = stars.loc[planet].to_dict() if planet in stars.index else median  # no orbit: flagged as incomplete
+            # the medians hold no orbit: the measurement is then flagged "star table incomplete"
+            star = stars.loc[planet].to_dict() if planet in stars.index else median
             jobs.append(MeasurementJob(path, list(visits), {k: float(v) for k, v in star.items()}))
     failed = []
     start = time.monotonic()

@@ -28,8 +28,9 @@ class Labels:
     def __post_init__(self) -> None:
         ids = [int(p) for p in self.planet_ids]
         if self.depth.shape[:1] != (len(ids),) or len(set(ids)) != len(ids):
-            raise DataError("labels and planets do not match", where="Labels", expected="one row for each planet, every planet once",
-                            found=f"{len(ids)} planets ({len(set(ids))} different), depths {self.depth.shape}",
+            raise DataError("labels and planets do not match", where="Labels",
+                            expected="one row for each planet, every planet once",
+                            found=f"{len(ids)} planets, {len(set(ids))} different; depths {self.depth.shape}",
                             fix="one of them was taken from a table with doubled rows")
 
     def of(self, planet_ids: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -39,8 +40,8 @@ class Labels:
 
 
 def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
-    """Labels of the planets that have light curves. A planet without a whole label (missing, impossible, or given twice with
-    different depths) is left out and recorded."""
+    """Labels of the planets that have light curves. A planet without a whole label (missing, impossible, or
+    given twice with different depths) is left out and recorded."""
     table = read_labels(run.data_dir, tell=run.tell)
     planet_ids = list(dict.fromkeys(int(p) for p in planet_ids))
     values = table.to_numpy(dtype=np.float64)

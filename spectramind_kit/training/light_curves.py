@@ -21,7 +21,8 @@ def detector_settings(run: RunFolder) -> DetectorSettings:
 
 
 def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None,
-                         planet_ids: Sequence[int] | None = None, tables: SharedTables | None = None) -> dict[int, list[LightCurve]]:
+                         planet_ids: Sequence[int] | None = None,
+                         tables: SharedTables | None = None) -> dict[int, list[LightCurve]]:
     """Light curves of every planet of a split, computed where neither this run nor an earlier kernel has them.
 
     A visit that cannot be read is recorded in ``run.json`` and left out; the planet goes on with its other visit.
@@ -30,7 +31,8 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     settings = detector_settings(run)
     stores = [LightCurveStore(folder / "store", settings) for folder in run.earlier if (folder / "store").is_dir()]
     wanted = None if planet_ids is None else {int(p) for p in planet_ids}
-    visits = [v for v in select_shard(find_visits(run.data_dir, split, tell=run.tell), shard) if wanted is None or v.planet_id in wanted]
+    visits = [v for v in select_shard(find_visits(run.data_dir, split, tell=run.tell), shard)
+              if wanted is None or v.planet_id in wanted]
     known = {}
     for files in visits:
         source = next((store for store in stores if store.is_current(files)[0]), None)
@@ -39,7 +41,8 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
     tables = tables if tables is not None else read_shared_tables(run.data_dir, tell=run.tell)
     with run.step(f"light curves of {split}"):
-        report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings, planets=missing, tables=tables,
+        report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings,
+                                    planets=missing, tables=tables,
                                     tell=run.tell)
     run.failures(f"light_curves_{split}", report.failed)
     run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),

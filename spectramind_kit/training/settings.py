@@ -1,4 +1,5 @@
-"""Settings of the training. ``configs/train/default.yaml`` mirrors `TrainSettings` and says what each means."""
+"""Settings of the training. ``configs/train/default.yaml`` mirrors `TrainSettings` and says what each
+means."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ _AMP = ("auto", "float32", "float16", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """``configs/train``: see there for what each means. Raises ConfigError for a value that makes no training."""
+    """``configs/train``: see there for what each means. Raises ConfigError for a value that makes no
+    training."""
 
     folds: int
     epochs: int
@@ -40,13 +42,16 @@ class TrainSettings:
                   ("warm_start_epochs", self.warm_start_epochs >= 0, "0 or more"),
                   ("release_every_epochs", self.release_every_epochs >= 0, "0 or more"),
                   ("num_threads", self.num_threads >= 0, "0 (all cores) or more"),
-                  ("device", self.device in ("auto", "cpu", "cuda") or _is_numbered_gpu(self.device), "auto, cpu, cuda or cuda:N"))
+                  ("device", self.device in ("auto", "cpu", "cuda") or _is_numbered_gpu(self.device),
+                   "auto, cpu, cuda or cuda:N"))
         for name, good, expected in limits:
             if not good:
-                raise ConfigError(f"{name} is out of range", where="train settings", found=repr(getattr(self, name)),
+                raise ConfigError(f"{name} is out of range", where="train settings",
+                                  found=repr(getattr(self, name)),
                                   expected=expected, fix=f"correct train.{name}")
         if self.amp not in _AMP:
-            raise ConfigError("unknown precision", where="train.amp", found=repr(self.amp), expected=", ".join(_AMP),
+            raise ConfigError("unknown precision", where="train.amp", found=repr(self.amp),
+                              expected=", ".join(_AMP),
                               fix=nearest(self.amp, _AMP))
 
 

@@ -46,8 +46,10 @@ class AnchorSettings:
     fgs1_offset_scatter: float = 0.05     # FGS1 minus AIRS in the reference spectrum, relative to the depth
 
     def __post_init__(self) -> None:
-        limits = {"time_bins": (12, 100000), "supersample": (1, 101), "radius_nodes": (2, 32), "iterations": (1, 1000), "starts": (1, 100),
-                  "drift_time_degree": (0, 12), "drift_wavelength_degree": (0, 12), "fgs1_drift_degree": (0, 12), "drift_decay": (0.0, 1.0)}
+        limits = {"time_bins": (12, 100000), "supersample": (1, 101), "radius_nodes": (2, 32),
+                  "iterations": (1, 1000), "starts": (1, 100),
+                  "drift_time_degree": (0, 12), "drift_wavelength_degree": (0, 12),
+                  "fgs1_drift_degree": (0, 12), "drift_decay": (0.0, 1.0)}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_limb_darkening"):
@@ -75,4 +77,5 @@ class AnchorSettings:
 
 
 def _out_of_range(name: str, value: object, expected: str) -> ConfigError:
-    return ConfigError(f"{name} is out of range", where="anchor settings", found=repr(value), expected=expected, fix=f"correct anchor.{name}")
+    return ConfigError(f"{name} is out of range", where="anchor settings", found=repr(value),
+                       expected=expected, fix=f"correct anchor.{name}")

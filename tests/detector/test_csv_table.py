@@ -24,15 +24,19 @@ def read(tmp_path):
 
 def test_a_good_table_says_nothing(read):
     table, told = read(PLAIN)
-    assert table.index.tolist() == [7, 8] and table.index.dtype == np.int64 and table.to_numpy().tolist() == [[1.5, 2], [3, 4]]
+    assert table.index.tolist() == [7, 8] and table.index.dtype == np.int64
+    assert table.to_numpy().tolist() == [[1.5, 2], [3, 4]]
     assert told == ""
 
 
-@pytest.mark.parametrize("content", ["\ufeff" + PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.encode("utf-16"), PLAIN.replace("7,", "7.0,"),
-                                     PLAIN.replace("7,", "\"7\","), " planet_id , a,b \n7, 1.5 ,2\n8,3,4", PLAIN.replace("8,", "8.0E+00,"),
+@pytest.mark.parametrize("content", ["\ufeff" + PLAIN, PLAIN.replace("\n", "\r\n"), PLAIN.encode("utf-16"),
+                                     PLAIN.replace("7,", "7.0,"),
+                                     PLAIN.replace("7,", "\"7\","), " planet_id , a,b \n7, 1.5 ,2\n8,3,4",
+                                     PLAIN.replace("8,", "8.0E+00,"),
                                      "b,planet_id,extra,a\n2,7,x,1.5\n4,8,y,3\n"])
 def test_harmless_dresses(read, content):
-    """Guards against a byte order mark, Excel's line ends or the host's float ids making another table of the same numbers."""
+    """Guards against a byte order mark, Excel's line ends or the host's float ids making another table of the
+    same numbers."""
     table, told = read(content)
     assert table.loc[7].tolist() == [1.5, 2.0] and table.loc[8].tolist() == [3.0, 4.0] and told == ""
 
@@ -57,7 +61,8 @@ def test_harmless_dresses(read, content):
     (PLAIN.replace(",", ";").replace(".", ","), {7: [1.5, 2], 8: [3, 4]}, "decimal commas"),
 ])
 def test_one_fault_costs_itself_and_is_told(read, content, rows, words):
-    """Guards against one bad byte, cell or row making text of a column, shifting rows, or passing in silence."""
+    """Guards against one bad byte, cell or row making text of a column, shifting rows, or passing in
+    silence."""
     table, told = read(content, limits={"a": (0.0, 10.0)})
     expected = np.array([[np.nan if v is None else v for v in row] for row in rows.values()], float)
     assert table.index.tolist() == list(rows)
@@ -65,8 +70,11 @@ def test_one_fault_costs_itself_and_is_told(read, content, rows, words):
     assert words in told, told
 
 
-@pytest.mark.parametrize("content, words", [("", "empty"), (b"\n \n", "empty"), ("planet_id,a\n7,1\n", "columns are missing"), ("a,b\n1,2\n", "planet_id"),
-                                            (b"\x89PNG\r\n\x1a\n\0\0", "planet_id"), ("planet_id,a,a,b\n7,1,2,3\n", "stands twice")])
+@pytest.mark.parametrize("content, words", [("", "empty"), (b"\n \n", "empty"),
+                                            ("planet_id,a\n7,1\n", "columns are missing"),
+                                            ("a,b\n1,2\n", "planet_id"),
+                                            (b"\x89PNG\r\n\x1a\n\0\0", "planet_id"),
+                                            ("planet_id,a,a,b\n7,1,2,3\n", "stands twice")])
 def test_what_is_no_table_says_so(read, content, words):
     """Guards against a parser's own exception, which the callers do not expect."""
     with pytest.raises(DataError, match=words):
@@ -91,7 +99,9 @@ def test_numbers_keep_their_last_bit(read):
     assert table.loc[7, "a"] == float(text)
 
 
-@pytest.mark.parametrize("text, number", [("1103775", 1103775), ("1103775.0", 1103775), ("1.103775E+06", 1103775), ("007", 7), ("0", 0), ("-3", None),
-                                          ("3.2", None), ("nan", None), ("inf", None), ("1e30", None), ("", None), ("0x1", None)])
+@pytest.mark.parametrize("text, number", [("1103775", 1103775), ("1103775.0", 1103775),
+                                          ("1.103775E+06", 1103775), ("007", 7), ("0", 0), ("-3", None),
+                                          ("3.2", None), ("nan", None), ("inf", None), ("1e30", None),
+                                          ("", None), ("0x1", None)])
 def test_whole_numbers(text, number):
     assert whole_number(text) == number

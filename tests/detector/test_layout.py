@@ -99,12 +99,16 @@ def test_only_whole_numbers_are_planets(make_competition):
     (root / "999").write_text("a file")
     shutil.move(root / "7", root / "7.0")
     told = []
-    assert [(v.planet_id, v.folder.name) for v in find_visits(data, "train", tell=told.append)] == [(7, "7.0"), (11, "11")]
-    assert len(told) == 1 and all(name in told[0] for name in ("7_1", "inf", "1e5", "007", "999", "11.0")) and ".git" not in told[0]
+    assert [(v.planet_id, v.folder.name) for v in find_visits(data, "train",
+                                                              tell=told.append)] == [(7, "7.0"), (11, "11")]
+    assert len(told) == 1 and all(name in told[0]
+                                  for name in ("7_1", "inf", "1e5", "007", "999",
+                                               "11.0")) and ".git" not in told[0]
 
 
 def test_odd_visit_numbers(make_competition):
-    """Guards against `_00`, which is visit 0 by number and no file by name, and against losing a third visit."""
+    """Guards against `_00`, which is visit 0 by number and no file by name, and against losing a third
+    visit."""
     data = make_competition(fresh=True, planets=(11,))
     folder = data / "train" / "11"
     for name in ("FGS1_signal_00.parquet", "FGS1_signal_0 (1).parquet", "AIRS-CH0_signal_2.parquet"):

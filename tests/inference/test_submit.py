@@ -88,7 +88,8 @@ def test_no_time_left_keeps_the_fallback(run, monkeypatch):
 
 
 def test_score_beside_the_baselines(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
+    monkeypatch.setattr(submit, "extract_light_curves",
+                        lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
     planets = submit.write_fallback(run)
     submit.write_prediction(run, submit.predict_test(run, planets))
     truth = pd.DataFrame(np.full((3, 283), 0.0101), columns=submission_columns()[1:284])
@@ -117,12 +118,17 @@ def findings(run):
 STAR = "planet_id,Rs,Ms,Ts,Mp,e,P,sma,i\n" + "".join(f"{p}.0,1,1,5800,1,0,4,10,89\n" for p in PLANETS)
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", STAR.encode() + b",,,,,,,,\n", STAR.encode().replace(b"5800", b"58\xff0"),
-                                     STAR.encode() + STAR.encode().splitlines()[1] + b"\n", STAR.replace("10,89", "--,89").encode(),
-                                     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"planet_id\n", STAR.replace("11.0", "").encode(), b'"' * 1000, b"\xff\xfe\0"])
-@pytest.mark.parametrize("name", ["test_star_info.csv", "wavelengths.csv", "adc_info.csv", "axis_info.parquet", "sample_submission.csv"])
+@pytest.mark.parametrize("content", [b"", b"\n\n", STAR.encode() + b",,,,,,,,\n",
+                                     STAR.encode().replace(b"5800", b"58\xff0"),
+                                     STAR.encode() + STAR.encode().splitlines()[1] + b"\n",
+                                     STAR.replace("10,89", "--,89").encode(),
+                                     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"planet_id\n",
+                                     STAR.replace("11.0", "").encode(), b'"' * 1000, b"\xff\xfe\0"])
+@pytest.mark.parametrize("name", ["test_star_info.csv", "wavelengths.csv", "adc_info.csv",
+                                  "axis_info.parquet", "sample_submission.csv"])
 def test_no_table_can_raise(run, name, content):
-    """Guards against a failed submission: each of these came out of 03_submit as an exception or cost every planet."""
+    """Guards against a failed submission: each of these came out of 03_submit as an exception or cost every
+    planet."""
     (run.data_dir / name).write_bytes(content)
     assert sorted(rows(run)) == sorted(PLANETS)
 
@@ -151,7 +157,8 @@ def test_no_planet_in_the_test_folder(run, damage):
     assert rows(run) == PLANETS and "test_star_info.csv" in findings(run)
 
 
-@pytest.mark.parametrize("content", ["{", "{}", '{"format": 1}', '{"format": 1, "weights": [], "config": {}, "naive": {}}', "[1]", "\0"])
+@pytest.mark.parametrize("content", ["{", "{}", '{"format": 1}',
+                                     '{"format": 1, "weights": [], "config": {}, "naive": {}}', "[1]", "\0"])
 def test_no_bundle_can_raise(run, content):
     (run.root / "bundle").mkdir()
     (run.root / "bundle" / "bundle.json").write_text(content)
@@ -172,19 +179,23 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
 def test_a_prediction_that_cannot_be_written_leaves_the_fallback(run):
     planets = submit.write_fallback(run)
     before = (run.root / "submission.csv").read_bytes()
-    broken = submit.Prediction(planets, np.full((3, 283), np.nan), np.full((3, 283), 1e-4), np.full(3, "anchor"))
+    broken = submit.Prediction(planets, np.full((3, 283), np.nan), np.full((3, 283), 1e-4),
+                               np.full(3, "anchor"))
     submit.write_prediction(run, broken)
     assert (run.root / "submission.csv").read_bytes() == before
     assert "write_failed" in read_json(run.root / "run.json")["stages"]["submit"]
 
 
 def test_the_truth_is_read_like_every_table(run, monkeypatch, tmp_path):
-    """Guards against a doubled row of the truth that scores planets against another's spectrum, and against per cent."""
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
+    """Guards against a doubled row of the truth that scores planets against another's spectrum, and against
+    per cent."""
+    monkeypatch.setattr(submit, "extract_light_curves",
+                        lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
     planets = submit.write_fallback(run)
     submit.write_prediction(run, submit.predict_test(run, planets))
     run.record(naive={"naive_mean": 0.0147, "naive_sigma": 0.0107})
-    truth = pd.DataFrame(np.array([[0.0101], [0.0102], [0.0103]]) * np.ones((1, 283)), columns=submission_columns()[1:284])
+    truth = pd.DataFrame(np.array([[0.0101], [0.0102], [0.0103]]) * np.ones((1, 283)),
+                         columns=submission_columns()[1:284])
     truth.insert(0, "planet_id", [300.0, 11.0, 5.0])
 
     def score(table):
@@ -192,7 +203,8 @@ def test_the_truth_is_read_like_every_table(run, monkeypatch, tmp_path):
         return score_run(run.root, tmp_path / "truth.csv")["submission"]
 
     plain = score(truth)
-    assert score(pd.concat([truth.iloc[[1]], truth])) == score(truth[[*truth.columns[:0:-1], "planet_id"]]) == plain
+    assert score(pd.concat([truth.iloc[[1]], truth])) == score(truth[[*truth.columns[:0:-1],
+                                                                      "planet_id"]]) == plain
     without = score(pd.concat([truth, truth.iloc[[0]] * [1, *[2.0] * 283]]))
     assert without != plain, "a planet with two truths is left out"
     with pytest.raises(DataError, match="per cent"):

@@ -1,4 +1,5 @@
-"""Settings as people write them: each is what it looks like, or ends before anything runs with a word how to write it."""
+"""Settings as people write them: each is what it looks like, or ends before anything runs with a word how to
+write it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from robustness_cases import Case, Outcome
 
 
 def override(text: str, *, value: object = None) -> Callable[[Path], Outcome]:
-    """The override as `scripts/run_notebook` checks it: it has ``value``, or is refused where that is None."""
+    """The override as `scripts/run_notebook` checks it: it has ``value``, or is refused where that is
+    None."""
     def run(scratch: Path) -> Outcome:
         from omegaconf import OmegaConf
 
@@ -21,7 +23,8 @@ def override(text: str, *, value: object = None) -> Callable[[Path], Outcome]:
         try:
             check_parameters(notebook, {"overrides": [text]})
         except ConfigError as error:
-            return Outcome(said=f"ConfigError: {error}"[:200], wrong=value is not None, note="refused at the check")
+            return Outcome(said=f"ConfigError: {error}"[:200], wrong=value is not None,
+                           note="refused at the check")
         found = OmegaConf.select(load_config(overrides=[text]), text.partition("=")[0])
         good = value is not None and found == value and type(found) is type(value)
         return Outcome(wrong=not good, note=f"became {found!r}")
@@ -34,7 +37,8 @@ def parameter(name: str, text: str) -> Callable[[Path], Outcome]:
         from spectramind_kit.notebook import check_parameters
 
         try:
-            found = check_parameters(Path(__file__).resolve().parents[3] / "notebooks" / "02_train.ipynb", {name: text})
+            found = check_parameters(Path(__file__).resolve().parents[3] / "notebooks" / "02_train.ipynb",
+                                     {name: text})
         except ConfigError as error:
             return Outcome(said=f"ConfigError: {error}"[:200], note="refused at the check")
         return Outcome(wrong=True, note=f"became {found[name]!r}")
@@ -42,7 +46,8 @@ def parameter(name: str, text: str) -> Callable[[Path], Outcome]:
 
 
 CASES = [
-    Case("train.epochs=ten", "settings", "passed the check, ended 02_train after light curves and anchors", override("train.epochs=ten")),
+    Case("train.epochs=ten", "settings", "passed the check, ended 02_train after light curves and anchors",
+         override("train.epochs=ten")),
     Case("train.epochs=010", "settings", "8 epochs", override("train.epochs=010", value=10)),
     Case("data.airs_rows=8:24", "settings", "504", override("data.airs_rows=8:24")),
     Case("train.learning_rate=1e-3", "settings", "0.001", override("train.learning_rate=1e-3", value=1e-3)),

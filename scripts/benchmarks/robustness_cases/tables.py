@@ -1,147 +1,18 @@
-"""Tables and folders as people have them. Each case runs 03_submit's own calls on a small simulated competition, with a bundle
-that was trained once, and compares rows and depths with the undamaged run and with the truth."""
+"""Tables and folders as people have them, on copies of a small competition (`_small_competition`)."""
 
 from __future__ import annotations
 
-import atexit
-import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from robustness_cases import Case, Outcome
-
-TABLES = ("train.csv", "wavelengths.csv", "axis_info.parquet", "adc_info.csv", "train_star_info.csv", "test_star_info.csv",
-          "sample_submission.csv")
-SPECTRUM = [f"wl_{k}" for k in range(1, 284)]
-SAME = 1e-6   # relative: results of planets that a damage does not concern
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A simulated competition, the run that trained on it, the light curves of its test planets, and what they gave."""
-
-    data: Path
-    train: Path
-    curves: Path
-    truth: pd.DataFrame
-    undamaged: pd.DataFrame
-
-    @property
-    def ids(self) -> list[int]:
-        return [int(p) for p in self.undamaged.index]
-
-
-@lru_cache(maxsize=1)
-def stage() -> Stage:
-    """Made once in a process, and removed at its end."""
-    from spectramind_kit.detector import read_star_info
-    from spectramind_kit.inference.finish import finish_training
-    from spectramind_kit.simulator import simulate_competition
-    from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
-    from spectramind_kit.training.labels import train_labels
-    from spectramind_kit.training.light_curves import extract_light_curves
-
-    root = Path(tempfile.mkdtemp(prefix="robustness-tables-"))
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    made = simulate_competition(root / "simulated", n_train=9, n_test=4, seed=5, jobs=2)
-    run = open_run(root / "train", made.data_dir, stage_name="train")
-    curves = extract_light_curves(run, "train")
-    labels = train_labels(run, curves)
-    measured = measure_planets(run, curves, stars=read_star_info(made.data_dir, "train"), split="train")
-    finish_training(run, curves, anchors=cross_fit_anchors(run, measured, labels=labels), labels=labels, network=None)
-    submitted = submit(root / "undamaged", made.data_dir, earlier=[root / "train"])
-    (root / "curves").mkdir()
-    (root / "undamaged" / "store").rename(root / "curves" / "store")
-    truth = pd.read_csv(made.truth_path).set_index("planet_id")
-    return Stage(made.data_dir, root / "train", root / "curves", truth, submitted)
-
-
-def open_run(folder: Path, data: Path, *, stage_name: str = "submit", earlier: Iterable[Path] = ()):
-    from spectramind_kit.training.run_folder import RunFolder
-
-    return RunFolder.open(folder, stage=stage_name, data_dir=data, profile="smoke", overrides=["model=anchor"], earlier=list(earlier))
-
-
-def submit(folder: Path, data: Path, *, earlier: Iterable[Path]) -> pd.DataFrame:
-    """What the cells of 03_submit do; the submission as Kaggle would read it."""
-    from spectramind_kit.inference.submit import predict_test, write_fallback, write_prediction
-
-    run = open_run(folder, data, earlier=earlier)
-    planet_ids = write_fallback(run)
-    path = write_prediction(run, predict_test(run, planet_ids))
-    run.close(path)
-    return pd.read_csv(path).set_index("planet_id")
-
-
-def copy_of_the_data(folder: Path) -> Path:
-    """The tables copied, the planets as links: a damage here does not reach the others' copy."""
-    source, target = stage().data, folder / "data"
-    target.mkdir(parents=True)
-    for name in TABLES:
-        shutil.copy(source / name, target / name)
-    for split in ("train", "test"):
-        (target / split).mkdir()
-        for planet in (source / split).iterdir():
-            (target / split / planet.name).symlink_to(planet)
-    return target
-
-
-def after(damage: Callable[[Path], object], *, frames: bool = False, concerns: Iterable[int] = (), bundle: bool = True,
-          rows: Iterable[int] | None = None) -> Callable[[Path], Outcome]:
-    """A case: damage the data, submit, compare. ``concerns``: numbers of the planets that may change (they are then compared
-    with the truth); ``frames``: light curves are made again, as the damage may reach them; ``rows``: those expected."""
-    def run(scratch: Path) -> Outcome:
-        made = stage()
-        data = copy_of_the_data(scratch)
-        damage(data)
-        earlier = [] if not bundle else [made.train] if frames else [made.train, made.curves]
-        try:
-            found = submit(scratch / "run", data, earlier=earlier)
-        except Exception as error:  # noqa: BLE001  this is what the case looks for
-            return Outcome(raised=f"{type(error).__name__}: {error}"[:200], wrong=True)
-        return compare(found, scratch / "run", concerned={made.ids[k] for k in concerns}, rows=made.ids if rows is None else list(rows))
-    return run
-
-
-def compare(found: pd.DataFrame, run: Path, *, concerned: set[int], rows: list[int]) -> Outcome:
-    made = stage()
-    said = words(run)
-    if sorted(found.index) != sorted(rows):
-        return Outcome(wrong=True, said="", note=f"rows {sorted(found.index)} instead of {sorted(rows)}")
-    if not rows:
-        return Outcome(said=said, note="a header and no row", wrong=not said)
-    same = [p for p in rows if p not in concerned]
-    change = np.abs(found.loc[same].to_numpy() / made.undamaged.loc[same].to_numpy() - 1.0).max() if same else 0.0
-    level = (found[SPECTRUM[1:]] - made.truth.loc[found.index, SPECTRUM[1:]]).mean(axis=1)
-    sigma = found[[f"sigma_{k}" for k in range(2, 284)]].mean(axis=1)
-    mirrored = [p for p in rows if _mirrored(found.loc[p], made.truth.loc[p])]
-    pull, counts = float((level / sigma).abs().max()), json.loads((run / "run.json").read_text())["stages"]["submit"].get("sources", {})
-    note = ", ".join(f"{n} {name}" for name, n in counts.items())
-    if change > SAME:
-        return Outcome(pull=pull, wrong=True, note=f"planets that it does not concern changed by {change:.1e}; {note}")
-    return Outcome(pull=pull, sigma_ppm=1e6 * float(sigma.median()), said="" if mirrored else said, wrong=bool(mirrored),
-                   note=note + (f"; mirrored spectra: {mirrored}" if mirrored else ""))
-
-
-def _mirrored(row: pd.Series, truth: pd.Series) -> bool:
-    shape, true = (r[SPECTRUM[1:]].to_numpy(float) - r[SPECTRUM[1:]].mean() for r in (row, truth))
-    return float(np.abs(shape - true[::-1]).sum()) < 0.5 * float(np.abs(shape - true).sum())
-
-
-def words(run: Path) -> str:
-    """The first thing that the run has on record about its inputs."""
-    record = json.loads((run / "run.json").read_text())["stages"]["submit"]
-    texts = list(record.get("findings", [])) + [str(record[k]) for k in record if k.endswith("_failed")]
-    texts += [f"{entry['planet_id']}: {entry['error']}" for k in record if k.startswith("failed_") for entry in record[k]]
-    return texts[0].replace("\n", " ")[:160] if texts else ""
-
+from robustness_cases._small_competition import (SPECTRUM, TABLES, after, copy_of_the_data, open_run, stage,
+                                                 submit,
+                                                 words)
 
 # ---------------------------------------------------------------- damages
 
@@ -172,7 +43,8 @@ def bad_byte(data: Path) -> None:
 
 def own_converters(data: Path) -> None:
     """The second test planet behind another converter, and adc_info.csv with a row per planet."""
-    rows = [{"planet_id": p, "FGS1_adc_offset": -1000.0, "FGS1_adc_gain": 0.4369, "AIRS-CH0_adc_offset": -1000.0, "AIRS-CH0_adc_gain": 0.4369}
+    rows = [{"planet_id": p, "FGS1_adc_offset": -1000.0, "FGS1_adc_gain": 0.4369,
+             "AIRS-CH0_adc_offset": -1000.0, "AIRS-CH0_adc_gain": 0.4369}
             for p in stage().ids]
     rows[1] |= {"FGS1_adc_gain": 0.4369 * 0.7, "AIRS-CH0_adc_gain": 0.4369 * 0.7}
     pd.DataFrame(rows).to_csv(data / "adc_info.csv", index=False)
@@ -187,13 +59,15 @@ def mirrored_detector(data: Path) -> None:
     axis.assign(**{"AIRS-CH0-axis2-um": um}).to_parquet(data / "axis_info.parquet", index=False)
 
     def mirror(values: np.ndarray, sensor: str) -> np.ndarray:
-        return values.reshape(len(values), -1, 356)[..., ::-1].reshape(values.shape) if sensor == "AIRS-CH0" else values
+        return values.reshape(len(values), -1,
+                              356)[..., ::-1].reshape(values.shape) if sensor == "AIRS-CH0" else values
     for planet in stage().ids:
         change_frames(data, planet, mirror, mirror_maps=True)
 
 
 def mirrored_axis_alone(data: Path) -> None:
-    """axis_info.parquet says the other direction, the frames do not: the colour of the star tells which of them is right."""
+    """axis_info.parquet says the other direction, the frames do not: the colour of the star tells which of
+    them is right."""
     axis = pd.read_parquet(data / "axis_info.parquet")
     um = axis["AIRS-CH0-axis2-um"].to_numpy(copy=True)
     um[:356] = um[:356][::-1]
@@ -201,7 +75,8 @@ def mirrored_axis_alone(data: Path) -> None:
 
 
 def descending_wavelengths(data: Path) -> None:
-    """wl_2 the longest wavelength: light curves, spectra and prior follow the names, so the truth is mirrored with them."""
+    """wl_2 the longest wavelength: light curves, spectra and prior follow the names, so the truth is mirrored
+    with them."""
     table = pd.read_csv(data / "wavelengths.csv")
     table.loc[0, SPECTRUM[1:]] = table.loc[0, SPECTRUM[1:]].to_numpy()[::-1]
     table.to_csv(data / "wavelengths.csv", index=False)
@@ -220,12 +95,16 @@ def descending_light_curve(scratch: Path) -> Outcome:
 
     read_wavelengths(data, tell=said.append)
     order = np.argsort(found.wavelength_um)
-    wrong = not (np.allclose(found.wavelength_um[order], usual.wavelength_um) and np.allclose(found.flux[:, order], usual.flux, rtol=1e-5))
-    return Outcome(said="" if wrong else said[0], wrong=wrong, note="each bin at its wavelength" if not wrong else "flux and wavelengths do not fit")
+    wrong = not (np.allclose(found.wavelength_um[order], usual.wavelength_um)
+                 and np.allclose(found.flux[:, order], usual.flux, rtol=1e-5))
+    return Outcome(said="" if wrong else said[0], wrong=wrong,
+                   note="each bin at its wavelength" if not wrong else "flux and wavelengths do not fit")
 
 
-def change_frames(data: Path, planet: int, change: Callable[[np.ndarray, str], np.ndarray], *, mirror_maps: bool = False) -> None:
-    """Copies of the planet's files with changed signals; ``mirror_maps``: the AIRS-CH0 calibration's columns in the other order."""
+def change_frames(data: Path, planet: int, change: Callable[[np.ndarray, str], np.ndarray], *,
+                  mirror_maps: bool = False) -> None:
+    """Copies of the planet's files with changed signals; ``mirror_maps``: the AIRS-CH0 calibration's columns
+    in the other order."""
     from spectramind_kit.simulator.writer import write_matrix
 
     link = data / "test" / str(planet)
@@ -235,8 +114,11 @@ def change_frames(data: Path, planet: int, change: Callable[[np.ndarray, str], n
     for path in sorted(link.rglob("*.parquet")):
         sensor = "AIRS-CH0" if "AIRS-CH0" in str(path.relative_to(link)) else "FGS1"
         values = pd.read_parquet(path).to_numpy()
-        moved = change(values, sensor) if "_signal_" in path.name else values[:, ::-1] if mirror_maps and sensor == "AIRS-CH0" else values
-        write_matrix(path, np.ascontiguousarray(moved))
+        if "_signal_" in path.name:
+            values = change(values, sensor)
+        elif mirror_maps and sensor == "AIRS-CH0":
+            values = values[:, ::-1]
+        write_matrix(path, np.ascontiguousarray(values))
 
 
 def stray_folders(data: Path) -> None:
@@ -275,7 +157,8 @@ def every_table_damaged(data: Path) -> None:
 # ---------------------------------------------------------------- labels and truth
 
 def labels_after(damage: Callable[[Path], object], *, lost: int) -> Callable[[Path], Outcome]:
-    """`train_labels` against the undamaged table: each planet its own spectrum, ``lost`` planets left out by name."""
+    """`train_labels` against the undamaged table: each planet its own spectrum, ``lost`` planets left out by
+    name."""
     def run(scratch: Path) -> Outcome:
         from spectramind_kit.training.labels import train_labels
 
@@ -288,7 +171,8 @@ def labels_after(damage: Callable[[Path], object], *, lost: int) -> Callable[[Pa
             labels = train_labels(folder, [int(p) for p in true.index])
         except Exception as error:  # noqa: BLE001
             told = type(error).__name__ == "DataError"
-            return Outcome(said=f"DataError: {error}"[:160] if told else "", wrong=not told, note="an error that says so" if told else repr(error)[:100])
+            return Outcome(said=f"DataError: {error}"[:160] if told else "", wrong=not told,
+                           note="an error that says so" if told else repr(error)[:100])
         wrong = int((np.abs(labels.depth - true.loc[labels.planet_ids].to_numpy()).max(axis=1) > 1e-9).sum())
         gone = len(true) - len(labels.planet_ids)
         return Outcome(said=words(scratch / "run"), wrong=bool(wrong) or gone != lost,
@@ -329,7 +213,8 @@ def training_stars(scratch: Path) -> Outcome:
     run.earlier = (scratch / "curves",)
     try:
         curves = extract_light_curves(run, "train", planet_ids=planets)
-        measured = measure_planets(run, curves, stars=read_star_info(data, "train", tell=run.tell), split="train").measurements
+        measured = measure_planets(run, curves, stars=read_star_info(data, "train", tell=run.tell),
+                                   split="train").measurements
     except Exception as error:  # noqa: BLE001
         return Outcome(wrong=True, note=f"{type(error).__name__}: {error}"[:150])
     flagged = [p for p, m in measured.items() if "star table incomplete" in m.flags]
@@ -351,24 +236,34 @@ def doubled_truth(scratch: Path) -> Outcome:
         run.record(naive={"naive_mean": 0.0147, "naive_sigma": 0.0107})
         table.to_csv(scratch / name / "truth.csv", index=False)
         scores.append(score_run(scratch / name / "run", scratch / name / "truth.csv")["submission"])
-    return Outcome(wrong=abs(scores[0] - scores[1]) > 1e-12, note=f"score {scores[1]:.4f} against {scores[0]:.4f}")
+    return Outcome(wrong=abs(scores[0] - scores[1]) > 1e-12,
+                   note=f"score {scores[1]:.4f} against {scores[0]:.4f}")
 
 
 STARS = "test_star_info.csv"
 CASES = [
-    Case("one planet twice in train.csv", "tables", "57 of 60 planets with another planet's spectrum, silently", labels_after(doubled_label, lost=0)),
-    Case("one planet twice in train.csv, with different depths", "tables", "as above", labels_after(contradicting_label, lost=1)),
-    Case("labels with a negative depth, and one `--`", "tables", "negative depth trained on; the `--`: bare TypeError",
+    Case("one planet twice in train.csv", "tables",
+         "57 of 60 planets with another planet's spectrum, silently", labels_after(doubled_label, lost=0)),
+    Case("one planet twice in train.csv, with different depths", "tables", "as above",
+         labels_after(contradicting_label, lost=1)),
+    Case("labels with a negative depth, and one `--`", "tables",
+         "negative depth trained on; the `--`: bare TypeError",
          labels_after(lambda d: (edit("train.csv", lambda t: one_cell(t, row=1, column=5, value="-0.01"))(d),
-                                 edit("train.csv", lambda t: one_cell(t, row=3, column=9, value="--"))(d)), lost=2)),
+                                 edit("train.csv", lambda t: one_cell(t, row=3, column=9, value="--"))(d)),
+                      lost=2)),
     Case("labels in per cent", "tables", "trained on, silently", labels_after(scaled_labels, lost=0)),
-    Case("star table with a trailing `,,,,` row", "tables", "`predict_test` raised", after(edit(STARS, lambda t: t + ",,,,,,,,\n"))),
-    Case("star table of zero bytes", "tables", "`predict_test` raised", after(content(STARS, b""), concerns=range(4))),
-    Case("star table with one byte that is not UTF-8", "tables", "`predict_test` raised", after(bad_byte, concerns=[0])),
+    Case("star table with a trailing `,,,,` row", "tables", "`predict_test` raised",
+         after(edit(STARS, lambda t: t + ",,,,,,,,\n"))),
+    Case("star table of zero bytes", "tables", "`predict_test` raised",
+         after(content(STARS, b""), concerns=range(4))),
+    Case("star table with one byte that is not UTF-8", "tables", "`predict_test` raised",
+         after(bad_byte, concerns=[0])),
     Case("star table with one row twice", "tables", "the whole chunk lost its anchors",
          after(edit(STARS, lambda t: t + t.splitlines()[1] + "\n"))),
-    Case("star table with one planet twice, with different orbits", "tables", "the whole chunk lost its anchors",
-         after(edit(STARS, lambda t: t + one_cell(t, row=1, column=7, value="19.0").splitlines()[1] + "\n"), concerns=[0])),
+    Case("star table with one planet twice, with different orbits", "tables",
+         "the whole chunk lost its anchors",
+         after(edit(STARS, lambda t: t + one_cell(t, row=1, column=7, value="19.0").splitlines()[1] + "\n"),
+               concerns=[0])),
     Case("star table with a `--`", "tables", "the whole chunk lost its anchors",
          after(edit(STARS, lambda t: one_cell(t, row=2, column=7, value="--")), concerns=[1])),
     Case("star table with semicolons and decimal commas", "tables", "`predict_test` raised",
@@ -376,26 +271,34 @@ CASES = [
     Case("star table without a planet_id for one row", "tables", "`predict_test` raised",
          after(edit(STARS, lambda t: one_cell(t, row=1, column=0, value="")), concerns=[0])),
     Case("`--` in the train star table", "tables", "a bare TypeError in 02_train", training_stars),
-    Case("wavelengths.csv of zero bytes", "tables", "`predict_test` raised", after(content("wavelengths.csv", b""), frames=True)),
+    Case("wavelengths.csv of zero bytes", "tables", "`predict_test` raised",
+         after(content("wavelengths.csv", b""), frames=True)),
     Case("wavelengths.csv with its columns shuffled", "tables", "an error for all planets",
          after(lambda d: pd.read_csv(d / "wavelengths.csv")[[*SPECTRUM[100:], *SPECTRUM[:100]]].to_csv(
              d / "wavelengths.csv", index=False), frames=True)),
-    Case("adc_info.csv of zero bytes", "tables", "all planets naive", after(content("adc_info.csv", b""), frames=True)),
+    Case("adc_info.csv of zero bytes", "tables", "all planets naive",
+         after(content("adc_info.csv", b""), frames=True)),
     Case("adc_info.csv with a row per planet", "tables", "the first row for all: score 0.41 instead of 0.67",
          after(own_converters, frames=True, concerns=[1])),
-    Case("AIRS-CH0 columns in the other direction, frames and axis", "tables", "a mirrored spectrum, silently",
+    Case("AIRS-CH0 columns in the other direction, frames and axis", "tables",
+         "a mirrored spectrum, silently",
          after(mirrored_detector, frames=True, concerns=range(4))),
     Case("AIRS-CH0 axis in the other direction, frames as ever", "tables", "nothing said",
          after(mirrored_axis_alone, frames=True, concerns=range(4))),
-    Case("wavelengths.csv in descending order", "tables", "a mirrored spectrum, silently", descending_light_curve),
-    Case("stray folders `<id>_1`, `inf`, `1e5`, `007`, `<id>.0` in test/", "tables", "a phantom planet, or raised before the fallback",
+    Case("wavelengths.csv in descending order", "tables", "a mirrored spectrum, silently",
+         descending_light_curve),
+    Case("stray folders `<id>_1`, `inf`, `1e5`, `007`, `<id>.0` in test/", "tables",
+         "a phantom planet, or raised before the fallback",
          after(stray_folders)),
     Case("signals named _00 and `_0 (1)`", "tables", "a visit that is not there", after(odd_visit_names)),
     Case("sample_submission.csv is a picture", "tables", "raised before the fallback",
          after(content("sample_submission.csv", b"\x89PNG\r\n\x1a\n\0\0\xff\xfe\0IHDR"))),
-    Case("an empty test/ folder", "tables", "raised before the fallback", after(empty_test_folder, concerns=range(4))),
-    Case("no test planet named anywhere", "tables", "raised before the fallback", after(nothing_at_all, rows=())),
-    Case("every table is a picture", "tables", "raised", after(every_table_damaged, frames=True, concerns=range(4))),
+    Case("an empty test/ folder", "tables", "raised before the fallback",
+         after(empty_test_folder, concerns=range(4))),
+    Case("no test planet named anywhere", "tables", "raised before the fallback",
+         after(nothing_at_all, rows=())),
+    Case("every table is a picture", "tables", "raised",
+         after(every_table_damaged, frames=True, concerns=range(4))),
     Case("no bundle, and a star table of zero bytes", "tables", "`predict_test` raised",
          after(content(STARS, b""), bundle=False, frames=True, concerns=range(4))),
     Case("--truth with one planet twice", "tables", "rows of other planets", doubled_truth),
