@@ -56,6 +56,18 @@ def spectral_axis(column_um: np.ndarray, wavelength_um: np.ndarray) -> SpectralA
                     fix="use the competition's two files")
 
 
+def bin_order(wavelength_um: np.ndarray, known_um: np.ndarray) -> np.ndarray | None:
+    """Where each of the bins ``wavelength_um`` (W,) stands in ``known_um`` (W,): ``known_um[order]`` is
+    ``wavelength_um``. None where the two are not the same bins."""
+    wanted, known = np.asarray(wavelength_um, dtype=np.float64), np.asarray(known_um, dtype=np.float64)
+    if wanted.shape != known.shape:
+        return None
+    order = np.abs(wanted[:, None] - known[None, :]).argmin(axis=1)
+    tolerance = _TOLERANCE * float(np.median(np.abs(np.diff(known[1:]))))
+    same = len(set(order.tolist())) == len(order) and np.abs(known[order] - wanted).max() <= tolerance
+    return order if same else None
+
+
 def against_the_light(flux: np.ndarray, wavelength_um: np.ndarray) -> bool:
     """Whether the star is brighter at the long end (3.9 µm) than at the short one (2 µm).
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.layout import (SharedTables, find_visits, read_shared_tables, read_star_info,
                                              read_wavelengths)
+from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
@@ -33,6 +35,9 @@ from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from spectramind_kit.detector import LightCurve
 
 CHUNK = 64           # planets between two looks at the clock
 WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
@@ -137,7 +142,15 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
     if bundle is not None:
         _take_settings(run, bundle)
-    stars, tables = _stars(run), _tables(run, bundle)
+    stars, tables, order = _stars(run), _tables(run, bundle), None
+    if bundle is not None and tables is not None:
+        # prior and weights know the bins in the order of their training, the submission in wavelengths.csv's
+        order = bin_order(tables.wavelength_um, bundle.prior.wavelength_um)
+        if order is None:
+            run.tell("the bundle was trained on other wavelengths than wavelengths.csv has; flat depths only")
+            bundle = None
+        else:
+            tables = replace(tables, wavelength_um=bundle.prior.wavelength_um)
     light_curves, flat, measurements = {}, {}, {}
     todo = list(planet_ids)
     use_anchor = bundle is not None
@@ -150,6 +163,9 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             break
         start = time.monotonic()
         found = _light_curves(run, chunk, tables)
+        if order is not None and (order != np.arange(N_BINS)).any():  # an earlier kernel kept the table's order
+            found = {p: [_in_order(curve, tables.wavelength_um) for curve in curves]
+                     for p, curves in found.items()}
         run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
         flat.update(flat_depths(found))
         cost = sum((run.budget.seconds_per_unit(part) or 0.0) for part in ("light_curves", "anchor"))
@@ -164,7 +180,7 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
         size = CHUNK
     measured = Measured(measurements, ())
     return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves,
-                     measured=measured, tables=tables)
+                     measured=measured, tables=tables, order=order)
 
 
 def _find_bundle(run: RunFolder) -> Bundle | None:
@@ -219,6 +235,13 @@ def _light_curves(run: RunFolder, planet_ids: Sequence[int], tables: SharedTable
         return {}
 
 
+def _in_order(curve: LightCurve, wavelength_um: np.ndarray) -> LightCurve:
+    order = bin_order(wavelength_um, curve.wavelength_um)
+    return curve if order is None else replace(curve, flux=curve.flux[:, order],
+                                               flux_err=curve.flux_err[:, order],
+                                               wavelength_um=np.asarray(wavelength_um, dtype=np.float64))
+
+
 def _take_settings(run: RunFolder, bundle: Bundle) -> None:
     """Prior, calibration and weights fit only what they were learned on."""
     from omegaconf import OmegaConf
@@ -239,7 +262,7 @@ def _measured(run: RunFolder, light_curves: dict, stars: pd.DataFrame) -> dict:
 
 def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, *, stars: pd.DataFrame, flat: dict[int, float],
               light_curves: dict, measured: Measured,
-              tables: SharedTables | None) -> Prediction:
+              tables: SharedTables | None, order: np.ndarray | None) -> Prediction:
     row = {int(p): k for k, p in enumerate(planet_ids)}
     shape = (len(row), N_BINS)
     naive = bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
@@ -259,12 +282,16 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
         except Exception as error:  # nobody foresaw it; a notebook that raises fails the submission, CSV or not
             say(f"anchors or network failed: {type(error).__name__}: {error}; each planet keeps what it has")
             run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
+    wavelength_um = _wavelengths(run, tables)
+    if order is not None and (order != np.arange(N_BINS)).any():
+        mean, sigma, wavelength_um = mean[:, order], sigma[:, order], wavelength_um[order]
+        arrays = {name: a[:, order] if a.shape == shape else a for name, a in arrays.items()}
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     try:
         save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64),
                          depth_mean=mean,
-                         depth_sigma=sigma, wavelength_um=_wavelengths(run, tables),
+                         depth_sigma=sigma, wavelength_um=wavelength_um,
                          flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
                          source=source.astype(str), **arrays)
     except Exception as error:  # a full disk costs the figures, not the submission

@@ -9,7 +9,7 @@ import pytest
 
 from spectramind_kit.detector import extract_light_curve, find_visits
 from spectramind_kit.detector.instrument import AIRS
-from spectramind_kit.detector.spectral_axis import AXIS_TURNED, against_the_light, spectral_axis
+from spectramind_kit.detector.spectral_axis import AXIS_TURNED, against_the_light, bin_order, spectral_axis
 from spectramind_kit.errors import DataError
 
 COLUMNS = np.linspace(4.08, 1.63, 356) ** 1.01
@@ -37,6 +37,14 @@ def test_other_wavelengths_are_an_error(bins):
     """Guards against columns that are paired with wavelengths which they do not have."""
     with pytest.raises(DataError, match="do not fit"):
         spectral_axis(COLUMNS, bins)
+
+
+def test_the_order_of_known_bins():
+    """Guards against a prior that was learned on bins in another order than the rerun's."""
+    turned = np.r_[0.7, BINS[:0:-1]]
+    np.testing.assert_allclose(BINS[bin_order(turned, BINS)], turned)
+    assert (bin_order(np.round(BINS, 4), BINS) == np.arange(283)).all()
+    assert bin_order(BINS + 0.01, BINS) is None and bin_order(BINS[:10], BINS) is None
 
 
 def test_the_light_tells_the_direction():
