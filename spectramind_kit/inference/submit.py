@@ -12,32 +12,28 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from spectramind_kit.detector.instrument import N_BINS
-from spectramind_kit.detector.csv_table import Tell
-from spectramind_kit.detector.layout import (SharedTables, find_visits, read_shared_tables, read_star_info,
-                                             read_wavelengths)
+from spectramind_kit.detector.layout import SharedTables
 from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
+from spectramind_kit.inference.rerun_inputs import (in_order, planets_of_test, stars_of_test, tables_of_test,
+                                                    wavelengths_of_test)
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
-from spectramind_kit.runtime import cpu_count, say, say_once
-from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
+from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
 from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
 
 CHUNK = 64           # planets between two looks at the clock
 WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
@@ -55,39 +51,6 @@ class Prediction:
     @property
     def counts(self) -> dict[str, int]:
         return dict(Counter(self.source.tolist()))
-
-
-def planets_of_test(data_dir: Path, *, tell: Tell = say_once) -> list[int]:
-    """The planets of the test folder; in the order of ``sample_submission.csv`` where that lists the same ones.
-
-    The sample may be stale (one planet, when the folder holds 1,100): the folder decides. Where it holds no
-    planet, the star table does, then the sample; where nothing names one, the list is empty. All of that is
-    told, nothing raises.
-    """
-    try:
-        planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test", tell=tell)})
-    except Exception as error:
-        tell(f"the test folder names no planet: {error}")
-        planets = []
-    try:
-        sample = read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()
-        sample = list(dict.fromkeys(sample))
-    except Exception as error:  # absent or damaged: it decides nothing but an order
-        if planets and (data_dir / "sample_submission.csv").exists():
-            tell("sample_submission.csv cannot be read, the rows are sorted by planet: "
-                 f"{type(error).__name__}: {error}")
-        sample = []
-    if planets:
-        return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
-    try:
-        stars = read_star_info(data_dir, "test", tell=tell).index.tolist()
-    except Exception:
-        stars = []
-    found, name = (stars, "test_star_info.csv") if stars else (sample, "sample_submission.csv")
-    tell(f"the rows are the {len(found)} planets of {name}" if found else
-         "no test planet is named anywhere: submission.csv will have a header and no row. "
-         "Look at the data folder's test/")
-    return found
 
 
 def write_fallback(run: RunFolder) -> list[int]:
@@ -142,7 +105,7 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
     if bundle is not None:
         _take_settings(run, bundle)
-    stars, tables, order = _stars(run), _tables(run, bundle), None
+    stars, tables, order = stars_of_test(run), tables_of_test(run, bundle), None
     if bundle is not None and tables is not None:
         # prior and weights know the bins in the order of their training, the submission in wavelengths.csv's
         order = bin_order(tables.wavelength_um, bundle.prior.wavelength_um)
@@ -163,8 +126,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             break
         start = time.monotonic()
         found = _light_curves(run, chunk, tables)
-        if order is not None and (order != np.arange(N_BINS)).any():  # an earlier kernel kept the table's order
-            found = {p: [_in_order(curve, tables.wavelength_um) for curve in curves]
+        if order is not None and (order != np.arange(N_BINS)).any():  # of an earlier kernel
+            found = {p: [in_order(curve, tables.wavelength_um) for curve in curves]
                      for p, curves in found.items()}
         run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
         flat.update(flat_depths(found))
@@ -201,45 +164,12 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
         return None
 
 
-def _stars(run: RunFolder) -> pd.DataFrame:
-    try:
-        return read_star_info(run.data_dir, "test", tell=run.tell)
-    except Exception as error:  # whatever a file can be: medians stand in
-        run.tell(f"no star table for the test planets, medians are used: {error}")
-        return pd.DataFrame()
-
-
-def _tables(run: RunFolder, bundle: Bundle | None) -> SharedTables | None:
-    """The tables of all planets; those of the training stand in for a damaged one. None where that is not
-    enough."""
-    stand_in = {"adc": bundle.adc, "wavelength_um": bundle.prior.wavelength_um} if bundle else {}
-    try:
-        return read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
-    except Exception as error:
-        run.tell(f"no planet can be read: {error}")
-        return None
-
-
-def _wavelengths(run: RunFolder, tables: SharedTables | None) -> np.ndarray:
-    try:
-        return tables.wavelength_um if tables is not None else read_wavelengths(run.data_dir, tell=run.tell)
-    except Exception:  # told before; only the figures need it
-        return np.full(N_BINS, np.nan)
-
-
 def _light_curves(run: RunFolder, planet_ids: Sequence[int], tables: SharedTables | None) -> dict:
     try:
         return extract_light_curves(run, "test", planet_ids=planet_ids, tables=tables)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
         run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
         return {}
-
-
-def _in_order(curve: LightCurve, wavelength_um: np.ndarray) -> LightCurve:
-    order = bin_order(wavelength_um, curve.wavelength_um)
-    return curve if order is None else replace(curve, flux=curve.flux[:, order],
-                                               flux_err=curve.flux_err[:, order],
-                                               wavelength_um=np.asarray(wavelength_um, dtype=np.float64))
 
 
 def _take_settings(run: RunFolder, bundle: Bundle) -> None:
@@ -282,7 +212,7 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
         except Exception as error:  # nobody foresaw it; a notebook that raises fails the submission, CSV or not
             say(f"anchors or network failed: {type(error).__name__}: {error}; each planet keeps what it has")
             run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
-    wavelength_um = _wavelengths(run, tables)
+    wavelength_um = wavelengths_of_test(run, tables)
     if order is not None and (order != np.arange(N_BINS)).any():
         mean, sigma, wavelength_um = mean[:, order], sigma[:, order], wavelength_um[order]
         arrays = {name: a[:, order] if a.shape == shape else a for name, a in arrays.items()}

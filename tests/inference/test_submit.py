@@ -169,7 +169,7 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
     """Guards against an exception in a part that nobody thought could raise."""
     def broken(*_, **__):
         raise KeyError("nobody thought of this")
-    for part in ("_assemble", "_tables", "_stars"):
+    for part in ("_assemble", "tables_of_test", "stars_of_test"):
         with monkeypatch.context() as patch:
             patch.setattr(submit, part, broken)
             assert rows(run) == sorted(PLANETS)
