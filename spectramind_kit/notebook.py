@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 import os
 import sys
 import time
@@ -100,8 +101,9 @@ def check_value(value: Any, parameter: Parameter) -> Any:
 def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check names and types of ``values`` against the notebook at ``path``; texts are converted.
 
-    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a misspelt key
-    fails here and not after an hour. Raises ConfigError with the nearest valid name.
+    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a
+    misspelt key or a value that makes no run fails here and not after an hour. Raises ConfigError with the
+    nearest valid name.
     """
     declared = notebook_parameters(path)
     checked = {}
@@ -109,15 +111,32 @@ def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, A
         if name not in declared:
             raise ConfigError("unknown parameter", where=str(path), found=name, fix=nearest(name, declared))
         checked[name] = read_value(value, declared[name]) if isinstance(value, str) else check_value(value, declared[name])
-    if checked.get("overrides"):
-        _check_overrides(checked["overrides"], profile=checked.get("profile"))
+    _check_ranges(checked)
+    if checked.get("overrides") or checked.get("profile"):
+        _check_overrides(checked.get("overrides") or [], profile=checked.get("profile"))
     return checked
 
 
 def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
     from spectramind_kit.configs import load_config
 
-    load_config(overrides=list(overrides), **({"profile": profile} if profile else {}))
+    config = load_config(overrides=list(overrides), **({"profile": profile} if profile else {}))
+    if any(str(text).startswith(("model", "loss")) for text in overrides):
+        from spectramind_kit.models.build import check_buildable
+
+        check_buildable(config)
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
+                              fix=f"e.g. {name}=9.0")
+    hours = values.get("budget_hours")
+    if hours is not None and not hours > 0:
+        raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),
+                          expected="hours above 0",
+                          fix="e.g. budget_hours=8.5")
 
 
 def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[str, Any] | None = None,
@@ -186,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder for the executed notebook (default: here)")
     parser.add_argument("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
     parser.add_argument("--list", action="store_true", help="show the notebook's parameters and exit")
+    parser.add_argument("--check", action="store_true", help="check the parameters and exit; nothing runs")
     options = parser.parse_args(arguments)
     try:
         if options.list:
@@ -199,6 +219,9 @@ def main(arguments: list[str] | None = None) -> int:
                 raise ConfigError("the notebook takes no overrides", where=str(options.notebook), fix=nearest("overrides", declared))
             given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
             parameters["overrides"] = [*given, *options.override]
+        if options.check:
+            check_parameters(options.notebook, parameters)
+            return 0
         run_notebook(options.notebook, options.out / options.notebook.name, parameters=parameters, working_dir=options.cwd)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -71,7 +71,7 @@ class SmallRun:
     def submit(self, monkeypatch, **options):
         """03_submit; returns the prediction."""
         self.write_tables()
-        monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids: {
+        monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {
             p: self.light_curves["test"][p] for p in planet_ids})
         run = self.open("submit", **options)
         prediction = submit.predict_test(run, submit.write_fallback(run))

@@ -66,6 +66,31 @@ def test_a_wrong_override_is_an_error(path):
     assert notebook.check_parameters(path, {"overrides": ["train.epochs=3"]}) == {"overrides": ["train.epochs=3"]}
 
 
+@pytest.mark.parametrize("values, word", [({"budget_hours": "-1"}, "above 0"),
+                                          ({"budget_hours": 0}, "above 0"),
+                                          ({"budget_hours": "1e999"}, "finite"),
+                                          ({"budget_hours": float("nan")}, "finite"),
+                                          ({"overrides": ["train.epochs=ten"]}, "whole number"),
+                                          ({"overrides": ["data.airs_rows=8:24"]}, "8, 24"),
+                                          ({"overrides": ["model.size.width=33"]}, "divide"),
+                                          ({"overrides": ["model.size.width=-8"]}, "model"),
+                                          ({"profile": "smokey"}, "smoke")])
+def test_a_value_that_makes_no_run_is_an_error(path, values, word):
+    """Guards against `train.epochs=ten`, which passed this check and ended the run after light curves and
+    anchors."""
+    with pytest.raises(ConfigError, match=word):
+        notebook.check_parameters(path, values)
+
+
+def test_the_check_alone_runs_nothing(path, tmp_path, capfd):
+    """Guards against `scripts/run` simulating for a minute before it finds a typing error."""
+    assert notebook.main([str(path), "--check", "-o", "train.epochs=ten", "--out",
+                          str(tmp_path / "out")]) == 2
+    assert "whole number" in capfd.readouterr().err
+    assert notebook.main([str(path), "--check", "-p", "seed=5", "--out", str(tmp_path / "out")]) == 0
+    assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
+
+
 def test_a_file_that_is_no_notebook_is_an_error(tmp_path, path):
     """Guards against an nbformat traceback."""
     with pytest.raises(DataError, match="did you mean .*small.ipynb"):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spectramind_kit.configs.check import check_config, misfit
+from spectramind_kit.configs.yaml_value import read_yaml_value
 from spectramind_kit.errors import ConfigError, nearest
 from spectramind_kit.optional_packages import NOT_INSTALLED, describe, why_not
 from spectramind_kit.runtime import say_once
@@ -51,14 +53,22 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     Raises
     ------
     ConfigError
-        An unknown profile, group, choice or key; the message names the nearest valid one.
+        An unknown profile, group, choice or key; the message names the nearest valid one. A value of the
+        wrong type, or out of range (`spectramind_kit.configs.check`).
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     choices, values = _split_overrides([f"profile={profile}", *overrides])
     config = _composed(choices, use_hydra)
     for key, value in values:
         _set_value(config, key, value)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError("the configuration cannot be resolved", found=str(error).splitlines()[0],
+                          fix="correct the ${...} reference of an override") from error
+    check_config(plain, touched=[*choices, *(key for key, _ in values)])
     OmegaConf.set_readonly(config, True)
     return config
 
@@ -175,7 +185,7 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
     from omegaconf import OmegaConf
 
     try:
-        value = OmegaConf.create(f"value: {text}")["value"]
+        value = OmegaConf.create({"value": read_yaml_value(text)})["value"]
     except Exception as error:  # a YAML parser's own message is about columns of a line that the user never saw
         raise ConfigError("the value of an override cannot be read", where=key, found=text, fix="quote it as in YAML") from error
     known = _key_paths(config)
@@ -189,9 +199,28 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
         unknown = [k for k in value if k not in old]
         if unknown:
             raise ConfigError("unknown override", found=f"{key}.{unknown[0]}", fix=nearest(unknown[0], map(str, old)))
+        _check_alike(old, value, key)
         OmegaConf.update(config, key, value, merge=True)
         return
+    if not OmegaConf.is_config(old):
+        _check_alike(old, value, key)
     OmegaConf.update(config, key, value, merge=False)
+
+
+def _check_alike(old: Any, value: Any, key: str) -> None:
+    """A value is of the kind that it replaces: a text in place of a number is found out here, not after
+    hours."""
+    from omegaconf import OmegaConf
+
+    if OmegaConf.is_dict(value):
+        for name in value:
+            if OmegaConf.is_dict(old) and name in old and "_target_" not in value:
+                _check_alike(old[name], value[name], f"{key}.{name}")
+        return
+    problem = misfit(value, type(old)) if isinstance(old, (bool, int, float, str)) else ""
+    if problem:
+        raise ConfigError("a setting of the wrong type", where=key, found=repr(value), expected=problem,
+                          fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}")
 
 
 def _key_paths(config: DictConfig, prefix: str = "") -> list[str]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from spectramind_kit.detector.instrument import AIRS, FGS1
+from spectramind_kit.detector.instrument import FGS1
 from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, fit_jitter, plan_window, remove_jitter
-from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info, read_wavelengths
+from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_shared_tables
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import (
     error_course,
@@ -18,6 +18,7 @@ from spectramind_kit.detector.noise import (
     smooth_course,
 )
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.spectral_axis import AXIS_TURNED, SpectralAxis, against_the_light, spectral_axis
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
 from spectramind_kit.detector.visit_frames import CalibratedFrames, calibrate_raw, read_raw_visit
@@ -26,14 +27,27 @@ from spectramind_kit.errors import DataError
 
 def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,
             adc: AdcInfo | None = None, wavelength_um: np.ndarray | None = None) -> LightCurve:
-    """See `spectramind_kit.detector.light_curve.extract_light_curve`. One sensor's frames are held at a time."""
+    """See `spectramind_kit.detector.light_curve.extract_light_curve`."""
     settings = settings or DetectorSettings()
     data_dir = files.folder.parent.parent
-    files.check()
-    axis = axis if axis is not None else read_axis_info(data_dir)
-    adc = adc if adc is not None else read_adc_info(data_dir)
-    wavelength_um = wavelength_um if wavelength_um is not None else read_wavelengths(data_dir)
+    if axis is None or adc is None or wavelength_um is None:
+        tables = read_shared_tables(data_dir, adc=adc, wavelength_um=wavelength_um)
+        axis = axis if axis is not None else tables.axis
+        adc = adc if adc is not None else tables.adc
+        wavelength_um = wavelength_um if wavelength_um is not None else tables.wavelength_um
+    given = {"settings": settings, "axis": axis, "adc": adc, "wavelength_um": wavelength_um}
+    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um, wavelength_um), **given)
+    if not against_the_light(curve.flux[:, 1:], wavelength_um[1:]):
+        return curve
+    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um[::-1], wavelength_um), **given)
+    return replace(curve, flags=(*curve.flags, AXIS_TURNED))
 
+
+def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo,
+             wavelength_um: np.ndarray,
+             spectral: SpectralAxis) -> LightCurve:
+    """One sensor's frames are held at a time."""
+    files.check()
     raw = read_raw_visit(files, FGS1, settings=settings, axis=axis, adc=adc)
     fgs1_exposures, sample = raw.exposures, raw.sample()
     plan = plan_window(raw.selection, sample[0], bad=raw.pixels.bad | sample[1], read_noise=raw.pixels.read_noise,
@@ -43,7 +57,7 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
     window = plan.apply(frames.projected)
     del raw, frames
 
-    raw = read_raw_visit(files, AIRS, settings=settings, axis=axis, adc=adc)
+    raw = read_raw_visit(files, spectral.airs, settings=settings, axis=axis, adc=adc)
     bins = make_time_bins(raw.exposures, fgs1_exposures, settings=settings, where=files.label)
     frames = calibrate_raw(raw, settings=settings, bin_edges=bins.airs,
                            trace_rows=settings.airs_rows if settings.airs_jitter else None)
@@ -55,7 +69,7 @@ def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis
     if settings.airs_jitter:
         trace = _remove_airs_jitter(trace, frames, window, bins, airs_exposures, fgs1_exposures)
     return _assemble(files, settings=settings, bins=bins, window=window, trace=trace, wavelength_um=wavelength_um,
-                     flags=flags, info=info)
+                     spectral=spectral, flags=flags, info=info)
 
 
 def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, window: WindowFlux, bins: TimeBins, airs: Exposures,
@@ -81,15 +95,16 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, window: WindowFl
 
 
 def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, window: WindowFlux, trace: Trace,
-              wavelength_um: np.ndarray, flags: list[str], info: dict[str, float]) -> LightCurve:
+              wavelength_um: np.ndarray, spectral: SpectralAxis, flags: list[str],
+              info: dict[str, float]) -> LightCurve:
     fgs1, explained = window.flux, 0.0
     if settings.fgs1_jitter:
         fgs1, explained = remove_jitter(window.flux, window.features, edges=bins.fgs1)
     fgs1_sigma = measure_binned_scatter(fgs1, bins.fgs1)
     fgs1 = bin_mean(fgs1, bins.fgs1)
     per_bin_fgs1, per_bin_airs = np.diff(bins.fgs1), int(np.diff(bins.airs)[0])
-    airs = trace.flux[:, ::-1].astype(np.float64) if AIRS.flipped else trace.flux.astype(np.float64)
-    predicted_airs = (trace.predicted_noise[::-1] if AIRS.flipped else trace.predicted_noise) / np.sqrt(per_bin_airs)
+    airs = spectral.orient(trace.flux).astype(np.float64)
+    predicted_airs = spectral.orient(trace.predicted_noise) / np.sqrt(per_bin_airs)
     predicted_fgs1 = window.predicted_noise / np.sqrt(per_bin_fgs1.mean())
     flux = np.concatenate([fgs1[:, None], airs], axis=1)
     if not np.isfinite(flux).all():

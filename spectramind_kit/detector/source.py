@@ -6,12 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles
+from spectramind_kit.detector.layout import SharedTables, VisitFiles
 from spectramind_kit.fingerprint import file_fingerprints, fingerprint, what_changed
 
-SharedTables = tuple[AxisInfo, AdcInfo, np.ndarray]
 _TABLES = ("axis_info", "adc_info", "wavelengths")
 
 
@@ -26,9 +23,9 @@ def source_fingerprints(files: VisitFiles,
     """
     found = {path.relative_to(files.folder).as_posix(): value
              for path, value in file_fingerprints(files.all_files(), threads=threads).items()}
-    for name, table in zip(_TABLES, tables or ()):
-        of = getattr(table, "of", None)  # a table with a row for each planet counts by that planet's row
-        found[name] = fingerprint(of(files.planet_id) if callable(of) else table)
+    if tables is not None:  # an adc_info with a row for each planet counts by that planet's row
+        used = (tables.axis, tables.adc.by_planet.get(files.planet_id, tables.adc).values, tables.wavelength_um)
+        found |= {name: fingerprint(table) for name, table in zip(_TABLES, used)}
     return found
 
 

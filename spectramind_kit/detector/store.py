@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.layout import (
+    SharedTables,
     VisitFiles,
     find_visits,
-    read_adc_info,
-    read_axis_info,
-    read_wavelengths,
+    read_shared_tables,
 )
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.parquet_reader import reader_in_use
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.source import SharedTables, source_changes, source_fingerprints
+from spectramind_kit.detector.source import source_changes, source_fingerprints
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say, say_once
 from spectramind_kit.worker_processes import worker_pool
 
 MEMORY_PER_WORKER_MB = 1000.0
@@ -86,7 +86,7 @@ class LightCurveStore:
         """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or
         stale.
 
-        ``tables``: the shared ones (`shared_tables`); without them only the visit's files are compared.
+        ``tables``: the shared ones (`read_shared_tables`); without them only the visit's files are compared.
         """
         if not self.has(files.planet_id, files.visit):
             return False, ""
@@ -113,11 +113,6 @@ class LightCurveStore:
             raise DataError("a light curve file belongs to another visit", where=str(path), expected=f"{planet_id}_{visit}",
                             found=f"{curve.planet_id}_{curve.visit}", fix="delete it; it is computed again")
         return curve, extra
-
-
-def shared_tables(data_dir: str | Path) -> SharedTables:
-    """The tables of a data folder that every light curve is made with: axis_info, adc_info, wavelengths."""
-    return read_axis_info(data_dir), read_adc_info(data_dir), read_wavelengths(data_dir)
 
 
 def say_stale(reasons: Mapping[VisitFiles, str], *, whose: str = "the stored light curve") -> None:
@@ -156,7 +151,8 @@ class BuildReport:
 def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: str = "train",
                        settings: DetectorSettings | None = None, workers: int | None = None,
                        executor: Executor | None = None, shard: str | tuple[int, int] | None = None,
-                       planets: Sequence[int] | None = None) -> BuildReport:
+                       planets: Sequence[int] | None = None, tables: SharedTables | None = None,
+                       tell: Tell = say_once) -> BuildReport:
     """Fill the store with the light curves of a split. Finished visits are not computed again.
 
     Parameters
@@ -169,6 +165,8 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     shard : ``"2/5"``: the second of five parts of the planets, for kernels that split the work. A planet's visits stay
         together.
     planets : only these.
+    tables : `read_shared_tables` of the data folder; read from it when not given.
+    tell : is given what is odd about folders and tables, in plain sentences.
 
     Returns
     -------
@@ -182,11 +180,11 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     started = time.monotonic()
     settings = settings or DetectorSettings()
     store = LightCurveStore(store_root, settings)
-    visits = select_shard(find_visits(data_dir, split), shard)
+    visits = select_shard(find_visits(data_dir, split, tell=tell), shard)
     if planets is not None:
         wanted = {int(p) for p in planets}
         visits = [v for v in visits if v.planet_id in wanted]
-    tables = shared_tables(data_dir)
+    tables = tables if tables is not None else read_shared_tables(data_dir, tell=tell)
     store.folder.mkdir(parents=True, exist_ok=True)
     checked = store.check(visits, tables)
     todo = [files for files, (current, _) in checked.items() if not current]
@@ -253,11 +251,11 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
     """One visit: None, or why there is no light curve. Runs in a worker process or on a cluster's node."""
     from spectramind_kit.detector.extraction import extract
 
-    axis, adc, wavelength_um = tables
     try:
         # before they are read: what changes meanwhile counts as a change
         source = source_fingerprints(files, tables)
-        curve = extract(files, settings=settings, axis=axis, adc=adc, wavelength_um=wavelength_um)
+        curve = extract(files, settings=settings, axis=tables.axis, adc=tables.adc,
+                        wavelength_um=tables.wavelength_um)
         store.save(curve, source=source)
     except DataError as error:
         text = str(error)
@@ -283,7 +281,7 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
 
 
 def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveStore, settings: DetectorSettings,
-         tables: tuple) -> Iterator[tuple[VisitFiles, str | None]]:
+         tables: SharedTables) -> Iterator[tuple[VisitFiles, str | None]]:
     if pool is None:
         for files in todo:
             yield files, build_one(files, store, settings, tables)

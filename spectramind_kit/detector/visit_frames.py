@@ -18,8 +18,10 @@ from spectramind_kit.detector.cosmic_rays import measure_pixel_scatter, replace_
 from spectramind_kit.detector.dispersion_fill import DispersionFill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
-from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info
+from spectramind_kit.detector.layout import (AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info,
+                                            read_shared_tables)
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
@@ -111,6 +113,7 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     exposures, flags = find_exposures(axis, instrument, len(adu), settings=settings, where=files.label)
     adu = adu[:2 * len(exposures)]
     direction = settings.adc_direction
+    adc = adc.of(files.planet_id)
     gain, offset = adc.gain(instrument), adc.offset(instrument)
     if direction == "auto":
         direction = choose_adc_direction(adu[:64:2, _unlit(selection)], gain=gain, offset=offset)
@@ -231,6 +234,10 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     """
     settings = settings or DetectorSettings()
     data_dir = files.folder.parent.parent
+    if axis is None and instrument == AIRS and selection is None:  # the columns that wavelengths.csv names
+        tables = read_shared_tables(data_dir, adc=adc)
+        axis, adc = tables.axis, adc or tables.adc
+        instrument = spectral_axis(axis.airs_wavelength_um, tables.wavelength_um).airs
     raw = read_raw_visit(files, instrument, settings=settings, axis=axis or read_axis_info(data_dir),
                          adc=adc or read_adc_info(data_dir), selection=selection)
     return calibrate_raw(raw, settings=settings, bin_edges=bin_edges)

@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spectramind_kit import __version__
+from spectramind_kit.detector.layout import AdcInfo
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import file_fingerprint, file_fingerprints, fingerprint, what_changed
@@ -55,6 +58,9 @@ class Bundle:
     flat_ratio: float
     flat_sigma: float
     time_flip: bool
+    adc: AdcInfo | None = None
+    """Gain and offset of the training, where all its planets share them: for a rerun whose adc_info.csv
+    cannot be used."""
     fingerprint: str = ""
     made_from: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +76,8 @@ def recipes(data: Mapping[str, Any]) -> dict[str, str]:
 def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: SpectralPrior,
                 calibration: AnchorCalibration, anchor_scale: SigmaScale, network_scale: SigmaScale,
                 network: Network | None, flat: tuple[float, float], time_flip: bool,
-                made_from: Mapping[str, str] | None = None, tables: Mapping[str, str] | None = None) -> Path:
+                adc: AdcInfo | None = None, made_from: Mapping[str, str] | None = None,
+                tables: Mapping[str, str] | None = None) -> Path:
     """Write into a folder beside and exchange it for the old one, so that a kill leaves one or the other."""
     fresh = folder.with_name(folder.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -85,7 +92,8 @@ def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float]
         "format": FORMAT, "config": config, "naive": naive, "anchor_scale": anchor_scale.to_dict(),
         "network_scale": network_scale.to_dict(), "normaliser": network.normaliser.to_dict() if network else None,
         "weights": names, "digest": network.digest if network else "", "flat": {"ratio": flat[0], "sigma": flat[1]},
-        "time_flip": time_flip, "kit": __version__, "recipes": recipes(config["data"]),
+        "time_flip": time_flip, "adc": list(adc.values) if adc and np.isfinite(adc.values).all() else None,
+        "kit": __version__, "recipes": recipes(config["data"]),
         "made_from": dict(made_from or {}), "tables": dict(tables or {}),
         "files": {name: file_fingerprint(fresh / name) for name in ("prior.npz", "calibration.json", *names)}}
     write_json(fresh / "bundle.json", {**content, "fingerprint": fingerprint(plain(content))})
@@ -137,7 +145,8 @@ def load_bundle(folder: Path) -> Bundle:
         network_scale=SigmaScale.from_dict(content["network_scale"]),
         normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None, weights=weights,
         digest=content["digest"], flat_ratio=content["flat"]["ratio"], flat_sigma=content["flat"]["sigma"],
-        time_flip=bool(content["time_flip"]), fingerprint=content["fingerprint"],
+        time_flip=bool(content["time_flip"]),
+        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None, fingerprint=content["fingerprint"],
         made_from=content["made_from"], tables=content["tables"], kit=content["kit"])
 
 

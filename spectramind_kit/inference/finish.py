@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectramind_kit.detector.layout import AdcInfo, read_adc_info
+from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import to_text
 from spectramind_kit.inference.bundle import save_bundle, table_fingerprints
 from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
@@ -56,7 +58,7 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
         anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
         flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip),
-        made_from=anchors.made_from, tables=table_fingerprints(run.data_dir))
+        adc=_converters(run), made_from=anchors.made_from, tables=table_fingerprints(run.data_dir))
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
@@ -73,6 +75,13 @@ def save_predictions(path: Path, **arrays: np.ndarray) -> Path:
         np.savez_compressed(handle, **arrays)
     partial.replace(path)
     return path
+
+
+def _converters(run: RunFolder) -> AdcInfo | None:
+    try:
+        return read_adc_info(run.data_dir, tell=run.tell)
+    except DataError:  # the light curves may come from a kernel that had it
+        return None
 
 
 def _flat_score(depth: np.ndarray, flat: np.ndarray, fold: np.ndarray, naive: Mapping[str, float]) -> float:

@@ -50,12 +50,13 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     In worker processes, or on the GPU where that is faster (`measuring.run_measurements`).
 
     The measurement sees light curves and the star table only. A planet without a row in the star table is
-    measured with the table's medians (its geometry is then less certain), and said so in ``run.json``.
+    measured with medians, flagged "star table incomplete" (its geometry is then less certain), and said so in
+    ``run.json``.
     """
     settings = AnchorSettings.from_mapping(run.config.anchor)
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
     folder.mkdir(parents=True, exist_ok=True)
-    median = stars.median().to_dict() if len(stars) else {}
+    median = stars.drop(columns=["P", "sma", "i"], errors="ignore").median().to_dict() if len(stars) else {}
     notes = [PlanetFailure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
     found: dict[int, DepthMeasurement] = {}
     jobs: list[MeasurementJob] = []

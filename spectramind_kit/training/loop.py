@@ -21,28 +21,9 @@ from spectramind_kit.training.checkpoint import save_checkpoint, try_resume
 from spectramind_kit.training.contributions import embedding_drops
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
+from spectramind_kit.training.settings import TrainSettings
 from spectramind_kit.training.schedule import (AveragedWeights, WarmStart, gradient_share, learning_rate_factor,
                                                parameter_groups)
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """``configs/train``: see there for what each means."""
-
-    folds: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    gradient_clip: float
-    ema_decay: float
-    warmup_fraction: float
-    warm_start_epochs: int
-    release_every_epochs: int
-    time_flip: bool
-    num_threads: int
-    device: str
-    amp: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
+from spectramind_kit.models.build import check_buildable
 from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
                                      peak_memory_mb, probe_device, say, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
@@ -53,6 +54,8 @@ class RunFolder:
         profile = profile or ("full" if where_am_i().on_kaggle else "quick")
         root = Path(work_dir).expanduser().resolve()
         config, data_dir = load_config(profile=profile, overrides=overrides), find_data_dir(data_dir)
+        if any(text.startswith(("model", "loss")) for text in map(str, overrides)):
+            check_buildable(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
             set_aside(root,
@@ -63,11 +66,7 @@ class RunFolder:
         except OSError as error:
             raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
                             fix="choose another work_dir") from error
-        run = cls(root=root,
-                  stage=stage,
-                  config=config,
-                  data_dir=data_dir,
-                  seed=int(seed),
+        run = cls(root=root, stage=stage, config=config, data_dir=data_dir, seed=int(seed),
                   budget=TimeBudget(budget_hours),
                   logbook=Logbook(root / "metrics.jsonl", stage=stage),
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
@@ -118,6 +117,13 @@ class RunFolder:
         stages = read_json(self.root / "run.json").get("stages", {})
         stages[self.stage] = {**stages.get(self.stage, {}), **plain(fields)}
         self.record(stages=stages)
+
+    def tell(self, finding: str) -> None:
+        """Say once what is odd about an input, and keep it in this stage's ``findings`` of ``run.json``."""
+        known = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get("findings", [])
+        if finding not in known:
+            say(finding)
+            self.record_stage(findings=[*known, finding])
 
     def log(self, event: str, **fields: Any) -> None:
         """One line of ``metrics.jsonl``."""

@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 
 from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1
-from spectramind_kit.detector.layout import find_visits
+from spectramind_kit.detector.layout import find_visits, read_shared_tables
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import source_fingerprints
-from spectramind_kit.detector.store import (LightCurveStore, build_light_curves, choose_workers, select_shard,
-                                            shared_tables)
+from spectramind_kit.detector.store import (LightCurveStore, build_light_curves, choose_workers, select_shard)
 from spectramind_kit.errors import DataError
 
 PLANETS = (11, 12, 13)
@@ -85,11 +84,11 @@ def test_each_of_the_twelve_files_counts(built, sensor, product):
         _change_a_byte(path, 0.4)
         assert path.stat().st_size == size
         name = path.relative_to(files.folder).as_posix()
-        assert store.is_current(files, shared_tables(data)) == (False, f"stale ({name} has changed)")
-        assert store.is_current(other, shared_tables(data)) == (True, "")
+        assert store.is_current(files, read_shared_tables(data)) == (False, f"stale ({name} has changed)")
+        assert store.is_current(other, read_shared_tables(data)) == (True, "")
     finally:
         path.write_bytes(content)  # with a new time stamp: not a change
-    assert store.is_current(files, shared_tables(data)) == (True, "")
+    assert store.is_current(files, read_shared_tables(data)) == (True, "")
 
 
 def test_the_shared_tables_count(built, tmp_path):
@@ -100,11 +99,14 @@ def test_the_shared_tables_count(built, tmp_path):
 
     data, store = built
     files = find_visits(data, "train")[0]
-    axis, adc, wavelength_um = shared_tables(data)
-    for changed, name in (((dataclasses.replace(axis, airs_time_h=axis.airs_time_h + 1e-4), adc,
-                            wavelength_um), "axis_info"),
-                          ((axis, dataclasses.replace(adc, airs_gain=adc.airs_gain * 1.01), wavelength_um),
-                           "adc_info"), ((axis, adc, wavelength_um + 1e-6), "wavelengths")):
+    tables = read_shared_tables(data)
+    axis = dataclasses.replace(tables.axis, airs_time_h=tables.axis.airs_time_h + 1e-4)
+    adc = dataclasses.replace(tables.adc, airs_gain=tables.adc.airs_gain * 1.01)
+    of_others = dataclasses.replace(tables.adc, by_planet={4711: adc})
+    assert store.is_current(files, dataclasses.replace(tables, adc=of_others)) == (True, "")
+    for changed, name in ((dataclasses.replace(tables, axis=axis), "axis_info"),
+                          (dataclasses.replace(tables, adc=adc), "adc_info"),
+                          (dataclasses.replace(tables, wavelength_um=tables.wavelength_um + 1e-6), "wavelengths")):
         assert store.is_current(files, changed) == (False, f"stale ({name} has changed)")
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
@@ -123,7 +125,7 @@ def test_a_copy_is_current_and_so_is_a_store_without_the_raw_data(built, tmp_pat
     data, store = built
     copy = tmp_path / "elsewhere"
     shutil.copytree(data, copy, copy_function=shutil.copyfile)
-    visits, tables = find_visits(copy, "train"), shared_tables(copy)
+    visits, tables = find_visits(copy, "train"), read_shared_tables(copy)
     assert set(store.check(visits, tables).values()) == {(True, "")}
     for planet in copy.glob("train/*"):
         shutil.rmtree(planet)
@@ -135,7 +137,7 @@ def test_a_copy_is_current_and_so_is_a_store_without_the_raw_data(built, tmp_pat
 def test_files_of_an_earlier_version_and_of_other_settings_are_stale(built, tmp_path):
     """Guards against a crash, or a light curve of unknown origin, where a store is older than the kit."""
     data, store = built
-    files, tables = find_visits(data, "train")[0], shared_tables(data)
+    files, tables = find_visits(data, "train")[0], read_shared_tables(data)
     other = LightCurveStore(tmp_path, store.settings_digest)
     curve = store.load(11, 0)
     curve.save(other.path(11, 0), extra={"source": "1a2b3c4d", "settings": store.settings_digest})

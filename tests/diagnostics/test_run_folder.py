@@ -36,7 +36,7 @@ def test_a_wrong_truth_is_told(run, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         open_run(run.work_dir, truth=tmp_path / "no.csv")
     (tmp_path / "t.csv").write_text("planet_id,wl_1\n5000,0.01\n")
-    with pytest.raises(DataError, match="wrong number of wavelengths"):
+    with pytest.raises(DataError, match="columns are missing"):
         open_run(run.work_dir, truth=tmp_path / "t.csv")
 
 

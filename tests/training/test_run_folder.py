@@ -114,3 +114,25 @@ def test_what_was_found_out_on_another_machine_is_forgotten(tmp_path, data_dir, 
     again = open_run(tmp_path, data_dir)
     again.device()
     assert again.known_backend("anchor") is None and again.known_backend("device") == "another GPU"
+
+
+def test_a_finding_is_said_once_and_kept(tmp_path, data_dir, capfd):
+    """Guards against the same line for every chunk of planets, and against a finding that nobody can look
+    up."""
+    run = open_run(tmp_path, data_dir)
+    for _ in range(2):
+        run.tell("t.csv: a row twice")
+    run.tell("t.csv: another")
+    assert capfd.readouterr().out.count("a row twice") == 1
+    assert read_json(run.root / "run.json")["stages"]["train"]["findings"] == ["t.csv: a row twice",
+                                                                               "t.csv: another"]
+
+
+@pytest.mark.parametrize("override", ["train.epochs=ten", "model.size.width=33", "loss.smoothness_form=ftt",
+                                      "model.airs_encoder.graph_layer=gatt"])
+def test_a_run_with_impossible_settings_does_not_open(tmp_path, data_dir, override):
+    """Guards against an error of the settings that comes after the hours of light curves and anchors."""
+    from spectramind_kit.errors import ConfigError
+
+    with pytest.raises(ConfigError):
+        open_run(tmp_path, data_dir, overrides=[override])
