@@ -51,7 +51,7 @@ CASES = [
     Case("train.epochs=010", "settings", "8 epochs", override("train.epochs=010", value=10)),
     Case("data.airs_rows=8:24", "settings", "504", override("data.airs_rows=8:24")),
     Case("train.learning_rate=1e-3", "settings", "0.001", override("train.learning_rate=1e-3", value=1e-3)),
-    Case("train.time_flip=yes", "settings", "a text that counts as true", override("train.time_flip=yes")),
+    Case("train.time_flip=yes", "settings", "True", override("train.time_flip=yes")),
     Case("data.reader=on", "settings", "True", override("data.reader=on")),
     Case("train.folds=1", "settings", "passed the check", override("train.folds=1")),
     Case("train.batch_size=-3", "settings", "passed the check", override("train.batch_size=-3")),

@@ -46,9 +46,9 @@ def own_converters(data: Path) -> None:
     rows = [{"planet_id": p, "FGS1_adc_offset": -1000.0, "FGS1_adc_gain": 0.4369,
              "AIRS-CH0_adc_offset": -1000.0, "AIRS-CH0_adc_gain": 0.4369}
             for p in stage().ids]
-    rows[1] |= {"FGS1_adc_gain": 0.4369 * 0.7, "AIRS-CH0_adc_gain": 0.4369 * 0.7}
+    rows[1] |= {"FGS1_adc_gain": 0.4369 * 2.0, "AIRS-CH0_adc_gain": 0.4369 * 2.0}
     pd.DataFrame(rows).to_csv(data / "adc_info.csv", index=False)
-    change_frames(data, stage().ids[1], lambda values, sensor: np.floor(values * 0.7).astype(np.uint16))
+    change_frames(data, stage().ids[1], lambda values, sensor: np.floor(values * 2.0).astype(np.uint16))
 
 
 def mirrored_detector(data: Path) -> None:
@@ -166,7 +166,8 @@ def labels_after(damage: Callable[[Path], object], *, lost: int) -> Callable[[Pa
             labels = train_labels(folder, [int(p) for p in true.index])
         except Exception as error:  # noqa: BLE001
             told = type(error).__name__ == "DataError"
-            return Outcome(said=f"DataError: {error}"[:160] if told else "", wrong=not told,
+            return Outcome(said=f"DataError: {error}".replace(f"{scratch}/", "")[:160] if told else "",
+                           wrong=not told,
                            note="an error that says so" if told else repr(error)[:100])
         wrong = int((np.abs(labels.depth - true.loc[labels.planet_ids].to_numpy()).max(axis=1) > 1e-9).sum())
         gone = len(true) - len(labels.planet_ids)
@@ -239,10 +240,11 @@ STARS = "test_star_info.csv"
 CASES = [
     Case("one planet twice in train.csv", "tables",
          "57 of 60 planets with another planet's spectrum, silently", labels_after(doubled_label, lost=0)),
-    Case("one planet twice in train.csv, with different depths", "tables", "as above",
+    Case("one planet twice in train.csv, with different depths", "tables",
+         "57 of 60 planets with another planet's spectrum, silently",
          labels_after(contradicting_label, lost=1)),
     Case("labels with a negative depth, and one `--`", "tables",
-         "negative depth trained on; the `--`: bare TypeError",
+         "a negative depth was trained on; the `--`: a bare ValueError",
          labels_after(lambda d: (edit("train.csv", lambda t: one_cell(t, row=1, column=5, value="-0.01"))(d),
                                  edit("train.csv", lambda t: one_cell(t, row=3, column=9, value="--"))(d)),
                       lost=2)),
@@ -261,32 +263,33 @@ CASES = [
                concerns=[0])),
     Case("star table with a `--`", "tables", "the whole chunk lost its anchors",
          after(edit(STARS, lambda t: one_cell(t, row=2, column=7, value="--")), concerns=[1])),
-    Case("star table with semicolons and decimal commas", "tables", "`predict_test` raised",
+    Case("star table with semicolons and decimal commas", "tables", "the orbits lost, silently",
          after(edit(STARS, lambda t: t.replace(",", ";").replace(".", ",")))),
     Case("star table without a planet_id for one row", "tables", "`predict_test` raised",
          after(edit(STARS, lambda t: one_cell(t, row=1, column=0, value="")), concerns=[0])),
     Case("`--` in the train star table", "tables", "a bare TypeError in 02_train", training_stars),
     Case("wavelengths.csv of zero bytes", "tables", "`predict_test` raised",
          after(content("wavelengths.csv", b""), frames=True)),
-    Case("wavelengths.csv with its columns shuffled", "tables", "an error for all planets",
+    Case("wavelengths.csv with its columns shuffled", "tables", "all planets naive",
          after(lambda d: pd.read_csv(d / "wavelengths.csv")[[*SPECTRUM[100:], *SPECTRUM[:100]]].to_csv(
              d / "wavelengths.csv", index=False), frames=True)),
     Case("adc_info.csv of zero bytes", "tables", "all planets naive",
          after(content("adc_info.csv", b""), frames=True)),
     Case("adc_info.csv with a row per planet", "tables", "the first row for all: score 0.41 instead of 0.67",
-         after(own_converters, frames=True, concerns=[1])),
+         after(own_converters, frames=True, concerns=[1], close=0.1)),
     Case("AIRS-CH0 columns in the other direction, frames and axis", "tables",
          "a mirrored spectrum, silently",
-         after(mirrored_detector, frames=True, concerns=range(4))),
-    Case("AIRS-CH0 axis in the other direction, frames as ever", "tables", "nothing said",
-         after(mirrored_axis_alone, frames=True, concerns=range(4))),
+         after(mirrored_detector, frames=True, concerns=range(4), close=0.5)),
+    Case("AIRS-CH0 axis in the other direction, frames as ever", "tables",
+         "right, and the axis was not looked at",
+         after(mirrored_axis_alone, frames=True, concerns=range(4), close=0.5)),
     Case("wavelengths.csv in descending order", "tables", "a mirrored spectrum, silently",
          descending_submission),
     Case("stray folders `<id>_1`, `inf`, `1e5`, `007`, `<id>.0` in test/", "tables",
          "a phantom planet, or raised before the fallback",
          after(stray_folders)),
-    Case("signals named _00 and `_0 (1)`", "tables", "a visit that is not there", after(odd_visit_names)),
-    Case("sample_submission.csv is a picture", "tables", "raised before the fallback",
+    Case("signals named _00 and `_0 (1)`", "tables", "right, nothing said", after(odd_visit_names)),
+    Case("sample_submission.csv is a picture", "tables", "right, nothing said",
          after(content("sample_submission.csv", b"\x89PNG\r\n\x1a\n\0\0\xff\xfe\0IHDR"))),
     Case("an empty test/ folder", "tables", "raised before the fallback",
          after(empty_test_folder, concerns=range(4))),
@@ -296,5 +299,5 @@ CASES = [
          after(every_table_damaged, frames=True, concerns=range(4))),
     Case("no bundle, and a star table of zero bytes", "tables", "`predict_test` raised",
          after(content(STARS, b""), bundle=False, frames=True, concerns=range(4))),
-    Case("--truth with one planet twice", "tables", "rows of other planets", doubled_truth),
+    Case("--truth with one planet twice", "tables", "a bare ValueError", doubled_truth),
 ]
