@@ -8,7 +8,13 @@
 #
 # The environment is reused as long as the requirements, pyproject.toml and the torch build are those of its stamp.
 
-SPECTRAMIND_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+unset CDPATH # with it, `cd` may go elsewhere and prints where
+SPECTRAMIND_ROOT="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+# A terminal or a log that is not UTF-8 gets \u03c3 for what it cannot show, and no program ends for it.
+case "${PYTHONIOENCODING:-}" in
+    *:*) ;;
+    *) export PYTHONIOENCODING="${PYTHONIOENCODING:-}:backslashreplace" ;;
+esac
 
 # The shims of version managers exist for every version and fail when run: so run each candidate.
 _interpreter_works() {
@@ -26,7 +32,7 @@ _find_interpreter() {
         while IFS= read -r path; do
             [ -n "$path" ] && _interpreter_works "$path" && { echo "$path"; return 0; }
         done <<< "$(type -ap "$name" 2>/dev/null)"
-        for path in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${name#python}"*/bin/python3; do
+        for path in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/"${name#python}"*/bin/python3; do
             [ "$name" != "${name#python3.}" ] && [ -x "$path" ] && _interpreter_works "$path" && { echo "$path"; return 0; }
         done
     done
@@ -107,6 +113,32 @@ ensure_environment() {
     echo "$build" >"$venv/torch_build"
     _stamp "$PYTHON" "$build" "$requirements" >"$venv/stamp"
     echo "The environment stands ($((SECONDS - started)) s; log: $log)."
+}
+
+# Oracles that only tests use: batman is source-only, Dask is big, neither is needed to run the kit. Tried once
+# for an environment; what could not be had is remembered with it, so that a machine without a compiler or a
+# network waits once and not at every run.
+ensure_test_packages() {
+    local venv="${SPECTRAMIND_VENV:-$SPECTRAMIND_ROOT/.venv}"
+    local stamp log="$venv/install.log" failed="" entry module requirement limit=()
+    stamp="$(cat "$venv/stamp" 2>/dev/null || true)"
+    if [ "$(head -n 1 "$venv/test_packages" 2>/dev/null)" = "$stamp" ]; then
+        tail -n +2 "$venv/test_packages"
+        return 0
+    fi
+    command -v timeout >/dev/null 2>&1 && limit=(timeout 300)
+    for entry in "batman=batman-package>=2.5" "distributed=dask[distributed]>=2024.8"; do
+        module="${entry%%=*}" requirement="${entry#*=}"
+        "$PYTHON" -c "import $module" >/dev/null 2>&1 && continue
+        echo "Installing $requirement, which tests compare with ..."
+        PIP_DISABLE_PIP_VERSION_CHECK=1 ${limit[@]+"${limit[@]}"} "$PYTHON" -m pip install --quiet \
+            --retries 1 --timeout 15 "$requirement" </dev/null >>"$log" 2>&1 &&
+            "$PYTHON" -c "import $module" >>"$log" 2>&1 && continue
+        failed="$failed$requirement cannot be had here (why: $log): its tests are skipped. "
+        failed="${failed}To try again: rm $venv/test_packages"$'\n'
+    done
+    { echo "$stamp"; printf '%s' "$failed"; } >"$venv/test_packages" 2>/dev/null || true
+    printf '%s' "$failed"
 }
 
 _tell_log() {

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.optional_packages import NOT_INSTALLED, PROBES, describe, probe
 from spectramind_kit.runtime import (Device, cpu_count, find_data_dir, find_inputs, free_memory_mb, probe_device, say,
                                      where_am_i)
 
@@ -65,7 +66,7 @@ def _packages() -> list[Finding]:
     for name, lowest in REQUIRED.items():
         version, why = _try_import(name, name)
         if why:
-            findings.append(Finding(name, "missing", why, f"pip install '{name}>={lowest}'"))
+            findings.append(Finding(name, "missing", why, f"pip install {_again(why)}'{name}>={lowest}'"))
         elif _numbers(version) < _numbers(lowest):
             findings.append(Finding(name, "missing", f"{version} is too old", f"pip install '{name}>={lowest}'"))
         else:
@@ -73,20 +74,34 @@ def _packages() -> list[Finding]:
     for module, (package, without) in OPTIONAL.items():
         version, why = _try_import(module, package)
         findings.append(Finding(package, "note" if why else "ok", f"{why}: {without}" if why else version,
-                                f"pip install {package}" if why else ""))
+                                f"pip install {_again(why)}{package}" if why else ""))
     return findings
 
 
+def _again(why: str) -> str:
+    return "" if why == NOT_INSTALLED else "--force-reinstall "
+
+
 def _try_import(module: str, package: str) -> tuple[str, str]:
-    """(version, why not); umap and shap are only looked for, since importing them takes many seconds."""
+    """(version, why not): imported, and asked to do a small thing where the kit knows one."""
     try:
-        if module not in ("umap", "shap"):
+        if module in PROBES:
+            why = probe(module)
+        else:
             importlib.import_module(module)
+            why = ""
+    except ModuleNotFoundError as error:
+        why = NOT_INSTALLED if (error.name or module) == module else describe(error)
+    except BaseException as error:  # noqa: BLE001 - compiled packages fail with anything
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            raise
+        why = describe(error)
+    if why:
+        return "", why if why == NOT_INSTALLED else f"is installed and does not work ({why})"
+    try:
         return metadata.version(package), ""
-    except metadata.PackageNotFoundError:
-        return "", "not installed"
-    except Exception as error:  # noqa: BLE001 - compiled packages fail with anything
-        return "", "not installed" if isinstance(error, ModuleNotFoundError) else f"does not import ({type(error).__name__}: {error})"
+    except Exception:  # noqa: BLE001 - it works, and its metadata are missing or damaged
+        return str(getattr(sys.modules[module], "__version__", "0")), ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -122,7 +137,13 @@ def _backends() -> list[Finding]:
             findings.append(Finding(f"{form} scan", "note", f"the kit's own scan in PyTorch ({error.found})"))
     try:
         resolve_graph_backend("torch_scatter", layer="sage")
-        findings.append(Finding("torch_scatter", "ok", "imports; the kit's own dense path is faster and stays the default"))
+        findings.append(
+            Finding(
+                "torch_scatter",
+                "ok",
+                "it, or pyg-lib, adds up rightly; the kit's own dense path is faster and stays the default",
+            )
+        )
     except DataError as error:
         findings.append(Finding("torch_scatter", "note", f"the kit's own paths ({error.found})"))
     return findings

@@ -86,8 +86,17 @@ def _build(package: str, folder: Path, *, seconds: float, earlier: list[Path]) -
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", scratch, package]
         try:
-            done = subprocess.run(command, env=_build_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)
+            done = subprocess.run(
+                command,
+                env=_build_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                timeout=seconds,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             return WheelBuild(package, "", False, time.monotonic() - started, "building took longer than the budget")
         (folder / f"{Path(package).name}.log").write_text(done.stdout, encoding="utf-8")
@@ -109,8 +118,16 @@ def probe_wheel(package: str, wheel: Path, *, beside: Sequence[Path] = ()) -> st
     with tempfile.TemporaryDirectory() as scratch:
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", scratch, str(wheel), *map(str, beside)]
         for command in (install, [sys.executable, "-c", _PROBE_HEAD.format(paths=[scratch]) + PROBES[package]]):
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  timeout=900, check=False)
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                timeout=900,
+                check=False,
+            )
             if done.returncode:
                 return _last_lines(done.stdout) or f"ended with code {done.returncode}"
     return ""
@@ -120,7 +137,9 @@ def _build_environment() -> dict[str, str]:
     """Compile for this GPU alone (all architectures take hours) and with as many jobs as there are cores."""
     environment = {**os.environ, "MAX_JOBS": str(cpu_count())}
     code = "import torch; print('%d.%d' % torch.cuda.get_device_capability() if torch.cuda.is_available() else '')"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if found.stdout.strip():
         environment["TORCH_CUDA_ARCH_LIST"] = found.stdout.strip()
     return environment

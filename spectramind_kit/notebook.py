@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 import os
 import sys
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.runtime import format_seconds, say
 
@@ -50,7 +52,7 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
         neighbours = [str(p) for p in sorted(path.parent.glob("*.ipynb"))] if path.parent.is_dir() else []
         raise DataError("the notebook does not exist", where=str(path), fix=nearest(str(path), neighbours))
     try:
-        found = papermill.inspect_notebook(str(path))
+        found = papermill.inspect_notebook(_plain_path(path))
     except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
         raise DataError("the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}") from error
     if not found:
@@ -99,8 +101,9 @@ def check_value(value: Any, parameter: Parameter) -> Any:
 def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check names and types of ``values`` against the notebook at ``path``; texts are converted.
 
-    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a misspelt key
-    fails here and not after an hour. Raises ConfigError with the nearest valid name.
+    ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a
+    misspelt key or a value that makes no run fails here and not after an hour. Raises ConfigError with the
+    nearest valid name.
     """
     declared = notebook_parameters(path)
     checked = {}
@@ -108,15 +111,32 @@ def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, A
         if name not in declared:
             raise ConfigError("unknown parameter", where=str(path), found=name, fix=nearest(name, declared))
         checked[name] = read_value(value, declared[name]) if isinstance(value, str) else check_value(value, declared[name])
-    if checked.get("overrides"):
-        _check_overrides(checked["overrides"], profile=checked.get("profile"))
+    _check_ranges(checked)
+    if checked.get("overrides") or checked.get("profile"):
+        _check_overrides(checked.get("overrides") or [], profile=checked.get("profile"))
     return checked
 
 
 def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
     from spectramind_kit.configs import load_config
 
-    load_config(overrides=list(overrides), **({"profile": profile} if profile else {}))
+    config = load_config(overrides=list(overrides), **({"profile": profile} if profile else {}))
+    if any(str(text).startswith(("model", "loss")) for text in overrides):
+        from spectramind_kit.models.build import check_buildable
+
+        check_buildable(config)
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
+                              fix=f"e.g. {name}=9.0")
+    hours = values.get("budget_hours")
+    if hours is not None and not hours > 0:
+        raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),
+                          expected="hours above 0",
+                          fix="e.g. budget_hours=8.5")
 
 
 def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[str, Any] | None = None,
@@ -149,15 +169,29 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
-        papermill.execute_notebook(str(path), str(output), parameters=values, cwd=str(working_dir) if working_dir else None,
-                                   kernel_name="python3", progress_bar=False, log_output=False,
-                                   stdout_file=sys.stdout if log else None, stderr_file=sys.stderr if log else None,
-                                   extra_arguments=["--log-level=CRITICAL"])  # not the kernel's own sockets, nor its end
+        papermill.execute_notebook(
+            _plain_path(path),
+            _plain_path(output),
+            parameters=values,
+            cwd=str(working_dir) if working_dir else None,
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+            stdout_file=EncodedStream(sys.stdout) if log else None,
+            stderr_file=EncodedStream(sys.stderr) if log else None,
+            extra_arguments=["--log-level=CRITICAL"],
+        )  # not the kernel's own sockets, nor its end
     except PapermillExecutionError as error:
         raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
                         found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error
     say(f"{Path(path).name}: {format_seconds(time.monotonic() - started)}, executed notebook in {output}")
     return output
+
+
+def _plain_path(path: Path) -> str:
+    """``path`` as papermill takes it: it fills in ``{parameter}``, and what begins like ``-`` or ``s3:`` is
+    no file to it."""
+    return str(path.absolute()).replace("{", "{{").replace("}", "}}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -171,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder for the executed notebook (default: here)")
     parser.add_argument("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
     parser.add_argument("--list", action="store_true", help="show the notebook's parameters and exit")
+    parser.add_argument("--check", action="store_true", help="check the parameters and exit; nothing runs")
     options = parser.parse_args(arguments)
     try:
         if options.list:
@@ -184,6 +219,9 @@ def main(arguments: list[str] | None = None) -> int:
                 raise ConfigError("the notebook takes no overrides", where=str(options.notebook), fix=nearest("overrides", declared))
             given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
             parameters["overrides"] = [*given, *options.override]
+        if options.check:
+            check_parameters(options.notebook, parameters)
+            return 0
         run_notebook(options.notebook, options.out / options.notebook.name, parameters=parameters, working_dir=options.cwd)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)

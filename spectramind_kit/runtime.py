@@ -13,9 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 
+from spectramind_kit.any_encoding import spell_out
+from spectramind_kit.cgroup import cpu_quota, memory_left_mb
 from spectramind_kit.errors import DataError
+from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
 
 COMPETITION = "ariel-data-challenge-2025"
 KAGGLE_INPUT = Path("/kaggle/input")
@@ -162,39 +166,57 @@ def peak_memory_mb() -> float:
     return peak * (1.0 if sys.platform == "darwin" else 1024.0) / 1e6
 
 
-def free_memory_mb() -> float:
-    """Memory that can be taken without swapping, MB; infinite where the system does not say."""
+def free_memory_mb(*, root: str | Path = "/") -> float:
+    """Memory that can be taken without swapping, MB; infinite where the system does not say.
+
+    The machine's free memory or what a cgroup (a container, a batch job) leaves, whichever is less. ``root``:
+    where ``proc`` and ``sys`` are looked for.
+    """
+    free = float("inf")
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return float(line.split()[1]) * 1024.0 / 1e6
-    except OSError:
+        with open(Path(root, "proc/meminfo"), encoding="ascii") as lines:
+            free = next(
+                (float(line.split()[1]) * 1024.0 / 1e6 for line in lines if line.startswith("MemAvailable:")),
+                free,
+            )
+    except (OSError, ValueError):
         pass
-    return float("inf")
+    return min(free, memory_left_mb(root))
 
 
-def cpu_count() -> int:
-    """Cores that this process may use (not those of the machine)."""
+def cpu_count(*, root: str | Path = "/") -> int:
+    """Cores that this process may use: not those of the machine, and not more than a cgroup's quota, rounded
+    up."""
     try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, ceil(min(cores, cpu_quota(root)))))
 
 
 def describe_environment() -> dict[str, object]:
-    """Python, packages and machine, for ``run.json``."""
+    """Python, packages and machine, for ``run.json``; ``not_working``: what is installed, was tried, and why
+    it is not used."""
     from importlib import metadata
 
     versions = {}
     for package in ("spectramind-kit", "torch", "numpy", "pandas", "pyarrow", "polars", "papermill", "hydra-core",
-                    "omegaconf", "mamba-ssm", "torch-scatter", "umap-learn", "shap"):
+                    "omegaconf", "mamba-ssm", "torch-scatter", "pyg-lib", "umap-learn", "shap"):
         try:
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
+        except Exception:  # noqa: BLE001 - not there, or its metadata are damaged
             versions[package] = None
-    return {"python": platform.python_version(), "platform": platform.platform(), "cores": cpu_count(),
-            "free_memory_mb": round(free_memory_mb()), "place": where_am_i().name, "packages": versions}
+    causes = {package: why_not(package) for package in ("polars", "pyarrow", "hydra")}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": cpu_count(),
+        "free_memory_mb": round(free) if (free := free_memory_mb()) != float("inf") else None,
+        "place": where_am_i().name,
+        "packages": versions,
+        "not_working": {package: why for package, why in causes.items() if why not in ("", NOT_INSTALLED)},
+        "parquet_reader": "pyarrow" if causes["polars"] else "polars",
+    }
 
 
 # ---------------------------------------------------------------- how long
@@ -239,8 +261,12 @@ class TimeBudget:
 # ---------------------------------------------------------------- said aloud
 
 def say(text: str) -> None:
-    """One plain line, at once, in a notebook, a log or a terminal."""
-    print(text, flush=True)
+    """One plain line, at once, in a notebook, a log or a terminal. Never raises: a log that cannot be written
+    costs no run."""
+    try:
+        print(spell_out(text, getattr(sys.stdout, "encoding", None)), flush=True)
+    except (OSError, ValueError):  # the reader of a pipe has gone, the disk is full, stdout is closed
+        pass
 
 
 @lru_cache(maxsize=None)
@@ -258,11 +284,18 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _is_terminal(stream: object) -> bool:
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # no stderr at all, or a closed one
+        return False
+
+
 def progress(iterable: Iterable, *, desc: str, total: int | None = None, unit: str = "it") -> Iterator:
     """tqdm on a terminal; elsewhere (papermill, a log) a plain line every 30 s with the time left."""
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)  # type: ignore[arg-type]
-    if sys.stderr.isatty():
+    if _is_terminal(sys.stderr) and not why_not("tqdm"):
         from tqdm import tqdm
 
         yield from tqdm(iterable, desc=desc, total=total, unit=unit)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectramind_kit.detector.csv_table import read_cells, whole_number
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import N_BINS, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA, SubmissionError
 
@@ -77,6 +78,12 @@ def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.Da
         raise SubmissionError("the submission's rows are not the test planets", expected=f"{len(ids)} planets",
                               found=f"{len(found)} rows; {detail}",
                               fix="take the rows from the test folder, not from sample_submission.csv")
+    if len(set(ids)) != len(ids):
+        twice = next(p for k, p in enumerate(ids) if p in ids[:k])
+        raise SubmissionError("a planet stands twice in the submission", where=f"planet {twice}",
+                              expected="one row per planet",
+                              found=f"{len(ids)} rows of {len(set(ids))} planets",
+                              fix="take the rows from the test folder")
     for column in expected[1:]:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise SubmissionError("a submission column is not numeric", where=column, expected="a number",
@@ -100,21 +107,47 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
     validate_submission(frame, planet_ids)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    frame.to_csv(partial, index=False)
-    os.replace(partial, path)
+    try:
+        frame.to_csv(partial, index=False)
+        os.replace(partial, path)
+    finally:  # a full disk leaves the old file, and not a half one beside it
+        partial.unlink(missing_ok=True)
     return path
 
 
 def read_submission(path: str | Path) -> pd.DataFrame:
-    """Read a submission or a truth table; ``planet_id`` as int even where it was written as ``1103775.0``."""
+    """Read a submission: ``planet_id`` as int even where it was written as ``1103775.0``, columns as they
+    stand in the file.
+
+    Raises
+    ------
+    DataError
+        No such file, no table, or a row without a whole planet_id. What else is wrong, `validate_submission`
+        names: a cell that is no number leaves its column text.
+    """
     import pandas as pd
 
     path = Path(path)
     if not path.is_file():
         raise DataError("file not found", where=str(path), fix="check the path")
-    frame = pd.read_csv(path)
+    frame = read_cells(path)
     if "planet_id" not in frame.columns:
         raise DataError("no planet_id column", where=str(path), expected="planet_id first",
                         found=", ".join(map(str, frame.columns[:3])))
-    frame["planet_id"] = frame["planet_id"].astype(float).astype(np.int64)
-    return frame
+    ids = [whole_number(text) for text in frame["planet_id"]]
+    if None in ids:
+        raise DataError("a planet_id is no whole number", where=f"{path}, row {ids.index(None) + 1}",
+                        expected="e.g. 1103775",
+                        found=repr(frame["planet_id"].iloc[ids.index(None)]))
+    columns = {"planet_id": np.array(ids, dtype=np.int64)}
+    for name in frame.columns:
+        if name != "planet_id":
+            columns[name] = _as_numbers(frame[name])
+    return pd.DataFrame({name: columns[name] for name in frame.columns})
+
+
+def _as_numbers(cells: pd.Series):
+    try:
+        return cells.replace("", "nan").astype(np.float64)
+    except ValueError:
+        return cells

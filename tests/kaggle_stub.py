@@ -17,12 +17,14 @@ class KaggleStub:
     """Records the calls; answers as Kaggle does, as far as its settings say.
 
     ``datasets``: references that exist. ``competitions``, ``kernels``: references that Kaggle knows (None: all).
+    ``tokens``: new-style API tokens and whose they are.
     """
 
     datasets: set[str] = field(default_factory=set)
     competitions: set[str] | None = None
     kernels: set[str] | None = None
     refuse: int = 0
+    tokens: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, dict]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
 
@@ -84,6 +86,14 @@ class KaggleStub:
             return _reply(handler, 404, {"code": 404, "message": f"the stub does not know {name}"})
         status, content = answer(body)
         return _reply(handler, status, content)
+
+    def _IntrospectToken(self, body: dict) -> tuple[int, dict]:
+        owner = self.tokens.get(body.get("token", ""))
+        return (
+            (200, {"active": True, "username": owner, "userId": 1})
+            if owner
+            else (404, {"code": 404, "message": "Not found"})
+        )
 
     def _SaveKernel(self, body: dict) -> tuple[int, dict]:
         def unknown(key: str, known: set[str] | None) -> list[str]:

@@ -47,6 +47,32 @@ def test_a_missing_optional_package_is_only_a_note(monkeypatch):
     assert finding.status == "note" and "OmegaConf" in finding.text
 
 
+@pytest.mark.parametrize(
+    "package, module_name",
+    [("polars", "polars"), ("hydra-core", "hydra"), ("umap-learn", "umap"), ("shap", "shap")],
+)
+def test_an_optional_package_that_is_installed_and_broken_is_told_with_its_cause(
+    monkeypatch, package, module_name
+):
+    """Guards against 'ok, 1.44' for a package whose import ends the run."""
+    class PanicException(BaseException):
+        pass
+
+    def fail():
+        raise PanicException("no such instruction")
+
+    monkeypatch.setitem(module.PROBES, module_name, fail)
+    monkeypatch.setattr(module, "REQUIRED", {})
+    monkeypatch.setattr(module, "OPTIONAL", {module_name: (package, "something is lost")})
+    finding = by_name(module._packages())[package]
+    assert (
+        finding.status == "note"
+        and "PanicException: no such instruction" in finding.text
+        and "something is lost" in finding.text
+    )
+    assert "--force-reinstall" in finding.fix
+
+
 @pytest.mark.parametrize("device, status", [
     (Device("cpu", "cpu", "float32", "CPU: a GPU is there but runs no kernel (RuntimeError: no kernel image)"), "note"),
     (Device("cpu", "cpu", "float32", "CPU: no CUDA device"), "note")])

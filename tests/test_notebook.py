@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 
@@ -61,6 +66,31 @@ def test_a_wrong_override_is_an_error(path):
     assert notebook.check_parameters(path, {"overrides": ["train.epochs=3"]}) == {"overrides": ["train.epochs=3"]}
 
 
+@pytest.mark.parametrize("values, word", [({"budget_hours": "-1"}, "above 0"),
+                                          ({"budget_hours": 0}, "above 0"),
+                                          ({"budget_hours": "1e999"}, "finite"),
+                                          ({"budget_hours": float("nan")}, "finite"),
+                                          ({"overrides": ["train.epochs=ten"]}, "whole number"),
+                                          ({"overrides": ["data.airs_rows=8:24"]}, "8, 24"),
+                                          ({"overrides": ["model.size.width=33"]}, "divide"),
+                                          ({"overrides": ["model.size.width=-8"]}, "model"),
+                                          ({"profile": "smokey"}, "smoke")])
+def test_a_value_that_makes_no_run_is_an_error(path, values, word):
+    """Guards against `train.epochs=ten`, which passed this check and ended the run after light curves and
+    anchors."""
+    with pytest.raises(ConfigError, match=word):
+        notebook.check_parameters(path, values)
+
+
+def test_the_check_alone_runs_nothing(path, tmp_path, capfd):
+    """Guards against `scripts/run` simulating for a minute before it finds a typing error."""
+    assert notebook.main([str(path), "--check", "-o", "train.epochs=ten", "--out",
+                          str(tmp_path / "out")]) == 2
+    assert "whole number" in capfd.readouterr().err
+    assert notebook.main([str(path), "--check", "-p", "seed=5", "--out", str(tmp_path / "out")]) == 0
+    assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
+
+
 def test_a_file_that_is_no_notebook_is_an_error(tmp_path, path):
     """Guards against an nbformat traceback."""
     with pytest.raises(DataError, match="did you mean .*small.ipynb"):
@@ -94,3 +124,49 @@ def test_a_typing_error_ends_before_anything_runs(path, tmp_path, capfd):
     assert notebook.main([str(path), "-p", "budget_hour=1", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]) == 2
     assert "did you mean 'budget_hours'?" in capfd.readouterr().err
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["{x}", "{", "a {seed} b", "-dash", "50 % σ ж", "s3:", "-"])
+def test_a_folder_may_have_any_name(path, tmp_path, monkeypatch, capfd, name):
+    """Guards against papermill's habit of filling in `{parameter}` in paths (an unknown one ends the run
+    after the checks), and of taking some names for streams or buckets."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    source = work / name / "source.ipynb"
+    source.parent.mkdir()
+    source.write_bytes(path.read_bytes())
+    relative = f"{name}/source.ipynb"
+    assert (
+        notebook.main(
+            ["-p", f"data_dir={name}", "--out", f"./{name}/out", "--cwd", str(work / name), "--", relative]
+        )
+        == 0
+    ), capfd.readouterr().err
+    assert (work / name / "out" / "source.ipynb").is_file()
+    assert (work / name / "result.txt").read_text(encoding="utf-8").startswith(f"({name!r}, 0")
+
+
+def test_cells_that_print_signs_run_in_an_ascii_log(path, tmp_path):
+    """Guards against UnicodeEncodeError from the log, which ends papermill in the middle of a notebook."""
+    content = nbformat.read(path, as_version=4)
+    content.cells[2].source = "import sys\nprint('σ ± 3 × ж')\nprint('σ', file=sys.stderr)"
+    nbformat.write(content, path)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "spectramind_kit.notebook",
+            str(path),
+            "--out",
+            str(tmp_path / "out"),
+            "--cwd",
+            str(tmp_path),
+        ],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"sigma +- 3 x " in done.stdout and b"sigma" in done.stderr

@@ -26,7 +26,8 @@ def standing(tmp_path: Path) -> dict[str, str]:
     python.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
     environment |= {"SPECTRAMIND_VENV": str(tmp_path / "venv"), "SPECTRAMIND_TORCH": "cpu", "PYTHONPATH": str(ROOT)}
-    stamp = f"source {ROOT}/scripts/environment.sh; _stamp {python} cpu {ROOT}/requirements.txt > {tmp_path}/venv/stamp"
+    stamp = (f"source {ROOT}/scripts/environment.sh; cd {tmp_path}/venv; "
+             f"_stamp {python} cpu {ROOT}/requirements.txt > stamp; cp stamp test_packages")
     subprocess.run(["bash", "-c", stamp], env=environment, check=True, timeout=60)
     return environment
 
@@ -59,6 +60,35 @@ def test_the_test_command_passes_arguments_on(standing, tmp_path):
                               capture_output=True, text=True, timeout=120)
         assert expected in done.stdout, done.stdout + done.stderr
     assert done.returncode == 5, "pytest's exit code must reach the caller"
+
+
+def test_what_is_skipped_is_said_in_one_line(standing, tmp_path):
+    """Guards against oracles that never run: a newcomer's 35 skipped tests were 35 lines among hundreds."""
+    case = tmp_path / "test_skips.py"
+    case.write_text(
+        "import pytest\n"
+        "@pytest.mark.parametrize('k', range(7))\ndef test_a(k): pytest.importorskip('no_such_oracle')\n"
+        "@pytest.mark.skip(reason='no files')\ndef test_b(): pass\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [
+            str(ROOT / "scripts" / "test"),
+            str(case),
+            "-c",
+            str(ROOT / "pyproject.toml"),
+            "-p",
+            "tests.conftest",
+        ],
+        env=standing,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    lines = [line for line in done.stdout.splitlines() if "no_such_oracle" in line]
+    assert lines == [
+        "skipped: 7 × could not import 'no_such_oracle': No module named 'no_such_oracle'; 1 × no files"
+    ], done.stdout
 
 
 @pytest.fixture

@@ -108,3 +108,91 @@ def test_a_venv_that_cannot_be_made_is_told(tmp_path):
     python = program(tmp_path / "bin" / "python3.11", f'if [ "$2" = venv ]; then echo "no space left on device"; exit 1; fi\nexec {sys.executable} "$@"')
     done = bash("set -euo pipefail\nensure_environment", SPECTRAMIND_VENV=str(tmp_path / "venv"), SPECTRAMIND_PYTHON=str(python), SPECTRAMIND_TORCH="cpu")
     assert done.returncode != 0 and "no space left on device" in done.stderr and "could not be made" in done.stderr, done.stdout + done.stderr
+
+
+def with_pip(tmp_path: Path, tools: Path, *, works: bool, importable: str = "") -> dict[str, str]:
+    """An environment whose `python -m pip` is recorded and does not touch the network, and whose imports fail
+    until it has worked."""
+    then = f"touch {tmp_path}/installed; exit 0" if works else "exit 1"
+    python = program(
+        tmp_path / "venv" / "bin" / "python",
+        f"""
+case "$1 $2" in
+    "-m pip") echo "$@" >>{tmp_path}/pip.log; echo "no network here"; {then} ;;
+    "-c import "*) case "$2" in *{importable or "nothing"}*) exit 0 ;; esac; [ -e {tmp_path}/installed ] ;;
+esac""",
+    )
+    (tmp_path / "venv" / "stamp").write_text("the stamp\n", encoding="utf-8")
+    return {"SPECTRAMIND_VENV": str(python.parents[1])}
+
+
+def test_oracles_are_installed_once(tmp_path, tools):
+    """Guards against 35 tests that skip in a newcomer's clone because only CI installed what they compare
+    with."""
+    settings = with_pip(tmp_path, tools, works=True)
+    for _ in range(2):
+        done = bash(
+            "set -euo pipefail; PYTHON=$SPECTRAMIND_VENV/bin/python; ensure_test_packages", **settings
+        )
+        assert done.returncode == 0, done.stderr
+    calls = (tmp_path / "pip.log").read_text(encoding="utf-8").splitlines()
+    assert len(calls) == 1 and "batman-package>=2.5" in calls[0], "Dask imports by then"
+    assert "cannot be had" not in done.stdout
+
+
+def test_an_oracle_that_cannot_be_had_is_said_and_not_tried_at_every_run(tmp_path, tools):
+    """Guards against minutes of pip's retries before each test run of a machine without a network or a
+    compiler."""
+    settings = with_pip(tmp_path, tools, works=False, importable="distributed")
+    code = "set -euo pipefail; PYTHON=$SPECTRAMIND_VENV/bin/python; ensure_test_packages"
+    first, second = bash(code, **settings), bash(code, **settings)
+    for done in (first, second):
+        assert done.returncode == 0, done.stderr
+        (line,) = [line for line in done.stdout.splitlines() if "cannot be had here" in line]
+        assert line.startswith("batman-package>=2.5") and "install.log" in line and "rm " in line
+    assert len((tmp_path / "pip.log").read_text(encoding="utf-8").splitlines()) == 1
+    assert "no network here" in (tmp_path / "venv" / "install.log").read_text(encoding="utf-8")
+    (tmp_path / "venv" / "stamp").write_text("another stamp\n", encoding="utf-8")
+    bash(code, **settings)
+    assert len((tmp_path / "pip.log").read_text(encoding="utf-8").splitlines()) == 2, (
+        "a new environment is a new chance"
+    )
+
+
+def test_oracles_are_those_of_the_test_extra():
+    """Guards against two lists of what the tests need."""
+    import tomllib
+
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]["test"]
+    text = (ROOT / "scripts" / "environment.sh").read_text(encoding="utf-8")
+    for requirement in ("batman-package>=2.5", "dask[distributed]>=2024.8"):
+        assert requirement in extra and f"={requirement}\"" in text
+
+
+@pytest.mark.parametrize(
+    "given, used",
+    [("", ":backslashreplace"), ("ascii", "ascii:backslashreplace"), ("latin-1:strict", "latin-1:strict")],
+)
+def test_scripts_print_on_any_terminal(given, used):
+    """Guards against a help text with a σ that ends the script on a terminal that is not UTF-8."""
+    assert bash("echo $PYTHONIOENCODING", PYTHONIOENCODING=given).stdout.strip() == used
+
+
+def test_cdpath_and_a_missing_home_do_not_matter(tmp_path):
+    """Guards against a root folder of two lines (with CDPATH, `cd` prints where it goes) and 'HOME: unbound
+    variable'."""
+    done = subprocess.run(
+        [
+            "bash",
+            "-uc",
+            "source scripts/environment.sh; unset HOME; echo $SPECTRAMIND_ROOT; _find_interpreter >/dev/null",
+        ],
+        cwd=ROOT,
+        env=os.environ | {"CDPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.stdout == f"{ROOT}\n" and "unbound" not in done.stderr

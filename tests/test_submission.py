@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spectramind_kit.errors import DataError
 from spectramind_kit.metric import SubmissionError, gll_score
 from spectramind_kit.submission import (build_submission, fallback_submission, read_submission, submission_columns,
                                         validate_submission, write_submission)
@@ -62,3 +63,43 @@ def test_validation_names_what_is_wrong(change, words, tmp_path):
 def test_fallback_is_valid_for_any_planets():
     validate_submission(fallback_submission([7]), [7])
     assert fallback_submission([], naive_mean=0.02).empty
+
+
+def test_a_full_disk_keeps_the_submission_that_was_there(tmp_path, monkeypatch):
+    """Guards against half a CSV, which Kaggle would take for a submission, and against losing the fallback
+    that stood there."""
+    path = write_submission(good(), tmp_path / "submission.csv", planet_ids=IDS)
+    before = path.read_bytes()
+
+    def full(frame, target, **settings):
+        target.write_text("planet_id,wl", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_submission(good(), path, planet_ids=IDS)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["submission.csv"]
+
+
+def test_a_planet_twice_is_refused():
+    """Guards against two rows of one planet, which the host matches by position."""
+    frame = fallback_submission([7, 8, 7])
+    with pytest.raises(SubmissionError, match="planet 7"):
+        validate_submission(frame, [7, 8, 7])
+
+
+@pytest.mark.parametrize("content, words", [("", "empty"), ("wl_1\n1\n", "planet_id"),
+                                            ("planet_id,wl_1\nx,1\n", "whole number"),
+                                            ("planet_id,wl_1\n1.5,1\n", "whole number"),
+                                            ("\0\0", "planet_id")])
+def test_a_damaged_file_is_a_data_error(tmp_path, content, words):
+    """Guards against pandas' own exceptions, of which there are many."""
+    (tmp_path / "s.csv").write_text(content)
+    with pytest.raises(DataError, match=words):
+        read_submission(tmp_path / "s.csv")
+
+
+def test_a_text_in_a_column_is_left_for_the_validation(tmp_path):
+    good().astype(object).assign(wl_3="x").to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(SubmissionError, match="numeric.*wl_3"):
+        validate_submission(read_submission(tmp_path / "s.csv"), IDS)

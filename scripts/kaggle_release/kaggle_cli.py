@@ -5,7 +5,6 @@ It exits 0 for several failures (a dataset that exists already, sources that Kag
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -59,10 +58,21 @@ def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
         raise DataError("the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six")
     try:
         # no terminal to ask on: without credentials the CLI must fail, not wait for an answer
-        done = subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            [str(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8:replace"},
+        )  # its progress bars are no ASCII
     except subprocess.TimeoutExpired as error:
-        raise DataError("the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s") from error
+        raise DataError(
+            "the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s"
+        ) from error
     return Answer(("kaggle", *arguments), done.returncode, done.stdout)
 
 
@@ -82,32 +92,3 @@ def check_answer(answer: Answer) -> None:
             what, fix = meaning, advice
             break
     raise DataError(what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix)
-
-
-def configured_owner() -> str:
-    """The account's name: ``KAGGLE_USERNAME``, the CLI's kaggle.json, or what the CLI itself says (tokens, OAuth).
-
-    Raises DataError when none is configured.
-    """
-    owner = os.environ.get("KAGGLE_USERNAME", "").strip() or _owner_in_file() or _owner_from_cli()
-    if not owner:
-        raise DataError("no Kaggle account is configured", expected="KAGGLE_USERNAME and KAGGLE_KEY, or the file kaggle.json",
-                        fix="on kaggle.com: Settings, API, Create New Token; put the file in ~/.kaggle/, or pass --owner for a dry run")
-    return owner
-
-
-def _owner_in_file() -> str:
-    folders = [os.environ["KAGGLE_CONFIG_DIR"]] if os.environ.get("KAGGLE_CONFIG_DIR") else ["~/.kaggle", "~/.config/kaggle"]
-    for folder in folders:
-        path = Path(folder).expanduser() / "kaggle.json"
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))["username"]).strip()
-        except (OSError, ValueError, KeyError):
-            continue
-    return ""
-
-
-def _owner_from_cli() -> str:
-    answer = run_cli("config", "view", timeout_s=60)
-    found = re.search(r"username:\s*(\S+)", answer.text)
-    return "" if not found or found[1] == "None" else found[1]

@@ -10,7 +10,8 @@ from pathlib import Path
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import say
 
-from scripts.kaggle_release.kaggle_cli import check_answer, configured_owner, run_cli
+from scripts.kaggle_release.account import configured_owner
+from scripts.kaggle_release.kaggle_cli import check_answer, run_cli
 from scripts.kaggle_release.kernels import (KERNELS, ROOT, PLACEHOLDER_OWNER, check_dataset_metadata, find_kernel,
                                             write_kernel_folder)
 
@@ -55,8 +56,16 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
         raise DataError("nothing is staged", where=str(folder), expected="dataset-metadata.json", fix=fix)
     if any((folder / name).exists() for name in (".git", "pyproject.toml", "notebooks")):
         raise DataError("this is the repository, not a staged folder", where=str(folder), fix=fix)
-    content = json.loads(metadata.read_text(encoding="utf-8"))
-    check_dataset_metadata(content)
+    try:
+        content = json.loads(metadata.read_text(encoding="utf-8"))
+        check_dataset_metadata(content)
+    except (ValueError, KeyError, TypeError) as error:  # no JSON, no UTF-8, a key that is missing
+        raise DataError(
+            "the staged metadata are damaged",
+            where=str(metadata),
+            found=f"{type(error).__name__}: {error}",
+            fix=fix,
+        ) from error
     if content["id"].split("/")[0] != owner:
         raise DataError("the folder was staged for another owner", where=str(metadata), expected=owner, found=content["id"], fix=fix)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != metadata]

@@ -15,7 +15,7 @@ from pathlib import Path
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import say
 
-from scripts.kaggle_release.kaggle_cli import configured_owner
+from scripts.kaggle_release.account import configured_owner
 from scripts.kaggle_release.kernels import ROOT, dataset_metadata
 
 KIT_LIMIT_MB = 1.0  # without weights; more means that data or a notebook has slipped into the wheel
@@ -100,7 +100,14 @@ def stage(folder: Path, *, owner: str, wheels: Path | None = None, weights: Path
 
 
 def _pip(*arguments: str, stage: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pip", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip() and not line.startswith("WARNING")]
         raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=" / ".join(lines[-4:])[:800])

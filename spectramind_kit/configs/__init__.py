@@ -1,4 +1,5 @@
-"""The configuration: groups of YAML files, composed by Hydra where it is installed, else by the same rules in plain OmegaConf.
+"""The configuration: groups of YAML files, composed by Hydra where it works, else by the same rules in plain
+OmegaConf.
 
 ``load_config(profile="quick", overrides=["model/fusion=concat", "train.epochs=5"])``
 
@@ -9,11 +10,16 @@ a mapping with ``_target_`` replaces its node whole, so that a part of your own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spectramind_kit.configs.check import check_config, misfit
+from spectramind_kit.configs.yaml_value import read_yaml_value
 from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.optional_packages import NOT_INSTALLED, describe, why_not
+from spectramind_kit.runtime import say_once
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -41,20 +47,28 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     overrides : sequence of str
         ``group=choice`` or ``key.path=value``; later ones win.
     use_hydra : bool, optional
-        True demands hydra-core, False does without; by default it is used when it imports. The result is the same.
+        True demands hydra-core, False does without; by default it is used where it works. The result is the
+        same, and a Hydra application of the caller's own is left as it was.
 
     Raises
     ------
     ConfigError
-        An unknown profile, group, choice or key; the message names the nearest valid one.
+        An unknown profile, group, choice or key; the message names the nearest valid one. A value of the
+        wrong type, or out of range (`spectramind_kit.configs.check`).
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     choices, values = _split_overrides([f"profile={profile}", *overrides])
-    compose = _compose_with_hydra if _want_hydra(use_hydra) else _compose_plain
-    config = compose(choices)
+    config = _composed(choices, use_hydra)
     for key, value in values:
         _set_value(config, key, value)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError("the configuration cannot be resolved", found=str(error).splitlines()[0],
+                          fix="correct the ${...} reference of an override") from error
+    check_config(plain, touched=[*choices, *(key for key, _ in values)])
     OmegaConf.set_readonly(config, True)
     return config
 
@@ -73,28 +87,46 @@ def config_digest(*nodes: Any, length: int = 12) -> str:
 
 # ---------------------------------------------------------------- composing
 
-def _want_hydra(use_hydra: bool | None) -> bool:
-    if use_hydra is False:
-        return False
-    try:
-        import hydra  # noqa: F401
-    except ImportError:
-        if use_hydra:
-            raise ConfigError("hydra-core is not installed", fix="pip install hydra-core, or use_hydra=None") from None
-        return False
-    return True
+def _composed(choices: dict[str, str], use_hydra: bool | None) -> DictConfig:
+    why = "" if use_hydra is False else why_not("hydra")
+    if use_hydra is not False and not why:
+        try:
+            return _compose_with_hydra(choices)
+        except Exception as error:  # our files are checked: it is the package, or its antlr
+            why = describe(error)
+    if use_hydra:
+        what = "is not installed" if why == NOT_INSTALLED else "was asked for and does not work"
+        raise ConfigError(f"hydra-core {what}", found=why, fix="pip install hydra-core, or use_hydra=None")
+    if why not in ("", NOT_INSTALLED):
+        say_once(f"hydra-core is installed and does not work ({why}): the configuration is composed without it, "
+                 "with the same result")
+    return _compose_plain(choices)
 
 
 def _compose_with_hydra(choices: dict[str, str]) -> DictConfig:
     from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
     from omegaconf import OmegaConf
 
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(config_dir=str(CONFIG_DIR), version_base="1.3"):
+    with _own_hydra(), initialize_config_dir(config_dir=str(CONFIG_DIR), version_base="1.3"):
         config = compose(config_name="config", overrides=[f"{group}={choice}" for group, choice in choices.items()])
     OmegaConf.set_struct(config, False)
     return config
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra is one global per process, and so is the version whose behaviour it keeps: set the caller's
+    aside, and put it back."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.version import VersionBase
+
+    hydra, version = GlobalHydra.instance().hydra, VersionBase.instance().getbase()
+    GlobalHydra.instance().hydra = None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = hydra
+        VersionBase.instance().version_base = version
 
 
 def _compose_plain(choices: dict[str, str]) -> DictConfig:
@@ -153,7 +185,7 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
     from omegaconf import OmegaConf
 
     try:
-        value = OmegaConf.create(f"value: {text}")["value"]
+        value = OmegaConf.create({"value": read_yaml_value(text)})["value"]
     except Exception as error:  # a YAML parser's own message is about columns of a line that the user never saw
         raise ConfigError("the value of an override cannot be read", where=key, found=text, fix="quote it as in YAML") from error
     known = _key_paths(config)
@@ -167,9 +199,28 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
         unknown = [k for k in value if k not in old]
         if unknown:
             raise ConfigError("unknown override", found=f"{key}.{unknown[0]}", fix=nearest(unknown[0], map(str, old)))
+        _check_alike(old, value, key)
         OmegaConf.update(config, key, value, merge=True)
         return
+    if not OmegaConf.is_config(old):
+        _check_alike(old, value, key)
     OmegaConf.update(config, key, value, merge=False)
+
+
+def _check_alike(old: Any, value: Any, key: str) -> None:
+    """A value is of the kind that it replaces: a text in place of a number is found out here, not after
+    hours."""
+    from omegaconf import OmegaConf
+
+    if OmegaConf.is_dict(value):
+        for name in value:
+            if OmegaConf.is_dict(old) and name in old and "_target_" not in value:
+                _check_alike(old[name], value[name], f"{key}.{name}")
+        return
+    problem = misfit(value, type(old)) if isinstance(old, (bool, int, float, str)) else ""
+    if problem:
+        raise ConfigError("a setting of the wrong type", where=key, found=repr(value), expected=problem,
+                          fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}")
 
 
 def _key_paths(config: DictConfig, prefix: str = "") -> list[str]:

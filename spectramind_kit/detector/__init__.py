@@ -9,7 +9,7 @@ _PUBLIC = {
     "N_BINS": "instrument",
     "VisitFiles": "layout", "AxisInfo": "layout", "AdcInfo": "layout", "find_visits": "layout",
     "read_star_info": "layout", "read_labels": "layout", "read_wavelengths": "layout", "read_axis_info": "layout",
-    "read_adc_info": "layout",
+    "read_adc_info": "layout", "SharedTables": "layout", "read_shared_tables": "layout",
     "DetectorSettings": "settings",
     "CalibrationSet": "calibration_set", "read_calibration": "calibration_set",
     "calibrate_frames": "calibrate",

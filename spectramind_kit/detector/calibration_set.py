@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit.detector.frames import reader_in_use
 from spectramind_kit.detector.instrument import CALIBRATION_PRODUCTS, N_LINEARITY_COEFFICIENTS, Instrument
 from spectramind_kit.detector.layout import VisitFiles
+from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.errors import DataError
 
 # Outside these a pixel cannot be corrected and is treated as dead. Real live pixels: flat 0.57 … 1.11, first
@@ -103,28 +103,29 @@ def _read_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
     if not path.is_file():
         raise DataError("a calibration file is missing", where=str(path), expected=f"a map of {shape[0]} × {shape[1]}",
                         found="no such file", fix="copy the planet's folder again, or leave the planet out")
-    try:
-        table = _read_columns(path)
+
+    def read(reader: str) -> np.ndarray:
+        table = _read_columns(path, reader)
         names = [n for n in table if not n.startswith("__index_level_") and n not in ("index", "Unnamed: 0")]
         by_position = [f"column_{i}" for i in range(shape[1])]
         names = by_position if set(by_position) <= set(names) and len(names) == shape[1] else names
-        values = np.stack([np.asarray(table[n], dtype=np.float64) for n in names], axis=1)
-    except Exception as error:  # the readers raise several unrelated classes for a damaged file
-        raise DataError("a calibration file cannot be decoded", where=str(path), expected="a Parquet file of numbers",
-                        found=f"{type(error).__name__}: {str(error)[:200]}", fix="copy the file again") from error
+        return np.stack([np.asarray(table[n], dtype=np.float64) for n in names], axis=1)
+
+    values = read_with(read, path, reader="auto", what="a calibration file cannot be decoded",
+                       expected="a Parquet file of numbers", fix="copy the file again")
     if values.shape != shape:
         raise DataError("a calibration map has the wrong shape", where=str(path), expected=f"{shape[0]} × {shape[1]}",
                         found=f"{values.shape[0]} × {values.shape[1]}", fix="copy the file again")
     return values
 
 
-def _read_columns(path: Path) -> dict[str, np.ndarray]:
+def _read_columns(path: Path, reader: str) -> dict[str, np.ndarray]:
     """polars opens a file of 356 columns in a third of pyarrow's time, and a visit has ten files."""
-    if reader_in_use() == "polars":
+    if reader == "polars":
         import polars as pl
 
         return {series.name: series.to_numpy() for series in pl.read_parquet(path)}
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read(use_threads=False)
+    table = pq.ParquetFile(path, page_checksum_verification=True).read(use_threads=False)
     return {name: table.column(name).to_numpy() for name in table.column_names}

@@ -1,5 +1,5 @@
-"""Every text that stage 1 puts into `LightCurve.flags`. Each begins with the sensor; the words after it stay what they are, so that
-later stages can look for them."""
+"""Every text that stage 1 puts into `LightCurve.flags`. Each begins with the sensor; the words after it stay
+what they are, so that later stages can look for them."""
 
 from __future__ import annotations
 
@@ -34,20 +34,24 @@ def fewer_frames(sensor: str, found: int, expected: int) -> str:
 
 
 def saturated_pixels(sensor: str, count: int, share: float) -> str:
-    """Pixels that reached their ceiling are left out. ``share`` of the light fell into them: the rest has that much more noise, which
-    `flux_err` measures, and follows the pointing more than the jitter model was tested for."""
-    return f"{sensor}: {count} saturated pixel{'s' if count > 1 else ''}" + (f", {share:.0%} of the light" if share >= 0.01 else "")
+    """Pixels that reached their ceiling are left out. ``share`` of the light fell into them: the rest has
+    that much more noise, which `flux_err` measures, and follows the pointing more than the jitter model was
+    tested for."""
+    light = f", {share:.0%} of the light" if share >= 0.01 else ""
+    return f"{sensor}: {count} saturated pixel{'s' if count > 1 else ''}{light}"
 
 
 def dropped_exposures(sensor: str, reasons: Mapping[str, int]) -> str:
     """Impossible exposures are left out; `flux_err` grows with what a time bin lost."""
     total = sum(reasons.values())
-    words = ", ".join(reason if count == total else f"{count} {reason}" for reason, count in reasons.items() if count)
+    some = {reason: count for reason, count in reasons.items() if count}
+    words = ", ".join(reason if count == total else f"{count} {reason}" for reason, count in some.items())
     return f"{sensor}: {total} exposure{'s' if total > 1 else ''} dropped ({words})"
 
 
 def repeating_frames(sensor: str, share: float) -> str:
-    """Nearly all exposures equal an earlier one: frames without noise, or a detector that hangs. They are used."""
+    """Nearly all exposures equal an earlier one: frames without noise, or a detector that hangs. They are
+    used."""
     return f"{sensor}: {share:.0%} of the exposures repeat an earlier one"
 
 
@@ -57,8 +61,8 @@ def empty_bins(sensor: str, count: int) -> str:
 
 
 def foreground_varies(sensor: str, peak_to_peak_e: float) -> str:
-    """The level beside the star changed during the visit and is subtracted bin by bin; what the star's own wing does to that level is
-    known to some ten per cent."""
+    """The level beside the star changed during the visit and is subtracted bin by bin; what the star's own
+    wing does to that level is known to some ten per cent."""
     return f"{sensor}: foreground varies by {peak_to_peak_e:.2g} e⁻/pixel"
 
 

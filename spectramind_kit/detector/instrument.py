@@ -1,4 +1,5 @@
-"""The two sensors: shapes, cut, orientation, and the names of their files.
+"""The two sensors: shapes, cut, and the names of their files. Which way the spectrum runs is read from the
+tables.
 
 Numbers are those of the Ariel Data Challenge 2025. Frame counts, cadences and integration times are not here:
 they come from the files.
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 N_AIRS_BINS = 282
 N_BINS = 283
+FGS1_WAVELENGTH_UM = 0.7   # middle of its band, 0.60 … 0.80 µm
 
 CALIBRATION_PRODUCTS = ("dark", "dead", "flat", "linear_corr", "read")
 N_LINEARITY_COEFFICIENTS = 6
@@ -24,8 +26,6 @@ class Instrument:
     columns: int
     column_cut: slice | None
     """Columns that carry the spectrum; None: all of them."""
-    flipped: bool
-    """True where the detector's columns run from long to short wavelength."""
     time_column: str
     """Column of axis_info.parquet with the time stamp of each frame, hours."""
 
@@ -49,9 +49,9 @@ class Instrument:
         return f"{self.name}_calibration_{visit}"
 
 
-AIRS = Instrument(name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321), flipped=True,
+AIRS = Instrument(name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321),
                   time_column="AIRS-CH0-axis0-h")
-FGS1 = Instrument(name="FGS1", rows=32, columns=32, column_cut=None, flipped=False, time_column="FGS1-axis0-h")
+FGS1 = Instrument(name="FGS1", rows=32, columns=32, column_cut=None, time_column="FGS1-axis0-h")
 INSTRUMENTS = (AIRS, FGS1)
 
 AIRS_WAVELENGTH_COLUMN = "AIRS-CH0-axis2-um"

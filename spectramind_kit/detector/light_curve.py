@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,12 +85,12 @@ class LightCurve:
                        flux=(total(np.where(there, self.flux, 0.0)) / number).astype(np.float32),
                        flux_err=(np.sqrt(variance) / number).astype(np.float32))
 
-    def save(self, path: str | Path, *, extra: dict[str, str] | None = None) -> None:
+    def save(self, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
         """Write to ``path`` (.npz) atomically: a reader sees the whole file or none, whenever the process dies."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         head = {"planet_id": self.planet_id, "visit": self.visit, "exposure_h": self.exposure_h, "flags": self.flags,
-                "info": self.info, "extra": extra or {}}
+                "info": self.info, "extra": dict(extra or {})}
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with open(part, "wb") as file:
@@ -113,7 +114,7 @@ class LightCurve:
         return load_with_extra(path)[0]
 
 
-def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, str]]:
+def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
     """`LightCurve.load`, and the notes that `LightCurve.save` was given beside it."""
     path = Path(path)
     try:
@@ -142,7 +143,7 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, str]]:
         raise DataError("a light curve file holds values that do not fit together", where=str(path),
                         expected="a time for every bin, an error for every flux", found="NaN",
                         fix="delete it; it is computed again")
-    return curve, dict(head["extra"])
+    return curve, dict(head.get("extra") or {})
 
 
 def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,

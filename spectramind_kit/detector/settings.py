@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from spectramind_kit.errors import ConfigError, nearest
@@ -66,7 +66,13 @@ class DetectorSettings:
 
     def __post_init__(self) -> None:
         for name in ("airs_rows", "fgs1_window"):  # yaml gives lists
-            object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
+            pair = getattr(self, name)
+            listed = isinstance(pair, Sequence) and not isinstance(pair, str)
+            if not listed or len(pair) != 2 or not all(isinstance(v, int) for v in pair):
+                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(pair),
+                                  expected="two whole numbers",
+                                  fix=f"write data.{name}=[8,24]")
+            object.__setattr__(self, name, tuple(pair))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

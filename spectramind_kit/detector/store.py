@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
-import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
-from spectramind_kit.detector.instrument import AIRS, FGS1
+from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.layout import (
-    AdcInfo,
-    AxisInfo,
+    SharedTables,
     VisitFiles,
     find_visits,
-    read_adc_info,
-    read_axis_info,
-    read_wavelengths,
+    read_shared_tables,
 )
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
+from spectramind_kit.detector.parquet_reader import reader_in_use
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.source import source_changes, source_fingerprints
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say, say_once
+from spectramind_kit.worker_processes import worker_pool
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
-_FOOTER_BYTES = 65536
+_CHECKS_AT_A_TIME = 8   # a check waits for the disk (or for Kaggle's mount) more than it computes
+_SAID_ONE_BY_ONE = 10
 _NAME = re.compile(r"^(\d+)_(\d+)\.npz$")
-_THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class LightCurveStore:
     """Light curves of many visits under ``<root>/<settings digest>/<planet>_<visit>.npz``.
 
-    Other settings have another digest, so another folder: a stale light curve is never mistaken for a fresh one.
+    Other settings have another digest, so another folder; each file carries the fingerprints of what it was
+    made from (`detector.source`): a stale light curve is never mistaken for a fresh one.
     """
 
     def __init__(self, root: str | Path, settings_digest: str | DetectorSettings | None = None):
@@ -77,25 +76,37 @@ class LightCurveStore:
         """
         return self._load(planet_id, visit)[0]
 
-    def save(self, curve: LightCurve, *, source: str = "") -> Path:
-        """Write atomically. ``source``: fingerprint of the files it came from (`source_fingerprint`)."""
+    def save(self, curve: LightCurve, *, source: Mapping[str, str] | None = None) -> Path:
+        """Write atomically. ``source``: fingerprints of what it came from (`source_fingerprints`)."""
         path = self.path(curve.planet_id, curve.visit)
-        curve.save(path, extra={"source": source, "settings": self.settings_digest})
+        curve.save(path, extra={"source": dict(source or {}), "settings": self.settings_digest})
         return path
 
-    def is_current(self, files: VisitFiles) -> tuple[bool, str]:
-        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or stale."""
+    def is_current(self, files: VisitFiles, tables: SharedTables | None = None) -> tuple[bool, str]:
+        """Whether the stored light curve of a visit can be used, and why not: absent (no reason), damaged or
+        stale.
+
+        ``tables``: the shared ones (`read_shared_tables`); without them only the visit's files are compared.
+        """
         if not self.has(files.planet_id, files.visit):
             return False, ""
         try:
             _, extra = self._load(files.planet_id, files.visit)
         except DataError as error:
             return False, f"damaged ({error.found})"
-        if extra.get("source") and extra["source"] != source_fingerprint(files):
-            return False, "stale (the visit's files have changed)"
-        return True, ""
+        if extra.get("settings", self.settings_digest) != self.settings_digest:
+            return False, "stale (it was made with other settings)"
+        reason = source_changes(extra.get("source"), files, tables)
+        return (False, f"stale ({reason})") if reason else (True, "")
 
-    def _load(self, planet_id: int, visit: int) -> tuple[LightCurve, dict[str, str]]:
+    def check(self,
+              visits: Sequence[VisitFiles],
+              tables: SharedTables | None = None) -> dict[VisitFiles, tuple[bool, str]]:
+        """`is_current` of many visits, several at a time."""
+        with ThreadPoolExecutor(_CHECKS_AT_A_TIME) as pool:
+            return dict(zip(visits, pool.map(lambda files: self.is_current(files, tables), visits)))
+
+    def _load(self, planet_id: int, visit: int) -> tuple[LightCurve, dict[str, Any]]:
         path = self.path(planet_id, visit)
         curve, extra = load_with_extra(path)
         if (curve.planet_id, curve.visit) != (planet_id, visit):
@@ -104,22 +115,12 @@ class LightCurveStore:
         return curve, extra
 
 
-def source_fingerprint(files: VisitFiles) -> str:
-    """Sizes of the visit's files and a CRC of the ends of its two signals (the footers, with each column's statistics).
-
-    Reads 128 kB; does not use time stamps, which change when a data set is copied or mounted elsewhere. Files that are
-    absent do not count, so that a kernel which has the store but not the raw data still gets an answer.
-    """
-    crc = 0
-    for path in files.all_files():
-        size = path.stat().st_size if path.is_file() else -1
-        crc = zlib.crc32(f"{path.name}:{size};".encode(), crc)
-    for path in (files.signal(FGS1), files.signal(AIRS)):
-        if path.is_file():
-            with open(path, "rb") as file:
-                file.seek(max(0, path.stat().st_size - _FOOTER_BYTES))
-                crc = zlib.crc32(file.read(), crc)
-    return f"{crc:08x}"
+def say_stale(reasons: Mapping[VisitFiles, str], *, whose: str = "the stored light curve") -> None:
+    """A line for each visit whose light curve is computed again, and why; after ten of them a count."""
+    for files, reason in list(reasons.items())[:_SAID_ONE_BY_ONE]:
+        say(f"{files.label}: {whose} is {reason}; it is computed again")
+    if len(reasons) > _SAID_ONE_BY_ONE:
+        say(f"… and {len(reasons) - _SAID_ONE_BY_ONE} more visits, for reasons of the same kind")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ class BuildReport:
 def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: str = "train",
                        settings: DetectorSettings | None = None, workers: int | None = None,
                        executor: Executor | None = None, shard: str | tuple[int, int] | None = None,
-                       planets: Sequence[int] | None = None) -> BuildReport:
+                       planets: Sequence[int] | None = None, tables: SharedTables | None = None,
+                       tell: Tell = say_once) -> BuildReport:
     """Fill the store with the light curves of a split. Finished visits are not computed again.
 
     Parameters
@@ -163,6 +165,8 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     shard : ``"2/5"``: the second of five parts of the planets, for kernels that split the work. A planet's visits stay
         together.
     planets : only these.
+    tables : `read_shared_tables` of the data folder; read from it when not given.
+    tell : is given what is odd about folders and tables, in plain sentences.
 
     Returns
     -------
@@ -176,21 +180,20 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     started = time.monotonic()
     settings = settings or DetectorSettings()
     store = LightCurveStore(store_root, settings)
-    visits = select_shard(find_visits(data_dir, split), shard)
+    visits = select_shard(find_visits(data_dir, split, tell=tell), shard)
     if planets is not None:
         wanted = {int(p) for p in planets}
         visits = [v for v in visits if v.planet_id in wanted]
-    tables = (read_axis_info(data_dir), read_adc_info(data_dir), read_wavelengths(data_dir))
+    tables = tables if tables is not None else read_shared_tables(data_dir, tell=tell)
     store.folder.mkdir(parents=True, exist_ok=True)
-    todo, reused = [], []
-    for files in visits:
-        current, reason = store.is_current(files)
-        if current:
-            reused.append((files.planet_id, files.visit))
-            continue
-        if reason:
-            say(f"{files.label}: the stored light curve is {reason}; it is computed again")
-        todo.append(files)
+    checked = store.check(visits, tables)
+    todo = [files for files, (current, _) in checked.items() if not current]
+    reused = [(files.planet_id, files.visit) for files, (current, _) in checked.items() if current]
+    stale = {files: reason for files, (current, reason) in checked.items() if reason}
+    say_stale(stale)
+    # gone before it is computed: should that fail, nothing takes the old one for a result
+    for files in stale:
+        store.path(files.planet_id, files.visit).unlink(missing_ok=True)
     done: list[tuple[int, int]] = []
     failed: list[Failure] = []
     if todo:
@@ -226,27 +229,47 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
     if workers is not None:
         if workers < 1:
             raise DataError("not a number of workers", found=str(workers), expected="1 or more", fix="leave it out")
-        return min(workers, max(1, n_visits))
+        chosen, free = min(workers, max(1, n_visits)), free_memory_mb()
+        if chosen > 1 and free < chosen * MEMORY_PER_WORKER_MB:
+            needed = chosen * MEMORY_PER_WORKER_MB
+            say(f"light curves: {chosen} workers, as asked, may take {needed / 1000:.1f} GB; "
+                f"{free / 1000:.1f} GB are free")
+        return chosen
     cores, free = cpu_count(), free_memory_mb()
     by_memory = max(1, int((free - _KEPT_FREE_MB) // MEMORY_PER_WORKER_MB)) if free != float("inf") else cores
     chosen = max(1, min(cores, by_memory, n_visits))
     say(f"light curves: {chosen} worker{'s' if chosen > 1 else ''} for {n_visits} visits ({cores} cores, "
         f"{free / 1000:.1f} GB free, {MEMORY_PER_WORKER_MB / 1000:.1f} GB per worker)")
+    if free < MEMORY_PER_WORKER_MB:
+        say(f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, "
+            f"and {free:.0f} MB are free: this process may be killed for memory")
     return chosen
 
 
 def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSettings,
-              tables: tuple[AxisInfo, AdcInfo, object]) -> str | None:
+              tables: SharedTables) -> str | None:
     """One visit: None, or why there is no light curve. Runs in a worker process or on a cluster's node."""
     from spectramind_kit.detector.extraction import extract
 
-    axis, adc, wavelength_um = tables
     try:
-        curve = extract(files, settings=settings, axis=axis, adc=adc, wavelength_um=wavelength_um)
-        store.save(curve, source=source_fingerprint(files))
+        # before they are read: what changes meanwhile counts as a change
+        source = source_fingerprints(files, tables)
+        curve = extract(files, settings=settings, axis=tables.axis, adc=tables.adc,
+                        wavelength_um=tables.wavelength_um)
+        store.save(curve, source=source)
     except DataError as error:
         text = str(error)
         return text if str(files.planet_id) in text else f"{files.label}: {text}"
+    except OSError as error:  # a full disk, a folder without the right to write, a network disk that has gone
+        return str(
+            DataError(
+                "the light curve cannot be computed or kept",
+                where=f"{files.label}, {error.filename or store.folder}",
+                found=f"{type(error).__name__}: {error}",
+                expected="files that can be read, and room to write",
+                fix="make room or choose another folder, and run again: what is done is kept",
+            )
+        )
     except Exception as error:  # a planet that breaks in a way nobody foresaw costs that planet, not the run
         import traceback
 
@@ -258,31 +281,33 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
 
 
 def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveStore, settings: DetectorSettings,
-         tables: tuple) -> Iterator[tuple[VisitFiles, str | None]]:
+         tables: SharedTables) -> Iterator[tuple[VisitFiles, str | None]]:
     if pool is None:
         for files in todo:
             yield files, build_one(files, store, settings, tables)
         return
-    futures = {pool.submit(build_one, files, store, settings, tables): files for files in todo}
-    left = dict(futures)
+    left = {(files.planet_id, files.visit): files for files in todo}
     try:
+        futures = {pool.submit(build_one, files, store, settings, tables): files for files in todo}
         for future in as_completed(futures):
             files = futures[future]
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 break
-            left.pop(future)
+            left.pop((files.planet_id, files.visit))
             yield files, (f"{files.label}: the worker failed: {type(error).__name__}: {error}" if error else future.result())
     except BrokenProcessPool:
         pass
     if left:
         say(f"a worker was killed, most likely for memory: the {len(left)} visits left are computed one at a time")
         for files in left.values():
-            yield files, (None if store.is_current(files)[0] else build_one(files, store, settings, tables))
+            yield files, (None if store.is_current(files, tables)[0] else build_one(
+                files, store, settings, tables))
 
 
 @contextmanager
 def _executor(given: Executor | None, *, workers: int | None, n_visits: int) -> Iterator[Executor | None]:
+    reader_in_use()  # said, or raised, here once, and not by every worker
     if given is not None:
         yield given
         return
@@ -290,15 +315,5 @@ def _executor(given: Executor | None, *, workers: int | None, n_visits: int) -> 
     if chosen == 1:
         yield None
         return
-    # one thread per worker: the workers share the cores. Fresh processes, since a fork of a process with threads can hang.
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update({name: "1" for name in _THREAD_VARIABLES})
-    try:
-        with ProcessPoolExecutor(max_workers=chosen, mp_context=get_context("spawn")) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with worker_pool(chosen, task="light curves") as pool:
+        yield pool

@@ -22,8 +22,10 @@ from spectramind_kit.detector.dead_time import ExposureCheck, check_exposures
 from spectramind_kit.detector.dispersion_fill import DispersionFill, too_wide_to_fill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
-from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info
+from spectramind_kit.detector.layout import (AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info,
+                                            read_shared_tables)
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.saturation import find_saturated
 from spectramind_kit.detector.timing import Exposures, find_exposures
@@ -144,6 +146,7 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     if check.repeats:
         noted.append(flags.repeating_frames(instrument.name, check.repeats))
     direction = settings.adc_direction
+    adc = adc.of(files.planet_id)
     gain, offset = adc.gain(instrument), adc.offset(instrument)
     if direction == "auto":
         direction = choose_adc_direction(adu[:64:2, _unlit(selection)], gain=gain, offset=offset)
@@ -280,6 +283,10 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     """
     settings = settings or DetectorSettings()
     data_dir = files.folder.parent.parent
+    if axis is None and instrument == AIRS and selection is None:  # the columns that wavelengths.csv names
+        tables = read_shared_tables(data_dir, adc=adc)
+        axis, adc = tables.axis, adc or tables.adc
+        instrument = spectral_axis(axis.airs_wavelength_um, tables.wavelength_um).airs
     raw = read_raw_visit(files, instrument, settings=settings, axis=axis or read_axis_info(data_dir),
                          adc=adc or read_adc_info(data_dir), selection=selection)
     return calibrate_raw(raw, settings=settings, bin_edges=bin_edges)

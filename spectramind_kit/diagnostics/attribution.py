@@ -11,7 +11,6 @@ that is out of the coalition takes the values of background planets, and the out
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.input_groups import input_groups, joined, mixed_rows, row_count, take_rows
 from spectramind_kit.errors import DataError
+from spectramind_kit.optional_packages import probe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,15 +101,15 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
     Raises
     ------
     DataError
-        `shap` is missing, the output is not finite, or there are fewer than two rows.
+        `shap` does not work, the output is not finite, or there are fewer than two rows.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tqdm's hint about notebook widgets
-            import shap
-    except (ImportError, OSError, RuntimeError) as error:
-        raise DataError("the attributions need the shap package", found=f"{type(error).__name__}: {error}",
-                        fix="pip install shap, or leave this figure out") from error
+    if why := probe("shap"):
+        raise DataError(
+            "the attributions need the shap package",
+            found=why,
+            fix="pip install shap, or leave this figure out",
+        )
+    import shap
     import torch
 
     rows = row_count(batch)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.optional_packages import describe, probe
 
 METHODS = ("umap", "pca")
 _FEWEST_FOR_UMAP = 20
@@ -31,7 +32,7 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
     """Map N embeddings of width D to the plane.
 
     Each column is standardised first: UMAP and PCA both measure Euclidean distance. ``method="umap"`` falls back to
-    PCA where umap-learn cannot be imported or there are fewer than 20 planets (a neighbour graph of so few says
+    PCA where umap-learn does not work or there are fewer than 20 planets (a neighbour graph of so few says
     nothing), and the result says so. UMAP is seeded, hence single-threaded and reproducible; it costs about 14 CPU s
     of compilation once per process.
 
@@ -61,16 +62,24 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
         return _pca(scaled)
     if len(features) < _FEWEST_FOR_UMAP:
         return _pca(scaled, note=f"PCA instead of UMAP: only {len(features)} planets, UMAP needs {_FEWEST_FOR_UMAP}")
+    if why := probe("umap"):
+        return _pca(scaled, note=f"PCA instead of UMAP: umap-learn cannot be imported ({why})")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tqdm's hint about notebook widgets
+            warnings.simplefilter("ignore")  # "n_jobs overridden by random_state": that is what we ask for
             from umap import UMAP
-    except (ImportError, OSError, RuntimeError) as error:
-        return _pca(scaled, note=f"PCA instead of UMAP: umap-learn cannot be imported ({type(error).__name__})")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "n_jobs overridden by random_state": that is what we ask for
-        points = UMAP(n_neighbors=min(neighbours, len(features) - 1), min_dist=min_dist, random_state=seed, n_jobs=1,
-                      init="spectral" if len(features) > 30 else "random").fit_transform(scaled)
+
+            points = UMAP(
+                n_neighbors=min(neighbours, len(features) - 1),
+                min_dist=min_dist,
+                random_state=seed,
+                n_jobs=1,
+                init="spectral" if len(features) > 30 else "random",
+            ).fit_transform(scaled)
+    except (
+        Exception
+    ) as error:  # it compiles at its first call, for this very processor and these very versions
+        return _pca(scaled, note=f"PCA instead of UMAP: umap-learn failed ({describe(error)})")
     return Embedding(points=np.asarray(points, dtype=np.float64), method="umap")
 
 

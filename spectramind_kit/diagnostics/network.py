@@ -53,13 +53,17 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     from spectramind_kit.training.checkpoint import load_checkpoint
     from spectramind_kit.training.dataset import VisitDataset
     from spectramind_kit.training.folds import planet_rows
+    from spectramind_kit.training.made_from import fits_light_curve
 
     bundle = load_bundle(folder.parent)
     if not bundle.weights:
         raise DataError("no network was trained in this run (model=anchor)", where=str(folder))
     planets = _some_of_each_split(run, max_planets)
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
-    measured = Measured({planet: stored_measurement(run, planet) for planet in planets}, ())
+    found = {planet: stored_measurement(run, planet) for planet in planets}
+    # a fit of an older light curve would show a mixture
+    measured = Measured({planet: one for planet, one in found.items()
+                         if all(fits_light_curve(one, curve) for curve in light_curves[planet])}, ())
     anchors, _ = predict_anchors(bundle, measured)
     if not anchors:
         raise DataError("no planet has both light curves and a measurement", where=str(run.work_dir))

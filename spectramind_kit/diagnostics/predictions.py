@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectramind_kit.detector.tables import read_spectra
 from spectramind_kit.errors import DataError
 
 STAGES = ("flat depth", "anchor", "network", "final")
@@ -102,16 +103,7 @@ def read_predictions(path: Path, notes: list[str]) -> Predictions | None:
 
 def read_truth(test: Predictions, path: Path) -> np.ndarray:
     """(N, 283), NaN rows for planets that the truth does not hold; matched by planet_id, not by position."""
-    import pandas as pd
-
     if not path.is_file():
         raise DataError("the truth file does not exist", where=str(path), fix="correct `truth`, or leave it empty")
-    table = pd.read_csv(path)
-    if "planet_id" not in table:
-        raise DataError("the truth has no planet_id column", where=str(path), found=", ".join(table.columns[:4]))
-    table["planet_id"] = table["planet_id"].astype(float).astype("int64")
-    table = table.drop_duplicates("planet_id").set_index("planet_id")
-    if table.shape[1] != test.depth_mean.shape[1]:
-        raise DataError("the truth has a wrong number of wavelengths", where=str(path),
-                        expected=str(test.depth_mean.shape[1]), found=str(table.shape[1]))
+    table = read_spectra(path)
     return table.reindex(test.planet_id.astype("int64")).to_numpy(dtype=np.float64)

@@ -24,6 +24,8 @@ from spectramind_kit.diagnostics.report_style import CSS
 from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
+from spectramind_kit.inference.provenance import submission_fingerprint
+from spectramind_kit.optional_packages import why_not
 
 _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ … -?[\d.]+$")
 
@@ -63,6 +65,13 @@ def write_report(run: RunResults | str | Path, *, path: str | Path | None = None
 def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFigure, bytes]:
     """The saved picture of a verb if it shows these results, else a new one."""
     name = verb.entry.file_name
+    if why := why_not("matplotlib"):
+        return SavedFigure(
+            title=verb.entry.title,
+            caption="",
+            empty_because=f"matplotlib does not work here ({why})",
+            fingerprint="",
+        ), b""
     saved, file = known_figures(run.diagnostics_dir).get(name), run.figures_dir / name
     if saved is None or saved.fingerprint != run.fingerprint or not file.is_file() or options:
         verb(run, **options)
@@ -78,9 +87,14 @@ def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> 
     numbers = "".join(f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run))
     facts = [f"profile {run.info['profile']}" if run.info.get("profile") else "", str(run.info.get("data_dir") or ""),
              time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())]
+    submission = run.find("submission.csv")
+    of = submission_fingerprint(submission.parent) if submission else ""
+    stale = "".join(f'<p class="note"><b>{_text(text)}</b></p>' for text in run.stale)
     return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
+            f'<meta name="submission" content="{of}">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head><body><main>'
-            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p></header>"
+            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>"
+            f"{stale}</header>"
             f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'
             f"<footer>Transit depths are (Rp/Rs)², printed in parts per million (ppm). The file needs no network.</footer>"
             f"</main></body></html>\n")

@@ -18,12 +18,15 @@ import numpy as np
 from spectramind_kit import metric
 from spectramind_kit.diagnostics.predictions import Predictions, read_predictions, read_truth
 from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.runtime import say
 
 @dataclass(frozen=True)
 class RunResults:
     """Everything that a run's folder holds for diagnostics.
 
-    ``oof`` has labels; ``test`` has ``depth`` only where a truth was given. ``notes`` tells what is missing and why.
+    ``oof`` has labels; ``test`` has ``depth`` only where a truth was given. ``notes`` tells what is missing
+    and why, ``stale`` which results do not belong together.
     """
 
     work_dir: Path
@@ -37,6 +40,7 @@ class RunResults:
     naive_sigma: float = metric.OFFICIAL_NAIVE_SIGMA
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
 
     @property
     def figures_dir(self) -> Path:
@@ -53,6 +57,21 @@ class RunResults:
     def glob(self, pattern: str) -> list[Path]:
         """Files by pattern, of this run and of the earlier kernels'."""
         return [path for folder in (self.work_dir, *self.earlier) for path in folder.glob(pattern)]
+
+    @cached_property
+    def settings_folders(self) -> dict[str, str]:
+        """Names of the folders of ``store/`` and ``anchor/`` with the bundle's settings; empty without a
+        bundle that says so."""
+        from spectramind_kit.configs import config_digest
+        from spectramind_kit.detector.settings import DetectorSettings
+
+        path = self.find("bundle/bundle.json")
+        config = _read_json(path, []).get("config") if path else None
+        try:
+            return {"store": DetectorSettings.from_mapping(config["data"]).digest,
+                    "anchor": config_digest(config["data"], config["anchor"])}
+        except (TypeError, KeyError, DataError):
+            return {}
 
     def of_kind(self, kind: str) -> list[dict]:
         """The events of ``metrics.jsonl`` of one kind, in the order they were written."""
@@ -116,9 +135,23 @@ def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir:
         test = replace(test, depth=read_truth(test, Path(truth)))
     data_dir = Path(data_dir) if data_dir else _data_dir_of(info)
     mean, sigma = _naive(info, oof)
-    return RunResults(work_dir=work_dir, earlier=folders[1:], oof=oof, test=test, info=info, data_dir=data_dir,
-                      events=_read_events(_first(folders, "metrics.jsonl"), notes), naive_mean=mean, naive_sigma=sigma,
-                      fingerprint=_fingerprint(folders, truth), notes=tuple(notes))
+    events = _of_this_training(_read_events(_first(folders, "metrics.jsonl"), notes),
+                               _first(folders, "bundle/bundle.json"))
+    stale = _stale(folders)
+    for text in stale:
+        say(text)
+    return RunResults(work_dir=work_dir,
+                      earlier=folders[1:],
+                      oof=oof,
+                      test=test,
+                      info=info,
+                      data_dir=data_dir,
+                      events=events,
+                      naive_mean=mean,
+                      naive_sigma=sigma,
+                      stale=tuple(stale),
+                      notes=(*notes, *stale),
+                      fingerprint=_fingerprint(folders, truth, events=events, naive=(mean, sigma)))
 
 
 def _first(folders: Sequence[Path], relative: str) -> Path:
@@ -174,10 +207,39 @@ def _naive(info: Mapping, oof: Predictions | None) -> tuple[float, float]:
     return metric.OFFICIAL_NAIVE_MEAN, metric.OFFICIAL_NAIVE_SIGMA
 
 
-def _fingerprint(folders: Sequence[Path], truth: str | Path | None) -> str:
-    """Short digest of the results that the figures show, so that a figure of an older run is recognised."""
-    digest = hashlib.sha256(str(truth or "").encode())
-    for name in ("predictions/oof.npz", "predictions/test.npz"):
-        path = _first(folders, name)
-        digest.update(path.read_bytes() if path.is_file() else b"-")
-    return digest.hexdigest()[:16]
+def _of_this_training(events: tuple[dict, ...], bundle: Path) -> tuple[dict, ...]:
+    """Without the epochs of trainings whose weights are not in the bundle: the log keeps those of every
+    training."""
+    if not bundle.is_file():
+        return events
+    digest = _read_json(bundle, []).get("digest", "")
+    return tuple(event for event in events
+                 if event.get("event") != "epoch" or event.get("training", digest) == digest)
+
+
+def _stale(folders: Sequence[Path]) -> list[str]:
+    """Results that do not belong together, in words."""
+    from spectramind_kit.inference.provenance import predictions_doubts, submission_differs
+
+    bundle = _first(folders, "bundle/bundle.json")
+    found = [text for name in ("oof", "test")
+             for text in predictions_doubts(_first(folders, f"predictions/{name}.npz"), bundle)]
+    submission, test = _first(folders, "submission.csv"), _first(folders, "predictions/test.npz")
+    if submission.is_file() and test.is_file():
+        differs = submission_differs(submission, test)
+        if differs:
+            found.append("submission.csv is not what predictions/test.npz holds, which is shown here: "
+                         f"{differs}. Run 03_submit again")
+    return found
+
+
+def _fingerprint(folders: Sequence[Path], truth: str | Path | None, *, events: Sequence[Mapping],
+                 naive: tuple[float, float]) -> str:
+    """Of the results that the figures show and of the truth's content, so that a figure of an older run is
+    recognised."""
+    files = ("predictions/oof.npz", "predictions/test.npz", "bundle/bundle.json", "submission.csv")
+    paths = {name: _first(folders, name) for name in files} | ({"truth": Path(truth)} if truth else {})
+    content = {name: hashlib.sha256(path.read_bytes()).hexdigest()
+               for name, path in paths.items() if path.is_file()}
+    epochs = [json.dumps(event, sort_keys=True) for event in events if event.get("event") == "epoch"]
+    return fingerprint(content, epochs, list(naive))

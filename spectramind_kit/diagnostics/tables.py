@@ -93,7 +93,8 @@ def failure_table(run: RunResults) -> Table:
                          for entry in entries if isinstance(entry, Mapping)]
             elif key == "sources" and isinstance(entries, Mapping):
                 rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entries.items()]
-            elif key in ("left_naive", "anchor_left_out_for", "network_left_out", "network_failed"):
+            elif key in ("left_naive", "anchor_left_out_for", "network_left_out", "network_failed",
+                         "bundle_failed", "bundle_doubts", "other_data") and entries:
                 rows.append((stage, key.replace("_", " "), "", str(entries)))
     rows += _measurement_flags(run)
     rows += [("diagnostics", "note", "", note) for note in run.notes]
@@ -134,6 +135,9 @@ def backend_table(run: RunResults) -> Table:
     for stage, record in (run.info.get("stages") or {}).items():
         if isinstance(record, Mapping) and record.get("overrides"):
             rows.append(("overrides", stage, " ".join(map(str, record["overrides"]))))
+        # where it is not that of the last stage
+        rows += [(f"setting of {stage}", name, str(record[name])) for name in _SETTINGS
+                 if isinstance(record, Mapping) and name in record and record[name] != run.info.get(name)]
     rows += _decisions(run)
     rows += [("backend", str(name), str(choice)) for name, choice in (run.info.get("backends") or {}).items()]
     return Table("Settings and backends", ("kind", "name", "value"), tuple(rows), "run.json holds none")

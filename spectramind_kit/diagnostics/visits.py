@@ -11,6 +11,7 @@ import numpy as np
 from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.errors import DataError
+from spectramind_kit.training.made_from import fits_light_curve
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
@@ -69,9 +70,9 @@ def band_light_curves(view: VisitView) -> dict[str, WhiteLightCurve]:
 
 def planets_with_light_curves(run: RunResults) -> list[int]:
     """Planets that have both light curves in the store and an anchor's fit, test planets first."""
-    fitted = {int(path.stem) for path in run.glob("anchor/*/*.npz") if path.stem.isdigit()}
+    fitted = {int(path.stem) for path in _newest(run, "anchor", "*.npz") if path.stem.isdigit()}
     stored = set()
-    for path in run.glob("store/*/*.npz"):
+    for path in _newest(run, "store", "*.npz"):
         planet, _, visit = path.stem.rpartition("_")
         if planet.isdigit() and visit.isdigit():
             stored.add(int(planet))
@@ -83,7 +84,7 @@ def stored_light_curves(run: RunResults, planet_id: int) -> list[LightCurve]:
     """Light curves of one planet's visits, by visit; empty when the store has none."""
     from spectramind_kit.detector.light_curve import LightCurve
 
-    return [LightCurve.load(path) for path in _newest(run.glob(f"store/*/{planet_id}_*.npz"))]
+    return [LightCurve.load(path) for path in _newest(run, "store", f"{planet_id}_*.npz")]
 
 
 def stored_measurement(run: RunResults, planet_id: int) -> DepthMeasurement:
@@ -96,7 +97,7 @@ def stored_measurement(run: RunResults, planet_id: int) -> DepthMeasurement:
     """
     from spectramind_kit.transit.measurement import DepthMeasurement
 
-    paths = _newest(run.glob(f"anchor/*/{planet_id}.npz"))
+    paths = _newest(run, "anchor", f"{planet_id}.npz")
     if not paths:
         raise DataError("no anchor's fit of this planet", where=f"planet {planet_id}", fix="run notebook 02")
     return DepthMeasurement.load(paths[0])
@@ -110,11 +111,18 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     DataError
         No visit has both a light curve and a fit.
     """
-    fits = {fit.visit: fit for fit in stored_measurement(run, planet_id).visits}
+    measurement = stored_measurement(run, planet_id)
+    fits = {fit.visit: fit for fit in measurement.visits}
+    curves = stored_light_curves(run, planet_id)
+    changed = [curve.visit for curve in curves if not fits_light_curve(measurement, curve)]
+    if changed:
+        raise DataError("the anchor's fit is of an older light curve",
+                        where=f"planet {planet_id}, visits {changed}",
+                        fix="run notebooks 02 and 03 again")
     views = [VisitView(planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
                        model=fits[curve.visit].model_flux, baseline=fits[curve.visit].baseline_flux,
                        wavelength_um=curve.wavelength_um)
-             for curve in stored_light_curves(run, planet_id)
+             for curve in curves
              if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)]
     if not views:
         raise DataError("no visit has both a light curve and an anchor's fit of it", where=f"planet {planet_id}",
@@ -122,10 +130,13 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     return views
 
 
-def _newest(paths) -> list[Path]:
-    """Files of the folder written last (settings may have changed between runs), by name."""
-    paths = list(paths)
+def _newest(run: RunResults, kind: str, name: str) -> list[Path]:
+    """Files of ``store/`` or ``anchor/`` by name: those with the bundle's settings, else with the settings
+    written last."""
+    paths = run.glob(f"{kind}/{run.settings_folders[kind]}/{name}") if run.settings_folders else []
     if not paths:
-        return []
-    folder = max(paths, key=lambda path: path.stat().st_mtime).parent
-    return sorted(path for path in paths if path.parent == folder)
+        paths = run.glob(f"{kind}/*/{name}")
+        last = max(paths, key=lambda path: path.stat().st_mtime).parent.name if paths else ""
+        paths = [path for path in paths if path.parent.name == last]
+    own_first = {path.name: path for path in reversed(paths)}
+    return [own_first[key] for key in sorted(own_first)]

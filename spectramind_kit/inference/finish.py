@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.inference.bundle import save_bundle
+from spectramind_kit.detector.layout import AdcInfo, read_adc_info
+from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import to_text
+from spectramind_kit.inference.bundle import save_bundle, table_fingerprints
 from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
 from spectramind_kit.inference.uncertainty import fit_sigma_scale
 from spectramind_kit.metric import N_BINS, array_score
@@ -17,7 +20,7 @@ from spectramind_kit.runtime import say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.labels import Labels
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.training.run_folder import RunFolder, read_json
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
@@ -48,15 +51,19 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
                                               network_sigma=predicted.get("network_depth_sigma"))
     save_predictions(run.root / "predictions" / "oof.npz", planet_id=anchors.planet_ids, fold=anchors.fold, depth=depth,
                      wavelength_um=next(iter(light_curves.values()))[0].wavelength_um, depth_mean=final_mean,
-                     depth_sigma=final_sigma, anchor_depth=anchor_depth, anchor_err=anchor_err, **predicted)
+                     depth_sigma=final_sigma, anchor_depth=anchor_depth, anchor_err=anchor_err,
+                     made_from=np.array(to_text(anchors.made_from)), **predicted)
     config = {name: to_plain(run.config[name]) for name in ("data", "anchor", "model")}
-    save_bundle(run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
-                anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
-                flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip))
+    bundle = save_bundle(
+        run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
+        anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
+        flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip),
+        adc=_converters(run), made_from=anchors.made_from, tables=table_fingerprints(run.data_dir))
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
-    run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict())
+    run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(),
+                     bundle=read_json(bundle / "bundle.json")["fingerprint"])
     return scores
 
 
@@ -68,6 +75,13 @@ def save_predictions(path: Path, **arrays: np.ndarray) -> Path:
         np.savez_compressed(handle, **arrays)
     partial.replace(path)
     return path
+
+
+def _converters(run: RunFolder) -> AdcInfo | None:
+    try:
+        return read_adc_info(run.data_dir, tell=run.tell)
+    except DataError:  # the light curves may come from a kernel that had it
+        return None
 
 
 def _flat_score(depth: np.ndarray, flat: np.ndarray, fold: np.ndarray, naive: Mapping[str, float]) -> float:

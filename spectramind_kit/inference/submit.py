@@ -2,6 +2,7 @@
 
 Each planet takes the best that it got: network, anchor, flat depth, naive. Too little time leaves out the network first,
 then the anchors of the planets that are still to come, then their light curves; what broke for one planet is recorded.
+Nothing here raises for what data can do: a notebook that raises is a failed submission, whatever CSV it left.
 """
 
 from __future__ import annotations
@@ -9,27 +10,33 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from spectramind_kit.detector.instrument import N_BINS
-from spectramind_kit.detector.layout import find_visits, read_star_info, read_wavelengths
+from spectramind_kit.detector.layout import SharedTables
+from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import fingerprint, to_text
 from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
+from spectramind_kit.inference.provenance import bundle_doubts
+from spectramind_kit.inference.rerun_inputs import (in_order, planets_of_test, stars_of_test, tables_of_test,
+                                                    wavelengths_of_test)
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.runtime import cpu_count, say
-from spectramind_kit.submission import build_submission, fallback_submission, read_submission, write_submission
+from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
 from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.light_curves import extract_light_curves
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.training.run_folder import RunFolder, read_json
 
 CHUNK = 64           # planets between two looks at the clock
 WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
@@ -49,38 +56,71 @@ class Prediction:
         return dict(Counter(self.source.tolist()))
 
 
-def planets_of_test(data_dir: Path) -> list[int]:
-    """The planets of the test folder; in the order of ``sample_submission.csv`` where that lists the same ones.
-
-    The sample may be stale (one planet, when the folder holds 1,100): the folder decides.
-    """
-    planets = sorted({visit.planet_id for visit in find_visits(data_dir, "test")})
-    try:
-        sample = read_submission(data_dir / "sample_submission.csv")["planet_id"].tolist()
-    except (DataError, ValueError):
-        return planets
-    return sample if len(sample) == len(planets) and set(sample) == set(planets) else planets
-
-
 def write_fallback(run: RunFolder) -> list[int]:
     """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
-    planet_ids = planets_of_test(run.data_dir)
+    planet_ids = planets_of_test(run.data_dir, tell=run.tell)
     bundle = _find_bundle(run)
     naive = bundle.naive if bundle else {}
     write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
+    with suppress(OSError):  # predictions and scores of an earlier submission
+        (run.root / "predictions" / "test.npz").unlink(missing_ok=True)
+        run.record(test_scores={}, test_scores_of="")
     say(f"fallback written: {len(planet_ids)} planets, {run.root / 'submission.csv'}")
     return planet_ids
 
 
 def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
-    """Predict every planet as well as data and time allow; never raises for a planet.
+    """Predict every planet as well as data and time allow; never raises.
 
     Light curves and anchors are made with the settings that the bundle was trained with.
     """
+    try:
+        return _predict(run, planet_ids)
+    except Exception as error:  # unforeseen: the naive prediction is a submission, an exception is none
+        say(f"the prediction failed, every planet is left naive: {type(error).__name__}: {error}")
+        run.record_stage(prediction_failed=f"{type(error).__name__}: {error}")
+        shape = (len(planet_ids), N_BINS)
+        return Prediction([int(p) for p in planet_ids], np.full(shape, OFFICIAL_NAIVE_MEAN),
+                          np.full(shape, OFFICIAL_NAIVE_SIGMA),
+                          np.full(len(planet_ids), "naive", dtype=object))
+
+
+def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
+    """Validate and write ``submission.csv`` over the fallback, which stays where the prediction cannot be
+    used."""
+    path = run.root / "submission.csv"
+    try:
+        frame = build_submission(prediction.planet_ids, prediction.depth_mean,
+                                 depth_sigma=prediction.depth_sigma)
+        write_submission(frame, path, planet_ids=prediction.planet_ids)
+    except Exception as error:
+        say("the fallback stays in submission.csv, the prediction cannot be written: "
+            f"{type(error).__name__}: {error}")
+        run.record_stage(write_failed=f"{type(error).__name__}: {error}")
+        return path
+    run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth is read after this
+    run.record_stage(sources=prediction.counts)
+    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}"
+                                                                    for name, n in prediction.counts.items()))
+    return path
+
+
+# ---------------------------------------------------------------- the parts
+
+def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
     if bundle is not None:
         _take_settings(run, bundle)
-    stars = _stars(run)
+        _say_doubts(run, bundle)
+    stars, tables, order = stars_of_test(run), tables_of_test(run, bundle), None
+    if bundle is not None and tables is not None:
+        # prior and weights know the bins in the order of their training, the submission in wavelengths.csv's
+        order = bin_order(tables.wavelength_um, bundle.prior.wavelength_um)
+        if order is None:
+            run.tell("the bundle was trained on other wavelengths than wavelengths.csv has; flat depths only")
+            bundle = None
+        else:
+            tables = replace(tables, wavelength_um=bundle.prior.wavelength_um)
     light_curves, flat, measurements = {}, {}, {}
     todo = list(planet_ids)
     use_anchor = bundle is not None
@@ -92,7 +132,10 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             run.record_stage(left_naive=len(chunk) + len(todo))
             break
         start = time.monotonic()
-        found = _light_curves(run, chunk)
+        found = _light_curves(run, chunk, tables)
+        if order is not None and (order != np.arange(N_BINS)).any():  # of an earlier kernel
+            found = {p: [in_order(curve, tables.wavelength_um) for curve in curves]
+                     for p, curves in found.items()}
         run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
         flat.update(flat_depths(found))
         cost = sum((run.budget.seconds_per_unit(part) or 0.0) for part in ("light_curves", "anchor"))
@@ -106,20 +149,9 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     measured = Measured(measurements, ())
-    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves, measured=measured)
+    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves,
+                     measured=measured, tables=tables, order=order)
 
-
-def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
-    """Validate and write ``submission.csv`` over the fallback. Planets whose numbers are not finite become naive."""
-    frame = build_submission(prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma)
-    path = write_submission(frame, run.root / "submission.csv", planet_ids=prediction.planet_ids)
-    run.record(test_scores={})  # of an earlier submission; the truth, where there is one, is read after this
-    run.record_stage(sources=prediction.counts)
-    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}" for name, n in prediction.counts.items()))
-    return path
-
-
-# ---------------------------------------------------------------- the parts
 
 def _find_bundle(run: RunFolder) -> Bundle | None:
     folder = run.find("bundle/bundle.json")
@@ -127,32 +159,36 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
         say("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
         return None
     try:
-        return load_bundle(folder.parent)
+        bundle = load_bundle(folder.parent)
+        if not (np.isfinite(list(bundle.naive.values())).all()
+                and {"data", "anchor", "model"} <= set(bundle.config)):
+            raise DataError("the bundle is not complete", where=str(folder),
+                            fix="run 02_train again, or attach its output")
+        return bundle
     except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
         say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
         run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
         return None
 
 
-def _stars(run: RunFolder) -> pd.DataFrame:
+def _say_doubts(run: RunFolder, bundle: Bundle) -> None:
     try:
-        return read_star_info(run.data_dir, "test")
-    except DataError as error:
-        say(f"no star table for the test planets: {error}")
-        return pd.DataFrame()
+        doubts = bundle_doubts(bundle, root=run.root, data_dir=run.data_dir)
+        others = [folder for folder in (run.root, *run.earlier)
+                  if read_json(folder / "bundle" / "bundle.json").get("fingerprint", bundle.fingerprint)
+                  != bundle.fingerprint]
+    except Exception as error:  # a doubt about a bundle must not cost what it predicts
+        doubts, others = [f"what it belongs to cannot be told: {type(error).__name__}: {error}"], []
+    for doubt in doubts:
+        say(f"the bundle is used, but {doubt}: run 02_train again")
+    for folder in others:
+        say(f"the bundle of {bundle.folder.parent} is used, the other one in {folder} is not")
+    run.record_stage(bundle=bundle.fingerprint, bundle_kit=bundle.kit, bundle_doubts=doubts)
 
 
-def _wavelengths(run: RunFolder) -> np.ndarray:
+def _light_curves(run: RunFolder, planet_ids: Sequence[int], tables: SharedTables | None) -> dict:
     try:
-        return read_wavelengths(run.data_dir)
-    except DataError as error:  # only the figures need it
-        say(f"wavelengths.csv cannot be used: {error}")
-        return np.full(N_BINS, np.nan)
-
-
-def _light_curves(run: RunFolder, planet_ids: Sequence[int]) -> dict:
-    try:
-        return extract_light_curves(run, "test", planet_ids=planet_ids)
+        return extract_light_curves(run, "test", planet_ids=planet_ids, tables=tables)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
         run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
         return {}
@@ -177,7 +213,8 @@ def _measured(run: RunFolder, light_curves: dict, stars: pd.DataFrame) -> dict:
 
 
 def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, *, stars: pd.DataFrame, flat: dict[int, float],
-              light_curves: dict, measured: Measured) -> Prediction:
+              light_curves: dict, measured: Measured,
+              tables: SharedTables | None, order: np.ndarray | None) -> Prediction:
     row = {int(p): k for k, p in enumerate(planet_ids)}
     shape = (len(row), N_BINS)
     naive = bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
@@ -197,12 +234,29 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
         except Exception as error:  # nobody foresaw it; a notebook that raises fails the submission, CSV or not
             say(f"anchors or network failed: {type(error).__name__}: {error}; each planet keeps what it has")
             run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
+    wavelength_um = wavelengths_of_test(run, tables)
+    if order is not None and (order != np.arange(N_BINS)).any():
+        mean, sigma, wavelength_um = mean[:, order], sigma[:, order], wavelength_um[order]
+        arrays = {name: a[:, order] if a.shape == shape else a for name, a in arrays.items()}
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
-    save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row)), depth_mean=mean, depth_sigma=sigma,
-                     wavelength_um=_wavelengths(run), flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
-                     source=source.astype(str), **arrays)
+    try:
+        save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64),
+                         depth_mean=mean,
+                         depth_sigma=sigma, wavelength_um=wavelength_um,
+                         flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
+                         source=source.astype(str), made_from=np.array(to_text(_made_from(bundle, measured))),
+                         **arrays)
+    except Exception as error:  # a full disk costs the figures, not the submission
+        say(f"predictions/test.npz cannot be written: {type(error).__name__}: {error}")
+        run.record_stage(predictions_failed=f"{type(error).__name__}: {error}")
     return Prediction(list(row), mean, sigma, source)
+
+
+def _made_from(bundle: Bundle | None, measured: Measured) -> dict[str, str]:
+    """Fingerprints of the bundle and of every planet's light curves, star and settings."""
+    return {"bundle": bundle.fingerprint if bundle else "", "measurements": fingerprint(
+        {planet: dict(m.made_from) for planet, m in measured.measurements.items()})}
 
 
 def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, measured: Measured, stars: pd.DataFrame,

@@ -106,6 +106,29 @@ def build_model(config: Mapping[str, Any], *, bin_features: int | None = None, s
                           for part in PARTS})
 
 
+def check_buildable(config: Any) -> None:
+    """Build model and loss once, where all their parts are the kit's: sizes that make no model end before
+    anything runs.
+
+    A part of one's own may be defined later in its notebook: it is left to the stage that needs it. Raises
+    `ConfigError`.
+    """
+    config = to_plain(config)
+    nodes = [*(config["model"].get(part) or {} for part in PARTS), config["loss"]]
+    if not config["model"].get("use_network", True) or not all(str(node.get("_target_", "")).startswith(_KIT)
+                                                               for node in nodes):
+        return
+    try:
+        build_model(config["model"])
+        instantiate(config["loss"], where="loss")
+    except ConfigError:
+        raise
+    except Exception as error:  # torch's own words about shapes
+        raise ConfigError("the model cannot be built", where="model, loss",
+                          found=f"{type(error).__name__}: {error}",
+                          fix="correct the sizes that were overridden") from error
+
+
 def to_plain(config: Any) -> dict[str, Any]:
     """A config as plain dicts, its interpolations resolved, whether it came from OmegaConf or is one already."""
     if isinstance(config, dict):

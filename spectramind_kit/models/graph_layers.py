@@ -1,7 +1,8 @@
 """Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type) and `GatLayer` (attention).
 
 Each layer can add its messages up in four ways that agree to rounding (a test holds it): ``dense`` adjacency
-matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges, ``torch_scatter``.
+matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges,
+``torch_scatter`` (or pyg-lib's scatter).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.models.series import widen
 from spectramind_kit.models.wavelength_graph import EDGE_FEATURES, EDGE_TYPES, WavelengthGraph
+from spectramind_kit.optional_packages import describe, scatter_add_function
 
 GRAPH_BACKENDS = ("auto", "dense", "fixed_k", "index_add", "torch_scatter")
 _VERY_NEGATIVE = -1e4  # finite in fp16
@@ -23,14 +25,13 @@ _VERY_NEGATIVE = -1e4  # finite in fp16
 
 @lru_cache(maxsize=None)
 def _scatter_add():
-    """torch_scatter's ``scatter_add``; a wheel built for another torch fails with OSError, not ImportError."""
+    """torch_scatter's ``scatter_add``, or pyg-lib's, after it has given the right sums."""
     try:
-        from torch_scatter import scatter_add
-    except (ImportError, OSError, RuntimeError) as error:
-        raise DataError("torch_scatter was asked for and cannot be imported", where="graph_backend=torch_scatter",
-                        found=f"{type(error).__name__}: {str(error)[:120]}",
+        return scatter_add_function()
+    except Exception as error:  # a wheel built for another torch fails with OSError, not ImportError
+        raise DataError("torch_scatter was asked for and does not work", where="graph_backend=torch_scatter",
+                        found=describe(error), expected="torch_scatter, or pyg-lib 0.7 or later",
                         fix="pip install --no-build-isolation torch-scatter, or graph_backend=auto") from error
-    return scatter_add
 
 
 def resolve_graph_backend(wanted: str, *, layer: str) -> str:

@@ -10,13 +10,20 @@ state passes over it unchanged: padding on either side changes no valid output.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError
-from spectramind_kit.models.scan import SCAN_BACKENDS, mamba1_scan, mamba2_scan, resolve_scan_backend
+from spectramind_kit.models.scan import (
+    SCAN_BACKENDS,
+    give_up_kernels,
+    mamba1_scan,
+    mamba2_scan,
+    resolve_scan_backend,
+)
 
 
 def _inverse_softplus(step: Tensor) -> Tensor:
@@ -64,6 +71,20 @@ class _Scanned(nn.Module):
             self.scan_backend_used[device.type] = resolve_scan_backend(self.scan_backend, form=self.form, device=device)
         return self.scan_backend_used[device.type]
 
+    def _scan(self, scan: Callable[..., Tensor], x: Tensor, *others: Tensor) -> Tensor:
+        """``scan`` on the backend of this device; kernels that fail after their probe are given up, where
+        they were not asked for."""
+        backend = self._backend(x.device)
+        try:
+            return scan(x, *others, backend=backend, chunk=self.chunk_size)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # a wheel built without a kernel says so at the call
+            if backend == "torch" or self.scan_backend == "mamba_ssm":
+                raise
+            self.scan_backend_used[x.device.type] = give_up_kernels(error, form=self.form, device=x.device)
+            return scan(x, *others, backend="torch", chunk=self.chunk_size)
+
 
 class Mamba(_Scanned):
     """Mamba-1: a decay for every (channel, state) pair.
@@ -110,8 +131,9 @@ class Mamba(_Scanned):
             dt = F.softplus(F.linear(dt.to(wide), self.dt_proj.weight, self.dt_proj.bias))
             if mask is not None:
                 dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = mamba1_scan(x.to(wide), dt, -torch.exp(self.A_log), b.to(wide), c.to(wide), self.D,
-                            backend=self._backend(x.device), chunk=self.chunk_size)
+            y = self._scan(
+                mamba1_scan, x.to(wide), dt, -torch.exp(self.A_log), b.to(wide), c.to(wide), self.D
+            )
             y = y * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))
 
@@ -179,9 +201,14 @@ class Mamba2(_Scanned):
                 dt = dt.clamp(*self.dt_limit)
             if mask is not None:
                 dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = mamba2_scan(x.to(wide).unflatten(-1, (self.nheads, self.headdim)), dt, -torch.exp(self.A_log),
-                            b.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
-                            c.to(wide).unflatten(-1, (self.ngroups, self.d_state)), self.D,
-                            backend=self._backend(x.device), chunk=self.chunk_size).reshape(batch, length, self.d_inner)
+            y = self._scan(
+                mamba2_scan,
+                x.to(wide).unflatten(-1, (self.nheads, self.headdim)),
+                dt,
+                -torch.exp(self.A_log),
+                b.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
+                c.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
+                self.D,
+            ).reshape(batch, length, self.d_inner)
             y = self.norm(y, z.to(wide)) if self.norm is not None else y * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.models.selective_scan import selective_scan_chunked
 from spectramind_kit.models.ssd import ssd_chunked
+from spectramind_kit.optional_packages import describe
 from spectramind_kit.runtime import say_once
 
 SCAN_BACKENDS = ("auto", "torch", "mamba_ssm")
@@ -53,16 +54,52 @@ def _why_not(form: str, device_type: str, device_index: int) -> str:
         return torch.randn(*shape, generator=rng).to(device)
 
     try:
-        if form == "mamba1":
-            args = (draw(2, 40, 8), draw(2, 40, 8).abs() * 0.1, -draw(8, 16).abs(), draw(2, 40, 16), draw(2, 40, 16), draw(8))
-            ours, theirs = selective_scan_chunked(*args), _mamba1_kernel(*args)
-        else:
-            args = (draw(2, 40, 2, 32), draw(2, 40, 2).abs() * 0.1, -draw(2).abs(), draw(2, 40, 1, 16), draw(2, 40, 1, 16), draw(2))
-            ours, theirs = ssd_chunked(*args), _mamba2_kernel(*args, chunk=32)
-        worst = float((ours - theirs).abs().max() / ours.abs().max())
-        return "" if worst < 1e-2 else f"its kernel disagrees with the reference by {worst:.1e} on a probe"
+        # the first call of a model may be made in inference mode or under autocast
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(device_type=device.type, enabled=False),
+        ):
+            if form == "mamba1":
+                args = (
+                    draw(2, 40, 8),
+                    draw(2, 40, 8).abs() * 0.1,
+                    -draw(8, 16).abs(),
+                    draw(2, 40, 16),
+                    draw(2, 40, 16),
+                    draw(8),
+                )
+                ours, theirs = selective_scan_chunked, _mamba1_kernel
+            else:
+                args = (
+                    draw(2, 40, 2, 32),
+                    draw(2, 40, 2).abs() * 0.1,
+                    -draw(2).abs(),
+                    draw(2, 40, 1, 16),
+                    draw(2, 40, 1, 16),
+                    draw(2),
+                )
+                ours, theirs = ssd_chunked, partial(_mamba2_kernel, chunk=32)
+            x = args[0].clone().requires_grad_()
+            results = [scan(x, *args[1:]) for scan in (ours, theirs)]
+            if reason := _disagreement("result", *(y.detach() for y in results)):
+                return reason
+            return _disagreement("gradient", *(torch.autograd.grad(y.square().sum(), x)[0] for y in results))
     except Exception as error:  # noqa: BLE001 - a broken wheel raises anything: OSError, triton's errors, RuntimeError
-        return f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else 'no message'}"
+        return describe(error)
+
+
+def _disagreement(name: str, ours: Tensor, theirs: Tensor) -> str:
+    off = float((ours - theirs).abs().max() / ours.abs().max())
+    return "" if off < 1e-2 else f"its kernel's {name} disagrees with the reference by {off:.1e} on a probe"
+
+
+def give_up_kernels(error: Exception, *, form: str, device: torch.device) -> str:
+    """``torch``, after saying once why mamba_ssm's kernels are not used any more: they ran in the probe and
+    failed now."""
+    say_once(f"{form} scan: torch on {device.type} from here on "
+             f"(mamba_ssm's kernel ran in a probe and then failed: {describe(error)})")
+    return "torch"
 
 
 def _kernel(form: str):

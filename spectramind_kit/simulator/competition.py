@@ -187,13 +187,13 @@ def _write_tables(root: Path, data_dir: Path, seed: int, settings: Settings, ids
     writer.write_csv(writer.sample_submission(list(ids["test"])), data_dir / "sample_submission.csv")
     record = {"digest": settings.digest(), "seed": seed, "settings": asdict(settings), "planets": {s: len(v) for s, v in ids.items()}}
     partial_path = root / "simulation.json.partial"
-    partial_path.write_text(json.dumps(record, indent=1))
+    partial_path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     os.replace(partial_path, root / "simulation.json")
 
 
 def _read_record(root: Path) -> dict | None:
     path = root / "simulation.json"
-    return json.loads(path.read_text()) if path.is_file() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _claim(root: Path, seed: int, settings: Settings) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectramind_kit.detector.instrument import FGS1_WAVELENGTH_UM  # noqa: F401
+
 N_BINS, N_AIRS_BINS = 283, 282
 VISIT_H = 7.5
-FGS1_WAVELENGTH_UM = 0.7
 BLOCKS_REDUCED = 188  # AIRS pairs of a reduced visit; FGS1 has 12 times as many
 
 PLANCK_UM_K = 14387.77  # hc/k in µm K

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,12 @@ import numpy as np
 
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
+from spectramind_kit.models.build import to_plain
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.made_from import (measurement_made_from, say_again, training_made_from,
+                                                why_measure_again)
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.held_out import cross_fit
@@ -41,33 +44,45 @@ class Measured:
 
 def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
                     split: str, workers: int | None = None) -> Measured:
-    """Measure the depths of every planet, one file per planet; finished ones are read, not made again.
+    """Measure the depths of every planet, one file per planet; one that was made from the same inputs is
+    read, not made again.
 
     In worker processes, or on the GPU where that is faster (`measuring.run_measurements`).
 
-    The measurement sees light curves and the star table only. A planet without a row in the star table is measured
-    with the table's medians (its geometry is then less certain), and said so in ``run.json``.
+    The measurement sees light curves and the star table only. A planet without a row in the star table is
+    measured with medians, flagged "star table incomplete" (its geometry is then less certain), and said so in
+    ``run.json``.
     """
     settings = AnchorSettings.from_mapping(run.config.anchor)
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
     folder.mkdir(parents=True, exist_ok=True)
-    median = stars.median().to_dict() if len(stars) else {}
+    median = stars.drop(columns=["P", "sma", "i"], errors="ignore").median().to_dict() if len(stars) else {}
     notes = [PlanetFailure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
     found: dict[int, DepthMeasurement] = {}
-    jobs = []
+    jobs: list[MeasurementJob] = []
+    again: dict[int, str] = {}
     for planet, visits in light_curves.items():
+        row = stars.loc[planet].to_dict() if planet in stars.index else median
+        star = {name: float(value) for name, value in row.items()}
+        made_from = measurement_made_from(visits, star, settings=settings)
         path = folder / f"{planet}.npz"
-        known = _finished(path, visits) or _finished(_earlier(run, path), visits)
+        known, reason = _finished([path, *(f / path.relative_to(run.root) for f in run.earlier)], made_from)
         if known is not None:
             found[planet] = known
-        else:
-            star = stars.loc[planet].to_dict() if planet in stars.index else median
-            jobs.append(MeasurementJob(path, list(visits), {k: float(v) for k, v in star.items()}))
+            continue
+        if reason:
+            again[planet] = reason
+            # gone before it is made again: should that fail, nothing takes the old one for a result
+            path.unlink(missing_ok=True)
+        jobs.append(MeasurementJob(path, list(visits), star, made_from))
+    say_again(again)
     failed = []
     start = time.monotonic()
     with run.step(f"anchor measurements of {split}"):
         device = run.device()
-        cores = workers or max(1, min(cpu_count(), int(free_memory_mb() // WORKER_MEMORY_MB)))
+        cores = workers or max(
+            1, int(min(cpu_count(), free_memory_mb() / WORKER_MEMORY_MB))
+        )  # free memory may be unknown: infinite
         results = run_measurements(jobs, settings=settings, workers=cores, gpu=device.name if device.kind == "cuda" else None,
                                    winner=run.known_backend("anchor"), tell=lambda where: run.backend("anchor", where))
         for planet, result in progress(results, desc=f"anchor measurements of {split}", total=len(jobs), unit="planet"):
@@ -81,36 +96,40 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     if notes:
         run.failures(f"star_table_{split}", notes)
     run.log("anchor", split=split, measured=len(jobs) - len(failed), reused=len(found) - len(jobs) + len(failed),
-            failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
+            made_again=len(again), failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
     return Measured({planet: found[planet] for planet in light_curves if planet in found}, tuple(failed))
 
 
-def _earlier(run: RunFolder, path: Path) -> Path:
-    return run.find(str(path.relative_to(run.root))) or path
-
-
-def _finished(path: Path, visits: Sequence[LightCurve]) -> DepthMeasurement | None:
-    """A measurement of exactly these visits, or None where it has to be made (again)."""
-    if not path.is_file():
-        return None
-    try:
-        measurement = DepthMeasurement.load(path)
-    except DataError:
-        return None
-    same = [v.visit for v in measurement.visits] == [lc.visit for lc in visits]
-    return measurement if same else None
+def _finished(paths: Sequence[Path], made_from: Mapping[str, str]) -> tuple[DepthMeasurement | None, str]:
+    """The first measurement that was made from exactly this; else None, and why the stored ones cannot be
+    used."""
+    reason = ""
+    for path in paths:
+        if not path.is_file():
+            continue
+        try:
+            measurement = DepthMeasurement.load(path)
+            why = why_measure_again(measurement.made_from, made_from)
+        except DataError as error:
+            why = f"its stored measurement cannot be used ({error.what})"
+        if not why:
+            return measurement, ""
+        reason = reason or why
+    return None, reason
 
 
 @dataclass(frozen=True)
 class CrossFittedAnchors:
-    """Anchors of the train planets, each under a prior and a calibration that have not seen its label; and the prior and
-    calibration from all train planets, for new ones. ``planet_ids`` and ``fold`` (N,)."""
+    """Anchors of the train planets, each under a prior and a calibration that have not seen its label; and
+    the prior and calibration from all train planets, for new ones. ``planet_ids`` and ``fold`` (N,);
+    ``made_from`` names the inputs of the whole training (`made_from.training_made_from`)."""
 
     planet_ids: np.ndarray
     fold: np.ndarray
     out_of_fold: dict[int, Anchor]
     prior: SpectralPrior
     calibration: AnchorCalibration
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     def stacked(self) -> tuple[np.ndarray, np.ndarray]:
         """Depths and errors (N, 283) in the order of ``planet_ids``."""
@@ -136,4 +155,12 @@ def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> 
             calibration="left out, it does not help" if fitted.calibration.identity else "used",
             score_before=fitted.calibration.score_before, score_after=fitted.calibration.score_after)
     anchors = dict(zip(planets.tolist(), fitted.anchors))
-    return CrossFittedAnchors(planets, fold, anchors, fitted.prior, fitted.calibration)
+    groups = [to_plain(run.config[name]) for name in ("data", "anchor", "model", "loss", "train")]
+    made_from = training_made_from(settings=groups,
+                                   seed=run.seed,
+                                   planet_ids=planets,
+                                   fold=fold,
+                                   depth=labels.of(planets),
+                                   naive=labels.naive,
+                                   measurements=measured.measurements)
+    return CrossFittedAnchors(planets, fold, anchors, fitted.prior, fitted.calibration, made_from)

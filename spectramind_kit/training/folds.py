@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from spectramind_kit.configs import config_digest
+from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.models.build import build_model, instantiate, to_plain
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors, Measured
@@ -17,7 +18,7 @@ from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import FoldResult, TrainSettings, amp_context, train_fold
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.training.run_folder import RunFolder, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +70,8 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
     rows = planet_rows(light_curves, measured=measured, anchors=anchors.out_of_fold, stars=stars)
     normaliser = Normaliser.fit(rows)
     dataset = VisitDataset(rows, normaliser=normaliser, depth=dict(zip(labels.planet_ids.tolist(), labels.depth)))
-    digest = config_digest(run.config.data, run.config.anchor, run.config.model, run.config.loss, run.config.train, run.seed,
-                           anchors.planet_ids.tolist())
+    digest = fingerprint(dict(anchors.made_from))
+    _claim(run.root / "train" / digest, anchors.made_from)
     results: list[FoldResult] = []
     predicted: dict[str, np.ndarray] = {}
     for fold in range(settings.folds):
@@ -102,6 +103,17 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
     if len(results) < settings.folds:
         return None if not results else _unfinished(results, settings)
     return Network(tuple(results), normaliser, anchors.planet_ids, predicted, digest)
+
+
+def _claim(folder: Path, made_from: Mapping[str, str]) -> None:
+    """Checkpoints of one set of inputs share a folder; where the last training had other inputs, say
+    which."""
+    others = sorted(folder.parent.glob("*/made_from.json"), key=lambda path: path.stat().st_mtime)
+    if not folder.is_dir() and others:
+        changed = ", ".join(what_changed(read_json(others[-1]), made_from))
+        say("the folds are trained afresh, their inputs are not those of the last training: "
+            f"{changed} changed")
+    write_json(folder / "made_from.json", dict(made_from))
 
 
 def _unfinished(results: Sequence[FoldResult], settings: TrainSettings) -> None:

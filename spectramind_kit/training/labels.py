@@ -17,11 +17,21 @@ from spectramind_kit.training.run_folder import RunFolder
 @dataclass(frozen=True)
 class Labels:
     """``depth`` (N, 283) of ``planet_ids`` (N,); ``naive`` holds ``naive_mean`` and ``naive_sigma`` of the metric,
-    taken from every label of the table, also of planets without light curves."""
+    taken from every label of the table, also of planets without light curves.
+
+    Raises `DataError` where planets and rows do not match, or a planet stands twice."""
 
     planet_ids: np.ndarray
     depth: np.ndarray
     naive: dict[str, float]
+
+    def __post_init__(self) -> None:
+        ids = [int(p) for p in self.planet_ids]
+        if self.depth.shape[:1] != (len(ids),) or len(set(ids)) != len(ids):
+            raise DataError("labels and planets do not match", where="Labels",
+                            expected="one row for each planet, every planet once",
+                            found=f"{len(ids)} planets, {len(set(ids))} different; depths {self.depth.shape}",
+                            fix="one of them was taken from a table with doubled rows")
 
     def of(self, planet_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Labels (M, 283) of the given planets, in their order."""
@@ -30,8 +40,10 @@ class Labels:
 
 
 def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
-    """Labels of the planets that have light curves. A planet without a finite label is left out and recorded."""
-    table = read_labels(run.data_dir)
+    """Labels of the planets that have light curves. A planet without a whole label (missing, impossible, or
+    given twice with different depths) is left out and recorded."""
+    table = read_labels(run.data_dir, tell=run.tell)
+    planet_ids = list(dict.fromkeys(int(p) for p in planet_ids))
     values = table.to_numpy(dtype=np.float64)
     finite = np.isfinite(values).all(axis=1)
     if not finite.any():
@@ -39,8 +51,8 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
                         found=f"{len(values)} rows", fix="use the competition's file")
     mean, sigma = naive_statistics(values[finite])
     usable = set(table.index[finite])
-    chosen = [int(p) for p in planet_ids if int(p) in usable]
-    missing = [PlanetFailure(int(p), "no complete label in train.csv") for p in planet_ids if int(p) not in usable]
+    chosen = [p for p in planet_ids if p in usable]
+    missing = [PlanetFailure(p, "no complete label in train.csv") for p in planet_ids if p not in usable]
     if missing:
         run.failures("labels", missing)
     if not chosen:

@@ -21,28 +21,9 @@ from spectramind_kit.training.checkpoint import save_checkpoint, try_resume
 from spectramind_kit.training.contributions import embedding_drops
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
+from spectramind_kit.training.settings import TrainSettings
 from spectramind_kit.training.schedule import (AveragedWeights, WarmStart, gradient_share, learning_rate_factor,
                                                parameter_groups)
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """``configs/train``: see there for what each means."""
-
-    folds: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    gradient_clip: float
-    ema_decay: float
-    warmup_fraction: float
-    warm_start_epochs: int
-    release_every_epochs: int
-    time_flip: bool
-    num_threads: int
-    device: str
-    amp: str
 
 
 @dataclass(frozen=True)
@@ -119,8 +100,17 @@ def train_fold(model: nn.Module, loss: nn.Module, *, dataset: VisitDataset, trai
         score = array_score(truth, mean, sigma, clip=False, **naive)
         drops = embedding_drops(twin, dataset, held_out_rows, truth=truth, score=score, naive=naive,
                                 device=device.name, autocast=autocast, batch_size=settings.batch_size, seed=seed)
-        log("epoch", fold=fold, epoch=epoch, held_out_score=score, anchor_score=anchor_score, loss_terms=dict(terms),
-            contribution_score_drop=drops, device=device.note, amp_dtype=settings.amp, **fields)
+        log("epoch",
+            training=digest,
+            fold=fold,
+            epoch=epoch,
+            held_out_score=score,
+            anchor_score=anchor_score,
+            loss_terms=dict(terms),
+            contribution_score_drop=drops,
+            device=device.note,
+            amp_dtype=settings.amp,
+            **fields)
         state["held_out_score"] = score
 
     def save(**fields: Any) -> None:

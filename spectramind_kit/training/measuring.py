@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectramind_kit.runtime import say
 from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
+from spectramind_kit.worker_processes import worker_pool
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
@@ -29,11 +29,13 @@ _SHARED = 0.8        # of its speed that a core keeps when all of them work
 
 @dataclass(frozen=True)
 class MeasurementJob:
-    """One planet: its visits, its row of the star table, the file that keeps its measurement."""
+    """One planet: its visits, its row of the star table, the file that keeps its measurement, and the
+    fingerprints of all that it is made from (`made_from.measurement_made_from`)."""
 
     path: Path
     light_curves: Sequence[LightCurve]
     star: dict[str, float]
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def planet_id(self) -> int:
@@ -80,6 +82,7 @@ def measure_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, devi
     results: list[Result] = []
     for job, measurement in zip(jobs, measurements):
         try:
+            measurement = replace(measurement, made_from=dict(job.made_from))
             measurement.save(job.path)
             results.append((job.planet_id, measurement))
         except OSError as error:
@@ -109,16 +112,19 @@ def _on_processor(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, w
     left = {job.planet_id: job for job in jobs}
     if workers > 1 and len(jobs) > SERIAL_BELOW:
         size = max(1, min(BATCH, -(-len(jobs) // workers)))
-        # spawn: a forked child of a process whose torch has started threads can hang
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            futures = [pool.submit(measure_batch, jobs[k: k + size], settings) for k in range(0, len(jobs), size)]
-            try:
-                for future in as_completed(futures):
-                    for planet, result in future.result():
-                        del left[planet]
-                        yield planet, result
-            except BrokenProcessPool:
-                say(f"a worker process died; the {len(left)} planets left are measured by this one")
+        with worker_pool(workers, task="anchor measurements", initializer=_one_thread) as pool:
+            if pool is not None:
+                try:
+                    futures = [
+                        pool.submit(measure_batch, jobs[k : k + size], settings)
+                        for k in range(0, len(jobs), size)
+                    ]
+                    for future in as_completed(futures):
+                        for planet, result in future.result():
+                            del left[planet]
+                            yield planet, result
+                except BrokenProcessPool:
+                    say(f"a worker process died; the {len(left)} planets left are measured by this one")
     rest = list(left.values())
     for k in range(0, len(rest), BATCH):
         yield from measure_batch(rest[k: k + BATCH], settings)

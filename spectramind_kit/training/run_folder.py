@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
+from spectramind_kit.models.build import check_buildable
 from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
                                      peak_memory_mb, probe_device, say, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
+from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -51,24 +53,47 @@ class RunFolder:
         """
         profile = profile or ("full" if where_am_i().on_kaggle else "quick")
         root = Path(work_dir).expanduser().resolve()
+        config, data_dir = load_config(profile=profile, overrides=overrides), find_data_dir(data_dir)
+        if any(text.startswith(("model", "loss")) for text in map(str, overrides)):
+            check_buildable(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
+            set_aside(root,
+                      stage=stage,
+                      known=read_json(root / "run.json").get("train_planets"),
+                      data_dir=data_dir)
             (root / "figures").mkdir(exist_ok=True)
         except OSError as error:
             raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
                             fix="choose another work_dir") from error
-        run = cls(root=root, stage=stage, config=load_config(profile=profile, overrides=overrides),
-                  data_dir=find_data_dir(data_dir), seed=int(seed), budget=TimeBudget(budget_hours),
+        run = cls(root=root, stage=stage, config=config, data_dir=data_dir, seed=int(seed),
+                  budget=TimeBudget(budget_hours),
                   logbook=Logbook(root / "metrics.jsonl", stage=stage),
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
         others = {name: content for name, content in read_json(root / "run.json").get("stages", {}).items() if name != stage}
         run.record(stages=others)  # what an earlier attempt at this stage said is no longer true
-        run.record_stage(overrides=list(overrides), budget_hours=budget_hours, status="running",
+        run.record_stage(overrides=list(overrides),
+                         budget_hours=budget_hours,
+                         status="running",
+                         profile=profile,
+                         seed=run.seed,
+                         data_dir=str(run.data_dir),
                          config_digest=config_digest(run.config))
+        run._recognise_data()
         say(f"{stage}: profile {profile}, data {run.data_dir}, run folder {root}")
         return run
+
+    def _recognise_data(self) -> None:
+        """Keep the train planets that this folder's results are of; say where the present data are others."""
+        known = read_json(self.root / "run.json").get("train_planets")
+        if is_other_data(known, self.data_dir):
+            say(f"the earlier stages of this folder ran on other planets than {self.data_dir} holds; "
+                "its bundle is of those")
+            self.record_stage(other_data=True)
+        elif planets := train_planets(self.data_dir):
+            self.record(train_planets=planets)
 
     # ------------------------------------------------------------ files
 
@@ -93,6 +118,13 @@ class RunFolder:
         stages[self.stage] = {**stages.get(self.stage, {}), **plain(fields)}
         self.record(stages=stages)
 
+    def tell(self, finding: str) -> None:
+        """Say once what is odd about an input, and keep it in this stage's ``findings`` of ``run.json``."""
+        known = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get("findings", [])
+        if finding not in known:
+            say(finding)
+            self.record_stage(findings=[*known, finding])
+
     def log(self, event: str, **fields: Any) -> None:
         """One line of ``metrics.jsonl``."""
         self.logbook.write(event, **fields)
@@ -112,6 +144,8 @@ class RunFolder:
     def device(self) -> Device:
         """The device that a probe operation ran on."""
         device = probe_device(self.config.train.device)
+        if self.known_backend("device") not in (None, device.note):
+            self.record(backends={})  # what was found out on another machine
         self.backend("device", device.note)
         return device
 

@@ -109,23 +109,39 @@ def _case(curves: list[LightCurve], star: Mapping[str, float], settings: AnchorS
     if len({c.planet_id for c in curves}) > 1 or len({c.flux.shape[1] for c in curves}) > 1:
         raise DataError("the light curves are not of one planet", where="measure_depths",
                         found=str([(c.planet_id, c.flux.shape) for c in curves]), fix="pass the visits of one planet")
+    wavelength = np.asarray(curves[0].wavelength_um, dtype=np.float64)
+    in_um = np.isfinite(wavelength).all() and bool((wavelength > 0.2).all() and (wavelength < 30.0).all())
+    if wavelength.shape != (curves[0].flux.shape[1],) or not in_um or not (np.diff(wavelength[1:]) > 0).all():
+        raise DataError("the wavelengths do not fit the light curve", where=f"planet {curves[0].planet_id}", found=_some(wavelength),
+                        expected=f"{curves[0].flux.shape[1]} values in µm: FGS1, then AIRS-CH0 ascending", fix="use wavelengths.csv")
     plain_star = {str(k): float(v) for k, v in dict(star).items() if _is_number(v)}
     orbit = CatalogueOrbit.from_star(plain_star)
     found: list[str] = [] if orbit.complete else [flags.TABLE_INCOMPLETE]
     visits = []
-    for curve in curves:
+    for k, curve in enumerate(curves):
+        twin = next((other for other in curves[:k] if np.array_equal(other.flux, curve.flux, equal_nan=True)), None)
+        if twin is not None:   # its noise is the same: it tells nothing that the other does not
+            found.append(flags.visit_not_used(curve.visit, f"it holds the frames of visit {twin.visit}"))
+            continue
+        if any(other.visit == curve.visit for other in curves[:k]):
+            raise DataError("two light curves of one visit", where=f"planet {curve.planet_id}", found=f"visit {curve.visit} twice",
+                            fix="give each visit a number of its own")
         found += [flags.of_visit(f, curve.visit, n_visits=len(curves)) for f in curve.flags if concerns_quality(f)]
         try:
             visits.append(prepare_visit(curve, settings=settings))
         except DataError as error:
             found.append(flags.visit_not_used(curve.visit, error.what))
-    return PlanetCase(curves, np.asarray(curves[0].wavelength_um, dtype=np.float64), plain_star, orbit, visits, tuple(found))
+    return PlanetCase(curves, wavelength, plain_star, orbit, visits, tuple(found))
 
 
 def _without_information(case: PlanetCase, error: Exception | None = None) -> DepthMeasurement:
     failed = [] if error is None else [flags.fit_failed(error)]
     return quality.empty_measurement(case.curves[0].planet_id, case.wavelength, case.star, case.point,
                                      (*case.flags, *failed, flags.NO_INFORMATION))
+
+
+def _some(values: np.ndarray) -> str:
+    return f"{values.size}: {', '.join(f'{v:.4g}' for v in values.ravel()[:3])} … {', '.join(f'{v:.4g}' for v in values.ravel()[-2:])}"
 
 
 def _is_number(value: object) -> bool:

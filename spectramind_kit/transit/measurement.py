@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -23,6 +24,9 @@ import numpy as np
 from spectramind_kit.errors import DataError
 
 _FORMAT = 3
+# Raise when the same light curves, star and settings give other numbers than before: stored measurements are
+# then made again.
+RECIPE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ class DepthMeasurement:
     star: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, float] = field(default_factory=dict)   # what predicts the error; see `anchor.features`
     flags: tuple[str, ...] = ()
+    # fingerprints of its inputs; see `training.made_from`
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n_nuisances(self) -> int:
@@ -118,10 +124,11 @@ class DepthMeasurement:
         path = Path(path)
         arrays = {f"m_{f.name}": getattr(self, f.name) for f in fields(self)
                   if isinstance(getattr(self, f.name), np.ndarray)}
-        text: dict[str, object] = {"format": _FORMAT, "planet_id": int(self.planet_id), "flags": list(self.flags),
-                                   "nuisance_names": list(self.nuisance_names), "star": dict(self.star),
-                                   "orbit": dict(self.orbit),
-                                   "quality": dict(self.quality), "visits": []}
+        text: dict[str, object] = {
+            "format": _FORMAT, "planet_id": int(self.planet_id), "flags": list(self.flags),
+            "nuisance_names": list(self.nuisance_names), "star": dict(self.star), "orbit": dict(self.orbit),
+            "quality": dict(self.quality), "made_from": dict(self.made_from), "visits": []
+        }
         for number, visit in enumerate(self.visits):
             plain: dict[str, object] = {}
             for f in fields(visit):
@@ -145,20 +152,39 @@ class DepthMeasurement:
         DataError
             The file is not a measurement, or was written by another version of the kit.
         """
+        fix = "delete the file; it is made again from the light curves"
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 text = json.loads(str(archive["text"]))
                 arrays = {name: archive[name] for name in archive.files if name != "text"}
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise DataError("a depth measurement cannot be read", where=str(path), found=str(error),
-                            fix="delete the file; it is made again from the light curves") from error
+                            fix=fix) from error
         if text.get("format") != _FORMAT:
             raise DataError("a depth measurement of another version", where=str(path), expected=str(_FORMAT),
-                            found=str(text.get("format")), fix="delete the file; it is made again")
-        visits = []
-        for number, plain in enumerate(text["visits"]):
-            own = {name.split("_", 1)[1]: value for name, value in arrays.items() if name.startswith(f"v{number}_")}
-            visits.append(VisitFit(**{**plain, **own, "flags": tuple(plain["flags"])}))
-        own = {name[2:]: value for name, value in arrays.items() if name.startswith("m_")}
-        return cls(planet_id=text["planet_id"], flags=tuple(text["flags"]), star=text["star"], orbit=text["orbit"], quality=text["quality"],
-                   nuisance_names=tuple(text["nuisance_names"]), visits=tuple(visits), **own)
+                            found=str(text.get("format")), fix=fix)
+        try:
+            visits = []
+            for number, plain in enumerate(text["visits"]):
+                own = {
+                    name.split("_", 1)[1]: value
+                    for name, value in arrays.items()
+                    if name.startswith(f"v{number}_")
+                }
+                visits.append(VisitFit(**{**plain, **own, "flags": tuple(plain["flags"])}))
+            own = {name[2:]: value for name, value in arrays.items() if name.startswith("m_")}
+            return cls(planet_id=text["planet_id"],
+                       flags=tuple(text["flags"]),
+                       star=text["star"],
+                       orbit=text["orbit"],
+                       quality=text["quality"],
+                       nuisance_names=tuple(text["nuisance_names"]),
+                       visits=tuple(visits),
+                       made_from=text.get("made_from") or {},
+                       **own)
+        # fields that this version has and that one had not, or the reverse
+        except (KeyError, TypeError) as error:
+            raise DataError("a depth measurement of another version",
+                            where=str(path),
+                            found=str(error),
+                            fix=fix) from error

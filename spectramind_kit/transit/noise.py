@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _MAD_TO_SIGMA = 1.4826
+_SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0   # real ones: 7.5
+_LEAST_FILLED, _MOST_FILLED = 0.02, 1.5   # exposure over spacing: gaps between exposures are possible, overlaps hardly
+_SCALE_LIMITS = (0.05, 50.0)   # of measured over given errors: noise-free light curves must not weigh infinitely
 _THIRD_DIFFERENCE_NORM = math.sqrt(20.0)   # sqrt(1 + 9 + 9 + 1)
 
 
@@ -80,7 +83,7 @@ def measure_noise_scale(flux: np.ndarray, flux_err: np.ndarray) -> np.ndarray:
         smooth = _running_median(scale[1:], 15)
         own = np.abs(np.log(scale[1:] / smooth)) > 4.0 * 1.2 / math.sqrt(len(flux))
         scale[1:] = np.where(own, scale[1:], smooth)
-    return np.clip(scale, 0.3, 30.0)
+    return np.clip(scale, *_SCALE_LIMITS)
 
 
 def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> VisitData:
@@ -89,7 +92,7 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     Raises
     ------
     DataError
-        The light curve has fewer than 12 times or no usable flux at all.
+        The light curve has fewer than 12 times, times that are not ascending hours of one visit, or no usable flux at all.
     """
     time = np.asarray(light_curve.time, dtype=np.float64)
     flux = np.asarray(light_curve.flux, dtype=np.float64)
@@ -98,6 +101,7 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     if len(time) < 12:
         raise DataError("a light curve is too short to fit", where=where, expected="at least 12 times",
                         found=str(len(time)), fix="use shorter time bins")
+    _check_times(time, float(light_curve.exposure_h), where=where)
     good = np.isfinite(flux) & np.isfinite(error) & (error > 0.0) & np.isfinite(time)[:, None]
     typical = np.array([[np.median(column[ok]) if ok.any() else 0.0 for column, ok in zip(flux.T, good.T)]])
     good &= (typical > 0.0) & (np.where(good, flux, 0.0) > 0.0)   # a column without light carries nothing
@@ -123,6 +127,19 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
     return VisitData(visit=int(light_curve.visit), time=torch.as_tensor(time), flux=torch.as_tensor(flux),
                      weight=torch.as_tensor(weight), exposure_h=exposure, span=span, noise_scale=scale,
                      missing=float(1.0 - good.mean()))
+
+
+def _check_times(time: np.ndarray, exposure_h: float, *, where: str) -> None:
+    """Times in days or seconds fit to something, but not to the planet; and a search over 27,000 hours takes all memory."""
+    step = np.diff(time)
+    if not np.isfinite(time).all() or not (step > 0).all():
+        raise DataError("the times do not ascend", where=where, expected="finite hours, each later than the one before",
+                        found="NaN, equal or descending times", fix="sort the light curve by time")
+    span, spacing = float(time[-1] - time[0]), float(np.median(step))
+    filled = exposure_h / spacing
+    if not _SHORTEST_VISIT_H <= span <= _LONGEST_VISIT_H or not (exposure_h == 0.0 or _LEAST_FILLED <= filled <= _MOST_FILLED):
+        raise DataError("the times are not hours of one visit", where=where, expected="time and exposure_h in hours, a visit of some hours",
+                        found=f"{span:.4g} from first to last, {spacing:.3g} apart, exposure_h {exposure_h:.3g}", fix="convert them to hours")
 
 
 def _filled(flux: np.ndarray, good: np.ndarray, typical: np.ndarray) -> np.ndarray:

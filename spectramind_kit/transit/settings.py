@@ -45,6 +45,23 @@ class AnchorSettings:
     spectrum_scatter: float = 0.03        # shape of the reference spectrum, relative to the depth
     fgs1_offset_scatter: float = 0.05     # FGS1 minus AIRS in the reference spectrum, relative to the depth
 
+    def __post_init__(self) -> None:
+        limits = {"time_bins": (12, 100000), "supersample": (1, 101), "radius_nodes": (2, 32),
+                  "iterations": (1, 1000), "starts": (1, 100),
+                  "drift_time_degree": (0, 12), "drift_wavelength_degree": (0, 12),
+                  "fgs1_drift_degree": (0, 12), "drift_decay": (0.0, 1.0)}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.endswith("_limb_darkening"):
+                if len(value) != 2 or not all(-1.0 <= v <= 2.0 for v in value):
+                    raise _out_of_range(field.name, value, "two coefficients in -1 … 2")
+            elif field.name in limits:
+                low, high = limits[field.name]
+                if not low <= value <= high:
+                    raise _out_of_range(field.name, value, f"{low} … {high}")
+            elif not 0.0 < value < 100.0:  # widths and thresholds: a prior of no width has no inverse
+                raise _out_of_range(field.name, value, "above 0 and below 100")
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, object] | None) -> AnchorSettings:
         """From a config node; an unknown key is an error that names the nearest valid one."""
@@ -57,3 +74,8 @@ class AnchorSettings:
 
     def to_mapping(self) -> dict[str, object]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def _out_of_range(name: str, value: object, expected: str) -> ConfigError:
+    return ConfigError(f"{name} is out of range", where="anchor settings", found=repr(value),
+                       expected=expected, fix=f"correct anchor.{name}")

@@ -5,8 +5,10 @@ import itertools
 import pytest
 from omegaconf import OmegaConf
 
+from spectramind_kit import configs
 from spectramind_kit.configs import available_choices, available_groups, config_digest, load_config
 from spectramind_kit.errors import ConfigError
+from spectramind_kit.optional_packages import PROBES, why_not
 
 GROUPS = available_groups()
 
@@ -72,3 +74,69 @@ def test_config_is_frozen_and_its_digest_depends_on_content_only():
 def test_smallest_profile_is_the_smallest():
     sizes = [load_config(profile=p).simulate.n_train for p in ("smoke", "quick", "full")]
     assert all(a < b for a, b in itertools.pairwise(sizes))
+
+
+@pytest.fixture
+def fresh_probes():
+    why_not.cache_clear()
+    configs.say_once.cache_clear()
+    yield
+    why_not.cache_clear()
+    configs.say_once.cache_clear()
+
+
+def test_a_users_own_hydra_survives(tmp_path):
+    """Guards against `load_config` clearing Hydra's one global: the caller's next `compose` would fail, hours
+    later."""
+    hydra = pytest.importorskip("hydra")
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.version import VersionBase, getbase
+
+    (tmp_path / "mine.yaml").write_text("mine: 5\n", encoding="utf-8")
+    before = getbase()
+    with hydra.initialize_config_dir(config_dir=str(tmp_path), version_base="1.2"):
+        own, version = GlobalHydra.instance().hydra, getbase()
+        config = load_config(overrides=["model/fusion=late"], use_hydra=True)
+        assert plain(config) == plain(load_config(overrides=["model/fusion=late"], use_hydra=False))
+        assert (
+            GlobalHydra.instance().hydra is own
+            and getbase() == version
+            and HydraConfig.instance().cfg is None
+        )
+        assert hydra.compose(config_name="mine").mine == 5
+    VersionBase.instance().version_base = before
+    assert not GlobalHydra.instance().is_initialized()
+    load_config(use_hydra=True)
+    assert not GlobalHydra.instance().is_initialized(), "nor is anything left behind"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("antlr4 runtime 4.13 does not match 4.9"),
+        AttributeError("module omegaconf"),
+        ImportError("cannot import name"),
+    ],
+)
+@pytest.mark.parametrize("where", ["import", "compose"])
+def test_a_hydra_that_does_not_work_is_done_without(monkeypatch, capsys, fresh_probes, error, where):
+    """Guards against a run that ends because of a package that it does not need; and against silence about
+    it."""
+    def fail(*arguments, **settings):
+        raise error
+
+    if where == "import":
+        monkeypatch.setitem(PROBES, "hydra", fail)
+    else:
+        monkeypatch.setitem(PROBES, "hydra", lambda: None)
+        monkeypatch.setattr(configs, "_compose_with_hydra", fail)
+    for _ in range(2):
+        assert plain(load_config(overrides=["train.epochs=7"])) == plain(
+            load_config(overrides=["train.epochs=7"], use_hydra=False)
+        )
+    out = capsys.readouterr().out
+    assert out.count("hydra-core is installed and does not work") == 1 and str(error) in out
+    with pytest.raises(ConfigError, match="does not work") as caught:
+        load_config(use_hydra=True)
+    assert str(error) in caught.value.found

@@ -88,3 +88,31 @@ def test_tables_that_are_wrong_say_so(make_competition):
     pd.DataFrame({"planet_id": [1], "Rs": [1.0]}).to_csv(data / "train_star_info.csv")
     with pytest.raises(DataError, match="columns are missing"):
         read_star_info(data)
+
+
+def test_only_whole_numbers_are_planets(make_competition):
+    """Guards against phantom planets: int(float(name)) takes 1e5, inf raises, 7_1 is 71."""
+    data = make_competition(fresh=True, planets=(11, 7))
+    root = data / "train"
+    for name in ("7_1", "inf", "nan", "1e5", "007", "11.0", "-3", "3.5", "٣", ".git"):
+        (root / name).mkdir()
+    (root / "999").write_text("a file")
+    shutil.move(root / "7", root / "7.0")
+    told = []
+    assert [(v.planet_id, v.folder.name) for v in find_visits(data, "train",
+                                                              tell=told.append)] == [(7, "7.0"), (11, "11")]
+    assert len(told) == 1 and all(name in told[0]
+                                  for name in ("7_1", "inf", "1e5", "007", "999",
+                                               "11.0")) and ".git" not in told[0]
+
+
+def test_odd_visit_numbers(make_competition):
+    """Guards against `_00`, which is visit 0 by number and no file by name, and against losing a third
+    visit."""
+    data = make_competition(fresh=True, planets=(11,))
+    folder = data / "train" / "11"
+    for name in ("FGS1_signal_00.parquet", "FGS1_signal_0 (1).parquet", "AIRS-CH0_signal_2.parquet"):
+        shutil.copy(folder / "FGS1_signal_0.parquet", folder / name)
+    told = []
+    assert [v.visit for v in find_visits(data, "train", tell=told.append)] == [0, 2]
+    assert "FGS1_signal_00.parquet" in told[0] and "(1)" in told[0]

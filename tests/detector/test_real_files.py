@@ -99,3 +99,15 @@ def test_light_curve_of_real_frames(data_dir):
     # photon noise and the pixels' read noise account for the scatter of white AIRS on this star (265 ppm measured, 238 photon)
     scatter = lc.white_airs.std() / lc.white_airs.mean()
     assert 150e-6 < scatter < 450e-6
+
+
+def test_the_real_tables_are_in_order(reference_data):
+    """Guards against limits that a real star, axis or sample would cross: nothing is told of the competition's own tables."""
+    from spectramind_kit.detector.tables import read_shared_tables, read_star_info
+    from spectramind_kit.submission import read_submission
+
+    told = []
+    folder = reference_data / "metadata"
+    assert [len(read_star_info(folder, split, tell=told.append)) for split in ("train", "test")] == [1100, 1]
+    assert read_shared_tables(folder, tell=told.append).adc.values == (-1000.0, 0.4369, -1000.0, 0.4369)
+    assert read_submission(folder / "sample_submission.csv").shape == (1, 567) and told == []

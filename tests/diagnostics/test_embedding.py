@@ -9,6 +9,7 @@ import pytest
 
 from spectramind_kit.diagnostics.embedding import embed
 from spectramind_kit.errors import DataError
+from spectramind_kit.optional_packages import PROBES
 
 
 def two_groups(n: int = 60, seed: int = 0) -> np.ndarray:
@@ -31,6 +32,25 @@ def test_without_umap_the_map_is_named_pca(monkeypatch):
     found = embed(two_groups(), method="umap")
     assert found.method == "pca" and "umap-learn cannot be imported" in found.note
     assert found.axis_names[0] == "principal component 1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("numba needs NumPy 2.3 or less"),
+        SystemError("initialization of _internal failed"),
+        OSError("libllvm"),
+    ],
+)
+def test_a_broken_umap_is_done_without(monkeypatch, error):
+    """Guards against a report that fails at an optional picture: umap-learn's compiler breaks with every kind
+    of error."""
+    def fail():
+        raise error
+
+    monkeypatch.setitem(PROBES, "umap", fail)
+    found = embed(two_groups(), method="umap")
+    assert found.method == "pca" and str(error) in found.note
 
 
 def test_few_planets_are_not_given_to_umap():

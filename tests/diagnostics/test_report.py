@@ -12,9 +12,11 @@ import pytest
 
 from spectramind_kit.diagnostics import open_run, write_report
 from spectramind_kit.diagnostics.figures.scores import plot_score_ladder
+from spectramind_kit.diagnostics.figures import style
 from spectramind_kit.diagnostics.figures.spectra import plot_spectra
 from spectramind_kit.diagnostics.report import catalogue
 from spectramind_kit.diagnostics.saved_figures import known_figures
+from spectramind_kit.optional_packages import PROBES, why_not
 
 
 @pytest.fixture
@@ -99,3 +101,21 @@ def test_baselines_join_the_ladder(run):
     figure = plot_score_ladder(run, baselines={"somebody's notebook": 0.387})
     shown = [t.get_text() for t in figure.findobj(Text)]
     assert "0.387" in shown and "somebody's notebook" in shown
+
+
+def test_a_matplotlib_that_does_not_work_costs_the_figures_only(run, monkeypatch, capsys):
+    """Guards against a finished run (light curves, training, the submission) that fails at its last cell for
+    a picture."""
+    def fail():
+        raise AttributeError("module 'numpy' has no attribute 'bool8'")
+
+    monkeypatch.setitem(PROBES, "matplotlib", fail)
+    why_not.cache_clear()
+    style.say_once.cache_clear()
+    try:
+        assert plot_spectra(run) is None and plot_spectra(run) is None
+        page = write_report(run).read_text(encoding="utf-8")
+    finally:
+        why_not.cache_clear()
+    assert capsys.readouterr().out.count("no figures: matplotlib does not work here (AttributeError") == 1
+    assert page.count("matplotlib does not work here") == len(catalogue()) and "<img" not in page

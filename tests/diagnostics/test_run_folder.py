@@ -36,7 +36,7 @@ def test_a_wrong_truth_is_told(run, tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         open_run(run.work_dir, truth=tmp_path / "no.csv")
     (tmp_path / "t.csv").write_text("planet_id,wl_1\n5000,0.01\n")
-    with pytest.raises(DataError, match="wrong number of wavelengths"):
+    with pytest.raises(DataError, match="columns are missing"):
         open_run(run.work_dir, truth=tmp_path / "t.csv")
 
 
@@ -69,3 +69,18 @@ def test_earlier_kernels_folders_are_searched(run, tmp_path):
     fresh.mkdir()
     found = open_run(fresh, earlier=[earlier])
     assert len(found.oof) == 60 and found.of_kind("epoch") and found.work_dir == fresh
+
+
+def test_epochs_of_another_training_are_left_out(run):
+    """Guards against a learning curve that joins two trainings: the log keeps the epochs of both."""
+    import json
+
+    path = run.work_dir / "metrics.jsonl"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("{cut")]
+    epoch = {"event": "epoch", "fold": 0, "epoch": 0, "held_out_score": 0.1}
+    lines += [json.dumps({**epoch, "training": name}) for name in ("old", "new")]
+    path.write_text("\n".join(lines))
+    (run.work_dir / "bundle").mkdir()
+    (run.work_dir / "bundle/bundle.json").write_text(json.dumps({"digest": "new"}))
+    found = {event.get("training") for event in open_run(run.work_dir).of_kind("epoch")}
+    assert found == {None, "new"}, "those of a log without names stay"

@@ -82,3 +82,54 @@ def test_the_newest_settings_win(measured_dir, tmp_path):
         os.utime(path, (1, 1))
     run = open_run(tmp_path / "run")
     assert load_visits(run, planets_with_light_curves(run)[0])
+
+
+def test_a_fit_of_an_older_light_curve_is_not_shown(measured_dir, tmp_path):
+    """Guards against a figure of new light curves under the model of old ones, after 01 alone was run
+    again."""
+    import dataclasses
+    import shutil
+
+    from spectramind_kit.detector.light_curve import LightCurve
+    from spectramind_kit.training.made_from import measurement_made_from
+    from spectramind_kit.transit.measurement import DepthMeasurement
+    from spectramind_kit.transit.settings import AnchorSettings
+
+    shutil.copytree(measured_dir, tmp_path / "run")
+    run = open_run(tmp_path / "run")
+    planet = planets_with_light_curves(run)[0]
+    (path,), curves = run.glob(f"anchor/*/{planet}.npz"), sorted(run.glob(f"store/*/{planet}_*.npz"))
+    made_from = measurement_made_from([LightCurve.load(p) for p in curves], {}, settings=AnchorSettings())
+    dataclasses.replace(DepthMeasurement.load(path), made_from=made_from).save(path)
+    assert len(load_visits(run, planet)) == len(curves)
+    curve = LightCurve.load(curves[0])
+    dataclasses.replace(curve, flux=curve.flux * np.float32(1.01)).save(curves[0])
+    with pytest.raises(DataError, match="of an older light curve"):
+        load_visits(run, planet)
+
+
+def test_the_bundles_settings_win_over_those_written_last(measured_dir, tmp_path):
+    """Guards against light curves and fits of another trial in the report: finished ones are reused, not
+    written again."""
+    import shutil
+
+    from spectramind_kit.configs import config_digest, load_config
+    from spectramind_kit.detector.settings import DetectorSettings
+    from spectramind_kit.diagnostics.visits import _newest
+    from spectramind_kit.models.build import to_plain
+    from spectramind_kit.training.run_folder import write_json
+
+    config = load_config(profile="smoke")
+    digests = {"store": DetectorSettings.from_mapping(config.data).digest,
+               "anchor": config_digest(config.data, config.anchor)}
+    for kind, digest in digests.items():
+        shutil.copytree(measured_dir / kind / "settings", tmp_path / kind / digest)
+        shutil.copytree(measured_dir / kind / "settings", tmp_path / kind / "another")
+        for path in (tmp_path / kind / "another").iterdir():
+            path.touch()
+    groups = {name: to_plain(config[name]) for name in ("data", "anchor")}
+    write_json(tmp_path / "bundle/bundle.json", {"config": groups})
+    run = open_run(tmp_path)
+    for kind, digest in digests.items():
+        assert {path.parent.name for path in _newest(run, kind, "*.npz")} == {digest}
+    assert len(planets_with_light_curves(run)) == 2 and load_visits(run, planets_with_light_curves(run)[0])

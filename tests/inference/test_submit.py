@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spectramind_kit.errors import DataError
 from spectramind_kit.inference import submit
 from spectramind_kit.inference.score import score_run
 from spectramind_kit.submission import read_submission, submission_columns, validate_submission
@@ -55,7 +56,7 @@ def test_fallback_is_there_before_anything_heavy(run):
 
 def test_each_planet_takes_the_best_it_got(run, monkeypatch):
     """Guards against one broken planet costing the others, or a valid CSV."""
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids: {
+    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {
         p: [transit(0.01)] for p in planet_ids if p != 5})
     planets = submit.write_fallback(run)
     prediction = submit.predict_test(run, planets)
@@ -87,7 +88,8 @@ def test_no_time_left_keeps_the_fallback(run, monkeypatch):
 
 
 def test_score_beside_the_baselines(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids: {p: [transit(0.01)] for p in planet_ids})
+    monkeypatch.setattr(submit, "extract_light_curves",
+                        lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
     planets = submit.write_fallback(run)
     submit.write_prediction(run, submit.predict_test(run, planets))
     truth = pd.DataFrame(np.full((3, 283), 0.0101), columns=submission_columns()[1:284])
@@ -96,3 +98,116 @@ def test_score_beside_the_baselines(run, monkeypatch, tmp_path):
     run.record(naive={"naive_mean": 0.0147, "naive_sigma": 0.0107})
     scores = score_run(run.root, tmp_path / "truth.csv")
     assert scores["naive"] == pytest.approx(0.0, abs=1e-12) and 0.2 < scores["submission"] == pytest.approx(scores["flat depth"])
+
+
+# ---------------------------------------------------------------- whatever the data are, nothing raises
+
+def rows(run):
+    """03_submit's cells; the planets of the CSV."""
+    planets = submit.write_fallback(run)
+    submit.write_prediction(run, submit.predict_test(run, planets))
+    frame = read_submission(run.root / "submission.csv")
+    validate_submission(frame, planets)
+    return frame["planet_id"].tolist()
+
+
+def findings(run):
+    return " | ".join(read_json(run.root / "run.json")["stages"]["submit"].get("findings", []))
+
+
+STAR = "planet_id,Rs,Ms,Ts,Mp,e,P,sma,i\n" + "".join(f"{p}.0,1,1,5800,1,0,4,10,89\n" for p in PLANETS)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", STAR.encode() + b",,,,,,,,\n",
+                                     STAR.encode().replace(b"5800", b"58\xff0"),
+                                     STAR.encode() + STAR.encode().splitlines()[1] + b"\n",
+                                     STAR.replace("10,89", "--,89").encode(),
+                                     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"planet_id\n",
+                                     STAR.replace("11.0", "").encode(), b'"' * 1000, b"\xff\xfe\0"])
+@pytest.mark.parametrize("name", ["test_star_info.csv", "wavelengths.csv", "adc_info.csv",
+                                  "axis_info.parquet", "sample_submission.csv"])
+def test_no_table_can_raise(run, name, content):
+    """Guards against a failed submission: each of these came out of 03_submit as an exception or cost every
+    planet."""
+    (run.data_dir / name).write_bytes(content)
+    assert sorted(rows(run)) == sorted(PLANETS)
+
+
+def test_strays_in_the_test_folder_are_no_planets(run):
+    for name in ("11_1", "inf", "nan", "1e5", "notes", "007", "11.0"):
+        (run.data_dir / "test" / name).mkdir()
+    assert rows(run) == sorted(PLANETS)
+    assert all(name in findings(run) for name in ("11_1", "inf", "1e5", "007"))
+
+
+@pytest.mark.parametrize("damage", ["empty", "a file", "no folder"])
+def test_no_planet_in_the_test_folder(run, damage):
+    """The star table names the planets then, the sample next; where nothing does, a header and a word."""
+    import shutil
+
+    shutil.rmtree(run.data_dir / "test")
+    if damage == "empty":
+        (run.data_dir / "test").mkdir()
+    elif damage == "a file":
+        (run.data_dir / "test").write_text("")
+    assert rows(run) == [] and "no test planet is named anywhere" in findings(run)
+    write_sample(run, [300, 5, 5])
+    assert rows(run) == [300, 5]
+    (run.data_dir / "test_star_info.csv").write_text(STAR)
+    assert rows(run) == PLANETS and "test_star_info.csv" in findings(run)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"format": 1}',
+                                     '{"format": 1, "weights": [], "config": {}, "naive": {}}', "[1]", "\0"])
+def test_no_bundle_can_raise(run, content):
+    (run.root / "bundle").mkdir()
+    (run.root / "bundle" / "bundle.json").write_text(content)
+    assert rows(run) == sorted(PLANETS)
+
+
+def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
+    """Guards against an exception in a part that nobody thought could raise."""
+    def broken(*_, **__):
+        raise KeyError("nobody thought of this")
+    for part in ("_assemble", "tables_of_test", "stars_of_test"):
+        with monkeypatch.context() as patch:
+            patch.setattr(submit, part, broken)
+            assert rows(run) == sorted(PLANETS)
+        assert "nobody thought" in read_json(run.root / "run.json")["stages"]["submit"]["prediction_failed"]
+
+
+def test_a_prediction_that_cannot_be_written_leaves_the_fallback(run):
+    planets = submit.write_fallback(run)
+    before = (run.root / "submission.csv").read_bytes()
+    broken = submit.Prediction(planets, np.full((3, 283), np.nan), np.full((3, 283), 1e-4),
+                               np.full(3, "anchor"))
+    submit.write_prediction(run, broken)
+    assert (run.root / "submission.csv").read_bytes() == before
+    assert "write_failed" in read_json(run.root / "run.json")["stages"]["submit"]
+
+
+def test_the_truth_is_read_like_every_table(run, monkeypatch, tmp_path):
+    """Guards against a doubled row of the truth that scores planets against another's spectrum, and against
+    per cent."""
+    monkeypatch.setattr(submit, "extract_light_curves",
+                        lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids})
+    planets = submit.write_fallback(run)
+    submit.write_prediction(run, submit.predict_test(run, planets))
+    run.record(naive={"naive_mean": 0.0147, "naive_sigma": 0.0107})
+    truth = pd.DataFrame(np.array([[0.0101], [0.0102], [0.0103]]) * np.ones((1, 283)),
+                         columns=submission_columns()[1:284])
+    truth.insert(0, "planet_id", [300.0, 11.0, 5.0])
+
+    def score(table):
+        table.to_csv(tmp_path / "truth.csv", index=False)
+        return score_run(run.root, tmp_path / "truth.csv")["submission"]
+
+    plain = score(truth)
+    assert score(pd.concat([truth.iloc[[1]], truth])) == score(truth[[*truth.columns[:0:-1],
+                                                                      "planet_id"]]) == plain
+    without = score(pd.concat([truth, truth.iloc[[0]] * [1, *[2.0] * 283]]))
+    assert without != plain, "a planet with two truths is left out"
+    with pytest.raises(DataError, match="per cent"):
+        score(truth.assign(**{name: truth[name] * 100 for name in truth.columns[1:]}))
+    with pytest.raises(DataError, match="no complete row"):
+        score(truth.assign(wl_7="x"))

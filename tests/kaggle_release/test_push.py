@@ -20,8 +20,10 @@ from tests.kaggle_stub import KaggleStub  # noqa: E402
 COMPETITION = "ariel-data-challenge-2025"
 
 
-def push(stub: KaggleStub, tmp_path: Path, *arguments: str, user: str | None = "someone") -> subprocess.CompletedProcess:
-    environment = stub.environment(tmp_path / "home", user=user) | {"PYTHONPATH": str(ROOT)}
+def push(
+    stub: KaggleStub, tmp_path: Path, *arguments: str, user: str | None = "someone", **variables: str
+) -> subprocess.CompletedProcess:
+    environment = stub.environment(tmp_path / "home", user=user) | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run([sys.executable, "-m", "scripts.kaggle_release.push", *arguments], cwd=tmp_path, env=environment,
                           capture_output=True, text=True, timeout=120)
 
@@ -167,6 +169,78 @@ def test_the_owner_is_read_from_the_cli_configuration(tmp_path):
     assert stub.sent("SaveKernel")[0]["slug"] == "from-file/spectramind-light-curves"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"username": "x"',
+        b"[]",
+        b'{"username": "", "key": "k"}',
+        b'{"username": "only"}',
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
+def test_a_damaged_kaggle_json_is_told(tmp_path, text):
+    """Guards against 'no account is configured' for a file that is there, and against a traceback for
+    `[]`."""
+    folder = tmp_path / "home" / "kaggle"
+    folder.mkdir(parents=True)
+    (folder / "kaggle.json").write_bytes(text)
+    with KaggleStub() as stub:
+        done = push(stub, tmp_path, "train", "--folder", str(tmp_path / "out"), user=None)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert (
+        "kaggle.json cannot be used" in done.stderr
+        and str(folder / "kaggle.json") in done.stderr
+        and "new token" in done.stderr
+    )
+    assert not stub.sent("SaveKernel")
+
+
+@pytest.mark.parametrize("place", ["KAGGLE_API_TOKEN", ".kaggle/access_token", ".kaggle/access_token.txt"])
+def test_a_new_style_token_alone_is_enough(tmp_path, monkeypatch, place):
+    """Guards against refusing the only kind of token that Kaggle still offers, and against pushing as the
+    owner of an old kaggle.json beside it: the CLI prefers the token."""
+    home = tmp_path / "home"
+    (home / "kaggle").mkdir(parents=True)
+    (home / "kaggle" / "kaggle.json").write_text(
+        json.dumps({"username": "old-account", "key": "0" * 32}), encoding="utf-8"
+    )
+    if place.startswith("."):
+        (home / ".kaggle").mkdir()
+        (home / place).write_text("KGAT_good", encoding="utf-8")
+    with KaggleStub(tokens={"KGAT_good": "token-owner"}) as stub:
+        environment = {} if place.startswith(".") else {place: "KGAT_good"}
+        done = push(stub, tmp_path, "train", "--folder", str(tmp_path / "out"), user=None, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stub.sent("SaveKernel")[0]["slug"] == "token-owner/spectramind-train"
+
+
+def test_a_token_that_kaggle_does_not_know_is_told(tmp_path):
+    """Guards against 'no account is configured' where there is a token: it is named, and so is the way on."""
+    with KaggleStub() as stub:
+        done = push(
+            stub,
+            tmp_path,
+            "train",
+            "--folder",
+            str(tmp_path / "out"),
+            user=None,
+            KAGGLE_API_TOKEN="KGAT_wrong",
+        )
+    assert (
+        done.returncode == 1
+        and "only a new-style API token" in done.stderr
+        and "KAGGLE_API_TOKEN" in done.stderr
+    )
+    assert (
+        "--owner" in done.stderr
+        and "does not know the token" in done.stderr
+        and "KGAT_wrong" not in done.stderr
+    )
+    assert not stub.sent("SaveKernel")
+
+
 def test_a_missing_or_broken_notebook_is_an_error(tmp_path):
     """Guards against an empty kernel."""
     (tmp_path / "notebooks").mkdir()
@@ -191,6 +265,7 @@ def test_metadata_that_the_cli_lets_pass_is_refused(change, word):
 
 @pytest.mark.parametrize("spoil, word", [
     (lambda folder: (folder / "dataset-metadata.json").unlink(), "nothing is staged"),
+    (lambda folder: (folder / "dataset-metadata.json").write_text('{"id": "some'), "metadata are damaged"),
     (lambda folder: (folder / "pyproject.toml").write_text(""), "the repository, not a staged folder"),
     (lambda folder: (folder / "spectramind_kit-0.1.0-py3-none-any.whl").unlink(), "wheel is missing"),
     (lambda folder: (folder / "dataset-metadata.json").write_text(json.dumps(dataset_metadata(owner="other"))), "for another owner")])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 import torch
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.models import graph_layers
 from spectramind_kit.models.graph_layers import GRAPH_LAYERS, GatLayer, SageLayer
 from spectramind_kit.models.wavelength_graph import EDGE_TYPES, MOLECULAR_BANDS, build_wavelength_graph
 
@@ -147,3 +151,36 @@ def test_torch_scatter_asked_for_and_missing(monkeypatch):
     monkeypatch.setattr(graph_layers, "_scatter_add", graph_layers._scatter_add.__wrapped__)
     with pytest.raises(DataError, match="pip install --no-build-isolation torch-scatter"):
         GatLayer(16, backend="torch_scatter")
+
+
+@pytest.mark.parametrize("name", GRAPH_LAYERS)
+def test_pyg_lib_serves_as_torch_scatter(name, graph, monkeypatch):
+    """Guards the stand-in for torch_scatter on new versions of torch: the signature of pyg-lib's scatter, and
+    equal results."""
+    calls = []
+
+    def scatter_sum(src, index, dim=-1, out=None, dim_size=None):
+        calls.append(src.shape)
+        size = list(src.shape)
+        size[dim] = dim_size
+        return src.new_zeros(size).index_add_(dim, index, src)
+
+    package, ops = types.ModuleType("pyg_lib"), types.ModuleType("pyg_lib.ops")
+    ops.scatter_sum = scatter_sum
+    monkeypatch.setitem(sys.modules, "torch_scatter", None)
+    monkeypatch.setitem(sys.modules, "pyg_lib", package)
+    monkeypatch.setitem(sys.modules, "pyg_lib.ops", ops)
+    graph_layers._scatter_add.cache_clear()
+    h = torch.randn(2, 282, 16, generator=torch.Generator().manual_seed(1)).double()
+    try:
+        assert torch.allclose(
+            layer_of(name, "torch_scatter")(h, graph), layer_of(name, "index_add")(h, graph), atol=1e-12
+        )
+        assert len(calls) > 1, "the probe and the layer"
+        graph_layers._scatter_add.cache_clear()
+        ops.scatter_sum = lambda *args, **settings: torch.zeros(1, 4, 1)
+        with pytest.raises(DataError, match="does not work") as caught:
+            layer_of(name, "torch_scatter")
+        assert "it computes" in caught.value.found
+    finally:
+        graph_layers._scatter_add.cache_clear()

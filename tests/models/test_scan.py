@@ -94,3 +94,52 @@ def test_a_broken_wheel_is_a_reason_not_a_crash(monkeypatch):
     monkeypatch.setattr(scan, "import_module", broken)
     monkeypatch.setattr(torch, "device", lambda *_: CPU)
     assert "OSError" in scan._why_not.__wrapped__("mamba1", "cuda", 0)
+
+
+@pytest.mark.parametrize("form, block", [("mamba1", Mamba), ("mamba2", Mamba2)])
+def test_kernels_that_fail_at_the_call_are_given_up(monkeypatch, capsys, form, block):
+    """Guards against mamba-ssm built without its kernel: it imports, and its RuntimeError comes at the call,
+    in the middle of a run."""
+    torch.manual_seed(0)
+    layer, hidden = block(32, 16), torch.randn(2, 40, 32)
+    wanted = layer(hidden)
+
+    def without_kernel(*args, **settings):
+        raise RuntimeError("mamba_ssm was built without the selective_scan_cuda kernel")
+
+    fake_mamba_ssm(monkeypatch)
+    module, name = scan._KERNELS[form]
+    monkeypatch.setattr(sys.modules[module], name, without_kernel)
+    monkeypatch.setattr(torch, "device", lambda *_: CPU)
+    assert "built without the selective_scan_cuda kernel" in scan._why_not.__wrapped__(form, "cuda", 0), (
+        "the probe calls it"
+    )
+    monkeypatch.undo()
+    fake_mamba_ssm(monkeypatch)
+    monkeypatch.setattr(sys.modules[module], name, without_kernel)
+    scan.say_once.cache_clear()
+    layer.scan_backend_used["cpu"] = "mamba_ssm"  # as if the probe had passed
+    for _ in range(2):
+        assert torch.equal(layer(hidden), wanted)
+    assert layer.scan_backend_used["cpu"] == "torch"
+    assert capsys.readouterr().out.count("built without the selective_scan_cuda kernel") == 1
+    layer.scan_backend, layer.scan_backend_used["cpu"] = "mamba_ssm", "mamba_ssm"
+    with pytest.raises(RuntimeError, match="without the selective_scan_cuda"):
+        layer(hidden)
+
+
+def test_a_kernel_whose_gradient_is_missing_is_not_used(monkeypatch):
+    """Guards against kernels that only run forward (built without the backward one): training would fail at
+    its first step."""
+    fake_mamba_ssm(monkeypatch)
+    module = sys.modules["mamba_ssm.ops.selective_scan_interface"]
+    forward = module.selective_scan_fn
+    monkeypatch.setattr(
+        module, "selective_scan_fn", lambda *args, **settings: forward(*args, **settings).detach()
+    )
+    monkeypatch.setattr(torch, "device", lambda *_: CPU)
+    with torch.inference_mode():
+        assert "does not require grad" in scan._why_not.__wrapped__("mamba1", "cuda", 0)
+        assert scan._why_not.__wrapped__("mamba2", "cuda", 0) == "", (
+            "asked in inference mode, as a submission does"
+        )

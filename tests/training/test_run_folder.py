@@ -95,3 +95,44 @@ def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir):
     (tmp_path / "run" / "run.json").write_text('{"cut')
     open_run(tmp_path, data_dir).close()
     assert read_json(tmp_path / "run" / "run.json")["stages"]["train"]["status"] == "done"
+
+
+def test_what_was_found_out_on_another_machine_is_forgotten(tmp_path, data_dir, monkeypatch):
+    """Guards against a folder that was copied to another machine, where the faster of processor and GPU is
+    another."""
+    from spectramind_kit.runtime import Device
+    from spectramind_kit.training import run_folder
+
+    devices = [Device("cuda", "cuda:0", "float16", note) for note in ("one GPU", "another GPU")]
+    monkeypatch.setattr(run_folder, "probe_device", lambda wish: devices[0])
+    run = open_run(tmp_path, data_dir)
+    run.device()
+    run.backend("anchor", "GPU, float64")
+    run.device()
+    assert run.known_backend("anchor") == "GPU, float64"
+    monkeypatch.setattr(run_folder, "probe_device", lambda wish: devices[1])
+    again = open_run(tmp_path, data_dir)
+    again.device()
+    assert again.known_backend("anchor") is None and again.known_backend("device") == "another GPU"
+
+
+def test_a_finding_is_said_once_and_kept(tmp_path, data_dir, capfd):
+    """Guards against the same line for every chunk of planets, and against a finding that nobody can look
+    up."""
+    run = open_run(tmp_path, data_dir)
+    for _ in range(2):
+        run.tell("t.csv: a row twice")
+    run.tell("t.csv: another")
+    assert capfd.readouterr().out.count("a row twice") == 1
+    assert read_json(run.root / "run.json")["stages"]["train"]["findings"] == ["t.csv: a row twice",
+                                                                               "t.csv: another"]
+
+
+@pytest.mark.parametrize("override", ["train.epochs=ten", "model.size.width=33", "loss.smoothness_form=ftt",
+                                      "model.airs_encoder.graph_layer=gatt"])
+def test_a_run_with_impossible_settings_does_not_open(tmp_path, data_dir, override):
+    """Guards against an error of the settings that comes after the hours of light curves and anchors."""
+    from spectramind_kit.errors import ConfigError
+
+    with pytest.raises(ConfigError):
+        open_run(tmp_path, data_dir, overrides=[override])

@@ -185,3 +185,32 @@ def test_mistakes_of_the_caller_are_errors(planet: Planet) -> None:
         measure_depths([], planet.star)
     with pytest.raises(DataError, match="not of one planet"):
         measure_depths([curve, dataclasses.replace(curve, planet_id=2)], planet.star)
+
+
+def test_a_visit_that_was_copied_counts_once(planet: Planet) -> None:
+    """Guards against errors that shrink by the square root of two because a file is there twice."""
+    curve = make_light_curve(planet, seed=1)
+    twice = fit_anchor([curve, dataclasses.replace(curve, visit=1)], planet.star)
+    assert "visit 1 not used: it holds the frames of visit 0" in twice.flags
+    assert np.allclose(twice.depth_err, fit_anchor(curve, planet.star).depth_err, rtol=1e-6)
+    with pytest.raises(DataError, match="two light curves of one visit"):
+        measure_depths([curve, make_light_curve(planet, seed=2)], planet.star)
+
+
+@pytest.mark.parametrize("change", [
+    lambda c: dict(time=c.time / 24.0), lambda c: dict(time=c.time * 3600.0), lambda c: dict(exposure_h=c.exposure_h * 3600.0),
+    lambda c: dict(time=c.time[::-1]), lambda c: dict(time=np.where(np.arange(len(c.time)) == 90, np.nan, c.time))],
+    ids=["days", "seconds", "exposure in seconds", "descending", "a time of NaN"])
+def test_times_that_are_not_hours_are_told(planet: Planet, change) -> None:
+    """Guards against a confident wrong depth (40,000 ppm off) from days, and all memory taken by a search over 27,000 'hours'."""
+    curve = make_light_curve(planet, seed=1)
+    measurement = measure_depths([dataclasses.replace(curve, **change(curve))], planet.star)
+    assert "no information" in measurement.flags and any("not used: the times" in f for f in measurement.flags)
+
+
+def test_wavelengths_that_do_not_fit_are_an_error(planet: Planet) -> None:
+    """Guards against a spectrum in the wrong order, or drift terms over nanometres."""
+    curve = make_light_curve(planet, seed=1)
+    for wrong in (curve.wavelength_um * 1e3, curve.wavelength_um[::-1], curve.wavelength_um[:-1]):
+        with pytest.raises(DataError, match="wavelengths do not fit"):
+            measure_depths([dataclasses.replace(curve, wavelength_um=wrong)], planet.star)

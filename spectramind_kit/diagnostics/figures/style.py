@@ -15,6 +15,8 @@ import numpy as np
 from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, remember_figure
 from spectramind_kit.errors import DataError
+from spectramind_kit.optional_packages import why_not
+from spectramind_kit.runtime import say_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,13 +96,17 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
     The verb takes a run (or the path of its folder), draws in the kit's style, saves the figure as
     ``figures/<number>_<name>.png``, keeps its caption for the report, and returns it. Where the run lacks what
     the figure needs, the figure says so; an unexpected error is told as a warning and in the figure, since a
-    picture must never cost a finished run.
+    picture must never cost a finished run. Where matplotlib does not work there is no figure (None), which is
+    said once.
     """
     entry = FigureEntry(number, name, title)
 
     def decorate(draw: Callable[..., Figure]) -> Callable[..., Figure]:
         @functools.wraps(draw)
-        def plot(run: RunResults | str | Path, **options) -> Figure:
+        def plot(run: RunResults | str | Path, **options) -> Figure | None:
+            if why := why_not("matplotlib"):
+                say_once(f"no figures: matplotlib does not work here ({why})")
+                return None
             from matplotlib import rc_context
 
             with rc_context(_STYLE):

@@ -1,0 +1,171 @@
+"""Which optional packages work here: each is imported and asked to do a small thing. Installed is not
+working.
+
+A wheel for another processor, another torch or another Python may be installed and fail at the import
+(ImportError, OSError, RuntimeError, AttributeError, pyo3's PanicException, which is no Exception), or only
+when it is called.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+
+NOT_INSTALLED = "not installed"
+
+
+@lru_cache(maxsize=None)
+def why_not(package: str) -> str:
+    """Empty where ``package`` (a name of `PROBES`) works, ``not installed``, or the cause in one line. Tried
+    once in a process."""
+    return probe(package)
+
+
+def probe(package: str) -> str:
+    """`why_not`, tried now."""
+    try:
+        PROBES[package]()
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except ModuleNotFoundError as error:
+        return NOT_INSTALLED if (error.name or package) == package else describe(error)
+    except BaseException as error:  # noqa: BLE001 - pyo3's PanicException and SystemExit are no Exceptions
+        return describe(error)
+    return ""
+
+
+def describe(error: BaseException) -> str:
+    """``OSError: undefined symbol: …``: kind and first line of an error."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def scatter_add_function() -> Callable:
+    """``scatter_add(src, index, dim=…, dim_size=…)`` of torch_scatter, or of pyg-lib (0.7 and later), which
+    has taken it over.
+
+    Raises the first one's error where neither is installed and gives the right sums.
+    """
+    failed: BaseException | None = None
+    for name in ("torch_scatter", "pyg_lib.ops"):
+        try:
+            module = import_module(name)
+            function = module.scatter_add if hasattr(module, "scatter_add") else module.scatter_sum
+            _check_scatter(function)
+            return function
+        except Exception as error:  # noqa: BLE001 - a wheel built for another torch raises anything
+            if (
+                failed is None
+                or isinstance(failed, ModuleNotFoundError)
+                and not isinstance(error, ModuleNotFoundError)
+            ):
+                failed = error  # of a broken one and an absent one, the broken one is the news
+    assert failed is not None
+    raise failed
+
+
+def _check_scatter(function: Callable) -> None:
+    import torch
+
+    found = function(torch.arange(6.0)[None, :, None], torch.tensor([0, 1, 0, 1, 2, 2]), dim=1, dim_size=4)
+    _expect(found.flatten().tolist(), [2.0, 4.0, 9.0, 0.0])
+
+
+def _expect(found: object, wanted: object) -> None:
+    if found != wanted:
+        raise RuntimeError(f"it computes {found} where {wanted} is right")
+
+
+def _polars() -> None:
+    from io import BytesIO
+
+    with warnings.catch_warnings():  # polars only warns of a processor on which it then crashes
+        warnings.filterwarnings("error", message="Missing required CPU features", category=RuntimeWarning)
+        import polars as pl
+    file = BytesIO()
+    pl.DataFrame({"column_0": [1, 65535]}).write_parquet(file)
+    file.seek(0)
+    _expect(pl.read_parquet(file)["column_0"].to_numpy().tolist(), [1, 65535])
+
+
+def _pyarrow() -> None:
+    from io import BytesIO
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = BytesIO()
+    pq.write_table(pa.table({"column_0": [1, 65535]}), file)
+    file.seek(0)
+    _expect(pq.read_table(file).column("column_0").to_pylist(), [1, 65535])
+
+
+def _hydra() -> None:
+    from hydra import compose, initialize_config_dir  # noqa: F401
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().is_initialized()
+
+
+def _matplotlib() -> None:
+    from io import BytesIO
+
+    from matplotlib.figure import Figure
+
+    Figure(figsize=(1, 1)).savefig(BytesIO(), format="png")
+
+
+def _tqdm() -> None:
+    from tqdm import tqdm
+
+    _expect(list(tqdm([1], disable=True)), [1])
+
+
+def _umap() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tqdm's hint about notebook widgets
+        from umap import UMAP  # noqa: F401
+
+
+def _shap() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap  # noqa: F401
+
+
+def _papermill() -> None:
+    import papermill
+
+    papermill.execute_notebook  # noqa: B018 - a half-removed package imports as an empty namespace
+
+
+def _causal_conv1d() -> None:
+    from causal_conv1d import causal_conv1d_fn
+    import torch
+
+    if torch.cuda.is_available():
+        found = causal_conv1d_fn(torch.ones(1, 8, 5, device="cuda"), torch.ones(8, 4, device="cuda"))
+        _expect(found[0, 0].tolist(), [1.0, 2.0, 3.0, 4.0, 4.0])
+
+
+def _mamba_ssm() -> None:
+    """The import alone; whether its kernels run on a device is asked by `models.scan`, which compares them
+    with the kit's own."""
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn  # noqa: F401
+
+
+PROBES: dict[str, Callable[[], None]] = {
+    "polars": _polars,
+    "pyarrow": _pyarrow,
+    "hydra": _hydra,
+    "matplotlib": _matplotlib,
+    "tqdm": _tqdm,
+    "umap": _umap,
+    "shap": _shap,
+    "papermill": _papermill,
+    "torch_scatter": lambda: _check_scatter(scatter_add_function()),
+    "causal_conv1d": _causal_conv1d,
+    "mamba_ssm": _mamba_ssm,
+}

@@ -1,0 +1,143 @@
+"""`spectramind_kit.optional_packages`: installed is not working."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from spectramind_kit import optional_packages
+from spectramind_kit.optional_packages import NOT_INSTALLED, PROBES, probe, scatter_add_function, why_not
+
+# What broken wheels have raised at their import; pyo3's PanicException derives from BaseException.
+BROKEN = [
+    "raise ImportError('DLL load failed')",
+    "raise OSError('undefined symbol: _ZN3c10')",
+    "raise RuntimeError('compiled for NumPy 1')",
+    "raise AttributeError('module numpy has no attribute bool8')",
+    "class PanicException(BaseException): pass\nraise PanicException('called unwrap')",
+    "raise SystemExit(1)",
+    "import a_package_that_it_needs_and_lacks",
+]
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    why_not.cache_clear()
+    yield
+    why_not.cache_clear()
+
+
+def stand_in(folder: Path, name: str, text: str) -> None:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text(text + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("package", sorted(PROBES))
+def test_a_working_package_is_one_that_did_something(package):
+    """Guards against a probe that cannot succeed (the package would never be used) or raises in place of
+    telling."""
+    found = probe(package)
+    assert isinstance(found, str)
+    if package in ("pyarrow", "tqdm"):  # required
+        assert found == ""
+
+
+@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize(
+    "package", ["polars", "hydra", "matplotlib", "shap", "torch_scatter", "mamba_ssm", "causal_conv1d"]
+)
+def test_a_package_that_does_not_import_is_told_with_its_cause(tmp_path, monkeypatch, package, text):
+    """Guards against find_spec(): each of these is installed, and its first use would end the run."""
+    stand_in(tmp_path, package, text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    found = probe(package)
+    cause = (
+        text.split("'")[1]
+        if "'" in text
+        else "SystemExit"
+        if "SystemExit" in text
+        else "a_package_that_it_needs_and_lacks"
+    )
+    assert cause in found and found != NOT_INSTALLED
+
+
+def test_an_absent_package_is_not_installed(monkeypatch):
+    """Guards against an alarm for what is simply not there."""
+    monkeypatch.setitem(sys.modules, "polars", None)
+    assert "polars" in (found := probe("polars")) or found == NOT_INSTALLED
+    monkeypatch.setitem(PROBES, "nowhere", lambda: __import__("nowhere"))
+    assert probe("nowhere") == NOT_INSTALLED
+
+
+def test_an_empty_shell_of_a_package_is_not_working(tmp_path, monkeypatch):
+    """Guards against a half-removed package, which imports as a namespace without content."""
+    (tmp_path / "polars").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "polars"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "polars", types.ModuleType("polars"))
+    assert "AttributeError" in probe("polars")
+
+
+def test_a_processor_that_polars_warns_of_is_not_used(tmp_path):
+    """Guards against SIGILL: polars warns at its import and then ends the interpreter."""
+    stand_in(
+        tmp_path,
+        "polars",
+        "import warnings\nwarnings.warn('Missing required CPU features.\\n\\nContinuing', RuntimeWarning)",
+    )
+    code = "from spectramind_kit.optional_packages import probe; print(probe('polars'))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"],
+        capture_output=True,
+        encoding="utf-8",
+        cwd=Path(__file__).parents[1],
+        timeout=60,
+    )
+    assert "Missing required CPU features" in done.stdout, done.stderr
+
+
+def test_asked_once(monkeypatch):
+    """Guards against a broken import that is tried anew for each of ten files of a thousand visits."""
+    calls = []
+    monkeypatch.setitem(PROBES, "polars", lambda: calls.append(1))
+    assert why_not("polars") == why_not("polars") == "" and len(calls) == 1
+
+
+def scatter(src, index, dim=-1, out=None, dim_size=None):
+    """The signature that torch_scatter and pyg-lib share."""
+    size = list(src.shape)
+    size[dim] = dim_size
+    return src.new_zeros(size).index_add_(dim, index, src)
+
+
+@pytest.mark.parametrize("name", ["scatter_add", "scatter_sum"])
+def test_pyg_lib_stands_in_for_torch_scatter(monkeypatch, name):
+    """Guards against demanding a package that is not built for new versions of torch any more: pyg-lib has
+    taken it over."""
+    package, ops = types.ModuleType("pyg_lib"), types.ModuleType("pyg_lib.ops")
+    setattr(ops, name, scatter)
+    monkeypatch.setitem(sys.modules, "torch_scatter", None)
+    monkeypatch.setitem(sys.modules, "pyg_lib", package)
+    monkeypatch.setitem(sys.modules, "pyg_lib.ops", ops)
+    assert scatter_add_function() is scatter
+    setattr(ops, name, lambda *args, **settings: torch.zeros(1, 4, 1))
+    with pytest.raises(RuntimeError, match="it computes"):
+        scatter_add_function()
+
+
+def test_of_a_broken_and_an_absent_scatter_the_broken_one_is_told(tmp_path, monkeypatch):
+    """Guards against 'No module named pyg_lib' where torch_scatter is installed and broken."""
+    stand_in(tmp_path, "torch_scatter", "raise OSError('undefined symbol: _ZN3c10')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "torch_scatter", raising=False)
+    with pytest.raises(OSError, match="undefined symbol"):
+        scatter_add_function()
+    assert optional_packages.describe(ValueError("")) == "ValueError"
