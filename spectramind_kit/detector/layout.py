@@ -69,7 +69,7 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
     """Every visit that has a signal file of either sensor, sorted by planet and visit.
 
     No table says which planets have two visits, so the folders are listed. A visit with one sensor only is
-    returned too: reading it raises a DataError that names the missing file, so that it is reported, not lost.
+    returned too: its light curve has that sensor, and a flag that names the missing file.
     Only a whole number names a planet (``1103775``, also ``1103775.0``); what else lies there is ignored and
     told.
 
