@@ -1,4 +1,5 @@
-"""One sensor of one visit, from its files to a flux: FGS1 per exposure, AIRS-CH0 per time bin and wavelength."""
+"""One sensor of one visit, from its files to a flux: FGS1 per exposure, AIRS-CH0 per time bin and
+wavelength."""
 
 from __future__ import annotations
 
@@ -74,13 +75,15 @@ def read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, 
             window = plan.apply(frames.projected, variation=variation)
             noted.append(flags.foreground_varies(FGS1.name, float(np.ptp(variation))))
     info = dict(frames.info) | {"fgs1_saturated_share": share}
-    return Fgs1Flux(window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted), info=info)
+    return Fgs1Flux(window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted),
+                    info=info)
 
 
 def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataError], *,
                settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo,
               instrument: Instrument) -> tuple[AirsFlux, TimeBins]:
-    """AIRS-CH0 (``instrument``: with the cut of this copy's tables) on the grid of both sensors. ``lost`` gets FGS1 where its exposures do not fit to these."""
+    """AIRS-CH0 (``instrument``: with the cut of this copy's tables) on the grid of both sensors. ``lost``
+    gets FGS1 where its exposures do not fit to these."""
     raw = read_raw_visit(files, instrument, settings=settings, axis=axis, adc=adc)
     bins = _bins_of_both(raw.exposures, fgs1, lost, settings=settings, where=files.label)
     if bins.fgs1 is None:
@@ -169,9 +172,9 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarra
                         fgs1: Fgs1Flux | None) -> Trace:
     """Divide the response of each wavelength to pointing out of the binned trace.
 
-    FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the trace's own centroid
-    is the better gauge, and is kept beside FGS1's for a pointing that the two do not share. ``edges``: of the
-    filled bins; ``centre_h``: of their exposures.
+    FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the
+    trace's own centroid is the better gauge, and is kept beside FGS1's for a pointing that the two do not
+    share. ``edges``: of the filled bins; ``centre_h``: of their exposures.
     """
     total = frames.moments[:, 0].astype(np.float64)
     centroid = frames.moments[:, 1] / total
@@ -187,4 +190,5 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarra
     edges = edges - edges[0]
     series = frames.columns if len(frames.columns) > len(edges) - 1 else trace.flux
     factor, explained = fit_jitter(series, features, edges=edges)
-    return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)), jitter_explained=float(explained.mean()))
+    return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)),
+                   jitter_explained=float(explained.mean()))
