@@ -25,6 +25,8 @@ class Exposures:
     """Seconds between the two reads."""
     dark_time_s: float
     """The same under the chosen dark timing; 0 when dark is off."""
+    lost_share: float = 0.0
+    """Of the frames that have a time stamp: not in the file, and nobody knows which."""
 
     def __len__(self) -> int:
         return len(self.start_h)
@@ -97,7 +99,8 @@ def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, set
         raise DataError("the ramp has no length", where=f"axis_info.parquet, {instrument.name}", found=f"{ramp} s",
                         expected="time between the reads above 0", fix="use the axis_info.parquet of these data")
     dark_time = {"ramp": ramp, "integration_time": by_column, "off": 0.0}[settings.dark_timing]
-    return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time), noted
+    lost = 1.0 - n_frames / len(stamps)
+    return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time, lost_share=lost), noted
 
 
 def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings,

@@ -318,7 +318,7 @@ def _finish(raw: RawVisit, flux: np.ndarray, *, edges: np.ndarray, hits: int, re
     key = "fgs1" if name == FGS1.name else "airs"
     info = {f"{key}_cosmic_rays": float(hits), f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
             f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(saturated.sum()),
-            f"{key}_exposures": float(raw.n_exposures),
+            f"{key}_exposures": float(raw.n_exposures), f"{key}_frames_lost": raw.exposures.lost_share,
             f"{key}_dropped_exposures": float(sum(raw.check.reasons.values()))}
     time = np.add.reduceat(raw.centre_h[:edges[-1]], edges[:-1]) / np.diff(edges)
     return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, saturated=saturated,

@@ -33,7 +33,7 @@ _IMPLAUSIBLE = 4.0       # widths of ln depth from the population's middle
 _UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
 # Relative errors of the level and of FGS1 against it per share of a visit's frames that is lost, nobody knows where: a tenth lost inside
 # the transit moved the level by 0.7-1.3 % and FGS1 by 2-4 % of twelve simulated planets, since the time stamps behind it are wrong
-_LOST_LEVEL, _LOST_FGS1 = 0.12, 0.35
+_LOST_LEVEL, _LOST_FGS1, _MOST_LOST = 0.12, 0.35, 0.15   # a larger gap in mid-transit would not fit at all; most likely the visit is short
 _MEAN_SHAPE_SPREAD = 0.05   # relative width of the mean shape's coefficient: it has the planet's amplitude
 _DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
 
@@ -180,7 +180,7 @@ def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float,
     doubtful = flags.has(found, *_TROUBLE) or level < _DETECTED * level_err
     if doubtful and abs(prior.level_surprise(level)) > _IMPLAUSIBLE:
         variance += (level - prior.level) ** 2   # no transit was found, or one of a depth that no planet has: nothing is known
-    lost = measurement.quality.get("frames_lost", 0.0) * max(level, 0.0)
+    lost = min(measurement.quality.get("frames_lost", 0.0), _MOST_LOST) * max(level, 0.0)
     covariance = np.full((len(measurement.wavelength_um),) * 2, variance + (_LOST_LEVEL * lost) ** 2)
     covariance[0, 0] += (_LOST_FGS1 * lost) ** 2
     return covariance

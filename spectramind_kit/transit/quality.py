@@ -171,7 +171,8 @@ def summarise(problem: FitProblem, result: FitResult, k: int, *, chi2: Tensor, v
         "airs_chi2": max(f.airs_chi2 for f in fits), "fgs1_chi2": max(f.fgs1_chi2 for f in fits),
         "n_out_of_transit": float(sum(f.n_out_of_transit for f in fits)), "coverage": min(f.coverage for f in fits),
         "outlier_share": max(f.outlier_share for f in fits), "common_noise": max(taus),
-        "frames_lost": max(frames_lost(curve_of[f.visit]) for f in fits),
+        # a whole visit tells how long the transit is, so that a gap in the other would not fit
+        "frames_lost": min(frames_lost(curve_of[f.visit]) for f in fits),
         "fgs1_red": max(d.fgs1_red for d in visits), "fgs1_scale": max(float(d.noise_scale[0]) for d in visits),
         "airs_scale": max(float(np.median(d.noise_scale[1:])) for d in visits),
         "log_flux": math.log(max(float(np.mean([f.level[1:].sum() for f in fits])), 1e-9)),

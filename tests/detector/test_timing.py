@@ -99,6 +99,7 @@ def test_frames_and_stamps_of_different_length():
     """Guards against a silent mismatch of axis_info and signal."""
     a = axis(n_airs=400, n_fgs1=4800)
     exposures, flags = find_exposures(a, AIRS, 300, settings=SETTINGS)
+    assert exposures.lost_share == 0.25
     assert len(exposures) == 150 and "300 of 400" in flags[0]
     assert "odd number" in find_exposures(a, AIRS, 399, settings=SETTINGS)[1][-1]
     with pytest.raises(DataError, match="more frames than time stamps.*400.*402"):

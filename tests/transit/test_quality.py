@@ -63,3 +63,13 @@ def test_what_stage_1_says_of_a_visit_reaches_the_planet(planet: Planet) -> None
     assert measure_depths([told], planet.star).flags == ("FGS1: 3 saturated pixels",)
     both = measure_depths([told, make_light_curve(planet, seed=5, visit=1)], planet.star)
     assert "FGS1: 3 saturated pixels (visit 0)" in both.flags
+
+
+def test_a_short_second_visit_is_no_gap(planet: Planet) -> None:
+    """Guards against a second visit of half the length whose missing frames spoil the whole first one."""
+    whole, second = make_light_curve(planet, seed=1), make_light_curve(planet, seed=5, visit=1)
+    half = slice(0, 120)
+    short = dataclasses.replace(second, time=second.time[half], flux=second.flux[half], flux_err=second.flux_err[half],
+                                info={"airs_frames_lost": 0.36, "fgs1_frames_lost": 0.36})
+    alone, both = (apply_prior(measure_depths(curves, planet.star)) for curves in ([whole], [whole, short]))
+    assert both.depth_err.mean() < alone.depth_err.mean()
