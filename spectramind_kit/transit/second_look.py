@@ -78,8 +78,8 @@ def _choose_visit(joint: DepthMeasurement, alone: list[tuple[_Trial, DepthMeasur
     showing = [(pair, error) for pair, level, error in levels if level > _SHOWS_TRANSIT * error]
     if not showing or (len(showing) == len(alone) and _really_disagree(levels)):
         return None
-    if len(showing) == len(alone) and not flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION, flags.VISITS_DISAGREE):
-        return None
+    if len(showing) == len(alone) and not flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION):
+        return None   # a sound fit of visits that differ a little: half of the difference is added to the error
     settled = [(p, e) for p, e in showing if not flags.has(p[1].flags, flags.NOT_CONVERGED)]
     if len(showing) == len(alone) and not settled:
         return None
