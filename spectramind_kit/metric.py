@@ -7,7 +7,8 @@ For planet p and bin k with truth y, prediction mu and sigma, with ``s = max(sig
 
 ``m, S`` are mean and population standard deviation of all train depths; ``sigma_true`` is 1 ppm for FGS1 and
 10 ppm for AIRS-CH0; ``w`` is 57.846 for FGS1 and 1 for each AIRS bin. Higher is better.
-Source: the competition's scorer; its results on thirteen cases are reproduced to 1e-9 in the tests.
+Source: the competition's scorer; its results on thirteen cases are reproduced to 1e-9 in the tests
+(docs/decisions.md D1).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ FGS1_WEIGHT = 57.846
 FGS1_SIGMA_TRUE = 1e-6
 AIRS_SIGMA_TRUE = 1e-5
 SIGMA_FLOOR = 1e-15
-# Mean and population std of the train depths of 2025: what the naive prediction is when no labels are at hand.
+# Mean and population std of the train depths of 2025: what the naive prediction is when no labels are at hand
+# (docs/decisions.md D1).
 OFFICIAL_NAIVE_MEAN = 0.0146926
 OFFICIAL_NAIVE_SIGMA = 0.0106609
 

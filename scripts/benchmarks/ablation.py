@@ -1,4 +1,5 @@
-"""ADR 0004 measured: cross-attention against the fusions it was chosen over, and the anchor; same data, same budget.
+"""Cross-attention against the fusions it was chosen over, and the anchor; same data, same budget
+(docs/decisions.md D45, D48).
 
 One simulated set of planets (light-curve level), anchors out of fold for the train planets and from all of them for the test
 planets; then each fusion is trained from three seeds with the same number of steps. The score is the official one, of the network

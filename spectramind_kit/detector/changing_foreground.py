@@ -1,7 +1,8 @@
 """Foreground that changes during a visit, seen beside the star, in time bins.
 
 The star's wing reaches the pixels beside it, so a transit shows there too: what the star's flux explains is
-taken out first, and a change counts only where it is larger than the wing could be wrong by.
+taken out first, and a change counts only where it is larger than the wing could be wrong by
+(docs/decisions.md D42).
 """
 
 from __future__ import annotations

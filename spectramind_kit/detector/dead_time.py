@@ -10,7 +10,8 @@ import numpy as np
 _WINDOW = 32            # neighbouring pixels, in the order in which they are read, that are looked at
 _SMALL = 2000           # pixels, of which one stretch is enough
 _LOOKS = 24             # exposures from which the bright pixels are chosen
-_LEAST_LIGHT, _FAR, _FAR_SIGMAS = 0.5, 0.25, 8.0   # of the visit's level; the deepest transits take 8 %
+# of the visit's level; the deepest transits take 8 % (docs/decisions.md D40)
+_LEAST_LIGHT, _FAR, _FAR_SIGMAS = 0.5, 0.25, 8.0
 _SIGMAS, _LEAST_JUMP = 20.0, 0.05      # off the neighbours in time
 _MANY_PIXELS = 0.25     # of those looked at
 _HALF = 7               # exposures to either side that an exposure is compared with

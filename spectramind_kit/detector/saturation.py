@@ -2,7 +2,8 @@
 polynomial can undo.
 
 A full well stops noise: above it the counts pile up in a band as wide as the read noise, which is far
-narrower than the photon noise of so much light. No ceiling is assumed: each pixel shows its own.
+narrower than the photon noise of so much light. No ceiling is assumed: each pixel shows its own
+(docs/decisions.md D41).
 """
 
 from __future__ import annotations

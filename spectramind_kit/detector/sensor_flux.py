@@ -19,7 +19,7 @@ from spectramind_kit.detector.visit_frames import CalibratedFrames, RawVisit, ca
 from spectramind_kit.errors import DataError
 
 _FOREGROUND_SEGMENTS = 187
-_LOST_COLUMN, _LOST_SENSOR = 0.85, 0.8  # share of the light in saturated pixels
+_LOST_COLUMN, _LOST_SENSOR = 0.85, 0.8  # share of the light in saturated pixels: docs/decisions.md D41
 # of one exposure; real stars: thousands (AIRS-CH0), a hundred and more (FGS1)
 _STAR_OVER_NOISE = 3.0
 

@@ -25,7 +25,8 @@ _RECIPE_VERSION = 2
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """Switches of stage 1. The defaults are the recipe that measured best (docs/light_curves.md)."""
+    """Switches of stage 1. The defaults are the recipe that measured best (docs/light_curves.md;
+    docs/decisions.md D31–D38)."""
 
     target_bins: int = 187
     """Time bins per visit that are aimed at; exposures per bin = max(1, AIRS exposures // target_bins)."""

@@ -1,5 +1,5 @@
 """Which detector columns carry the spectrum, and in which direction: read from the two wavelength tables, not
-assumed."""
+assumed (docs/decisions.md D77)."""
 
 from __future__ import annotations
 

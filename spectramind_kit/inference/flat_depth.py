@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _DRIFT_DEGREE = 2
-_INGRESS_FRACTIONS = (0.08, 0.14, 0.22, 0.35)   # of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h
+# of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h (docs/decisions.md D7)
+_INGRESS_FRACTIONS = (0.08, 0.14, 0.22, 0.35)
 _DOUBT = 1e-3              # error of a flat depth when nothing is known about it; counts as one train planet
 _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
 

@@ -39,7 +39,7 @@ from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder, read_json
 
 CHUNK = 64           # planets between two looks at the clock
-WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error that the public flat fits are known to stay within
+WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error on the safe side: docs/decisions.md D68
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,12 @@ from spectramind_kit.metric import FGS1_WEIGHT, element_scores, planet_scores
 NETWORK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
 # A dozen planets can look better than they are by chance, and the score punishes too small an error bar far harder than too
-# large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening.
+# large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening
+# (docs/decisions.md D50)
 _PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
-_DOUBT_PLANETS = 12.0   # the gain must exceed its error by 1 + 12/N: an error from a dozen planets is itself uncertain
+# the gain must exceed its error by 1 + 12/N: an error from a dozen planets is uncertain
+# (docs/decisions.md D49)
+_DOUBT_PLANETS = 12.0
 
 
 @dataclass(frozen=True)

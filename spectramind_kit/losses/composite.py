@@ -1,4 +1,5 @@
-"""The loss that is trained on: the likelihood plus weighted priors, each logged by itself (ADR 0002)."""
+"""The loss that is trained on: the likelihood plus weighted priors, each logged by itself
+(docs/decisions.md D46)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class HeteroscedasticHead(nn.Module):
 
     Parameters
     ----------
-    delta_bound : float               largest |delta|
+    delta_bound : float               largest |delta| (docs/decisions.md D47)
     log_scale_bound : float           largest |log_scale|
     depth_location, depth_spread      of the raw form, transit depth
     """

@@ -1,4 +1,5 @@
-"""The fusions that ADR 0004 rejected, kept so that its choice can be measured: concatenation, late, AIRS alone."""
+"""The fusions that cross-attention was chosen over, kept so that the choice can be measured: concatenation,
+late, AIRS alone (docs/decisions.md D45, D48)."""
 
 from __future__ import annotations
 

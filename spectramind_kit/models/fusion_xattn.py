@@ -86,7 +86,7 @@ class _Exchange(nn.Module):
 
 
 class CrossAttentionFusion(nn.Module):
-    """Wavelength tokens read FGS1's time tokens (ADR 0004), the reverse, or both.
+    """Wavelength tokens read FGS1's time tokens (docs/decisions.md D45), the reverse, or both.
 
     ``wavelength_to_time``: every bin asks when in the visit FGS1 has something to say about it.
     ``time_to_wavelength``: FGS1's tokens read the AIRS bins; the bins get the mean of what they found.

@@ -24,7 +24,7 @@ from spectramind_kit.simulator.visit import VisitTruth
 from spectramind_kit.simulator.wavelengths import bin_wavelengths, grid_to_bins, grid_wavelengths
 
 _TIME_DEGREE, _WAVELENGTH_DEGREE = 4, 4
-_DRIFT_PRIOR = 5e-4
+_DRIFT_PRIOR = 5e-4   # generous: docs/decisions.md D60
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Real against simulated: every number that the simulator is meant to match, measured on what it makes.
 
 Rows come from three places: the tables of a simulated data set, what is true of its planets, and frames of a reference star with
-the brightness of the star that the real detector numbers were read from.
+the brightness of the star that the real detector numbers were read from. The real numbers:
+docs/decisions.md D7, D8.
 """
 
 from __future__ import annotations

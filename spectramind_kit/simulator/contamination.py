@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import planck_photons
 
-SPOT_COVERING_SCALE = 0.012
+SPOT_COVERING_SCALE = 0.012   # sizes are assumed: docs/decisions.md D57
 NEIGHBOUR_SCALE = 0.006
 
 

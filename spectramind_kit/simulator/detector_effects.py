@@ -11,6 +11,7 @@ import numpy as np
 
 from spectramind_kit.simulator.calibration_maps import LINEARITY_RANGE_E
 
+# Assumed and measured: docs/decisions.md D61
 FULL_WELL_E = 100_000.0
 KTC_E = 3.0          # reset noise; the difference of the reads of one ramp is free of it
 COSMIC_RATE = 1.0e-6  # hits per stored sample (pixel and read) at full cadence

@@ -3,7 +3,8 @@
 The path is a stationary Gaussian process drawn from its power spectrum: a damped oscillation of the fine-guidance loop near
 0.25 Hz, which holds nearly all of the 0.10 px rms per 0.1 s and has no power at zero
 frequency, and a slow wander over minutes.
-The split matters: with white jitter the FGS1 noise would average down to 720 ppm per 20 s instead of the real 418.
+The split matters: with white jitter the FGS1 noise would average down to 720 ppm per 20 s instead of the real
+418 (docs/decisions.md D58).
 """
 
 from __future__ import annotations

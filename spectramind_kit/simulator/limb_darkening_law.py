@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # u1 and u2 at 5,500 K: from the visible to 4 µm the disk flattens (Claret 2000, A&A 363, 1081: the trend; the levels are
-# those of the competition's planets, FGS1 ≈ (0.48, 0.12), AIRS ≈ (0.12, 0.13)).
+# those of the competition's planets, FGS1 ≈ (0.48, 0.12), AIRS ≈ (0.12, 0.13);
+# docs/decisions.md D7).
 _KNOTS_UM = np.array([0.5, 0.7, 1.2, 1.95, 2.5, 3.0, 3.5, 4.1])
 _U1 = np.array([0.60, 0.48, 0.26, 0.155, 0.130, 0.115, 0.105, 0.095])
 _U2 = np.array([0.11, 0.12, 0.19, 0.165, 0.145, 0.128, 0.112, 0.098])

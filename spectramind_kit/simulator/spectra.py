@@ -17,7 +17,7 @@ from spectramind_kit.simulator.stars_planets import Planet
 REFERENCE_PA = 1.0e6  # 10 bar, where the radius is defined before the level is fixed
 _RAYLEIGH_CM2, _RAYLEIGH_UM = 2.5e-27, 0.5  # H2 at 0.5 µm, falls as λ⁻⁴
 OPAQUE = 0.56
-STD_RANGE = (5e-6, 168e-6)
+STD_RANGE = (5e-6, 168e-6)   # of ten real labels, narrower than all: docs/decisions.md D7
 SOFT_STD = 110e-6
 
 

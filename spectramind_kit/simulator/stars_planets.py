@@ -27,7 +27,7 @@ _TILT_LEVELS = (0.0, 0.076, 0.10, 0.25, 0.5, 0.75, 0.90, 0.95, 0.99, 1.0)
 _TILT_DEG = (0.0, 0.0, 0.155, 0.747, 1.494, 2.290, 2.819, 3.153, 3.778, 4.434)
 _LOG_PLANET_MASS = (-0.05, 0.97)
 # Planets of nearly one size around stars of many sizes: (Rp/Rs)² then has the mean, spread and range of the labels, and the
-# times of ingress their narrow range.
+# times of ingress their narrow range (docs/decisions.md D55).
 _LOG_PLANET_RADIUS_JUP = (0.275, 0.18)
 
 

@@ -22,7 +22,7 @@ class WarmStart:
     """The AIRS encoder stays frozen for the first epochs, then its parts are released one by one, the last first.
 
     With a fresh encoder on the strong, low-noise side of the fusion, the FGS1 side would otherwise never be asked
-    for anything (ADR 0004). ``groups`` are the direct children of the encoder that hold parameters.
+    for anything (docs/decisions.md D45). ``groups`` are the encoder's direct children that hold parameters.
     """
 
     def __init__(self, encoder: nn.Module, *, frozen_epochs: int, release_every: int = 1):

@@ -28,11 +28,12 @@ _AMPLITUDE_FLOOR = 1e-6
 _BEYOND_THE_LIMB = 0.98    # fitted impact parameter; of 1,500 simulated planets nine had one, seven of them 30-85 % deeper than found
 _ANY_DEPTH = 2.0           # widths of the train planets' depths: such planets are among the deepest
 _TROUBLE = (flags.NOT_CONVERGED, flags.GRAZING, flags.NEAR_GRAZING, flags.INCOMPLETE_TRANSIT, flags.LITTLE_BASELINE, flags.ORBIT_FAR)
-_DETECTED = 8.0          # errors of the level above zero that make a transit sure
+_DETECTED = 8.0          # errors of the level above zero that make a transit sure: docs/decisions.md D27
 _IMPLAUSIBLE = 4.0       # widths of ln depth from the population's middle
-_UNSETTLED = 0.05        # relative error of the level granted to a fit that did not converge
+_UNSETTLED = 0.05        # relative error of the level of a fit that did not converge: docs/decisions.md D27
 # Relative errors of the level and of FGS1 against it per share of a visit's frames that is lost, nobody knows where: a tenth lost inside
 # the transit moved the level by 0.7-1.3 % and FGS1 by 2-4 % of twelve simulated planets, since the time stamps behind it are wrong
+# (docs/decisions.md D25)
 _LOST_LEVEL, _LOST_FGS1, _MOST_LOST = 0.12, 0.35, 0.15   # a larger gap in mid-transit would not fit at all; most likely the visit is short
 _MEAN_SHAPE_SPREAD = 0.05   # relative width of the mean shape's coefficient: it has the planet's amplitude
 _DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6   # a planet's drift in units of the population's
@@ -188,7 +189,7 @@ def _doubt(measurement: DepthMeasurement, prior: SpectralPrior, *, level: float,
 
 def anchor_features(anchor: Anchor, measurement: DepthMeasurement, raw_covariance: np.ndarray, *,
                     grid: Mapping[str, float]) -> dict[str, float]:
-    """What predicts how wrong an anchor is (WHAT_WINS.md §3); all finite, depths in units of depth."""
+    """What predicts how wrong an anchor is (docs/decisions.md D5); all finite, depths in units of depth."""
     airs, quality = anchor.depth[1:], measurement.quality
     mean_err = math.sqrt(max(float(anchor.covariance[1:, 1:].mean()), 1e-20))
     gap = anchor.raw_depth - anchor.depth

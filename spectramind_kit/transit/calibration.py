@@ -1,6 +1,6 @@
 """Calibration of the anchor's mean and error bars on the official metric, from held-out predictions.
 
-Per sensor (WHAT_WINS.md §3), identity at zero:
+Per sensor (docs/decisions.md D20), identity at zero:
 
     mean     <- mean (1 + gain + tilt P1(l) + bend P2(l) + faint f) + sigma_mean [shift + limb (u1_FGS1 - centre)]
     variance <- k^2 e^(f.x) [posterior, mean and varying part of AIRS apart] + o^2 + (m depth)^2 + (v spread)^2
@@ -30,7 +30,7 @@ from spectramind_kit.transit.anchor import Anchor
 
 _FORMAT = 1
 _PPM = 1e-6
-_MIN_PLANETS = 24
+_MIN_PLANETS = 24   # docs/decisions.md D20
 _STRENGTHS = (1.0, 4.0, 16.0)
 _STRIDE = 8
 # name, sd of its prior around the identity value 0 (the penalty is 0.5 (value/sd)^2 over the effective data)

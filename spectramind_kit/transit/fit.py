@@ -135,7 +135,8 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
             robust_from: int) -> FitResult:
     """Iterate to the posterior's maximum; re-estimate the drift's size and the outliers on the way.
 
-    ``first_degree``: raise the drift's degree in time one by one from here, or it eats the transit (WHAT_WINS §3);
+    ``first_degree``: raise the drift's degree in time one by one from here, or it eats the transit
+    (docs/decisions.md D13);
     None: all degrees from the beginning.
     ``robust_from``: first iteration after which outliers lose weight.
     """

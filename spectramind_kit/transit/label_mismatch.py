@@ -20,7 +20,7 @@ import numpy as np
 MODES = 3
 TERMS = 2 * MODES                                # relative, then absolute
 _CLEAN = 0.01                                    # size of m, in units of its width, that counts as none
-_DEFAULT_SD = np.array([3e-3, 3e-3, 1e-3])       # relative; WHAT_WINS: foregrounds bias depths by 0.6-0.8 %
+_DEFAULT_SD = np.array([3e-3, 3e-3, 1e-3])       # relative; this and the next three: docs/decisions.md D17
 _DEFAULT_FLOOR = np.array([5e-6, 5e-6, 5e-6])
 _DEFAULT_SHARE = 0.25
 _PRIOR_PLANETS = 4.0                             # the defaults count like so many planets

@@ -18,7 +18,7 @@ from spectramind_kit.transit.nuisance_prior import (LIMB, TEMPERATURE_PIVOT_K, T
                                                     drift_places)
 from spectramind_kit.transit.posterior import positive_inverse
 
-_MIN_PLANETS = 12
+_MIN_PLANETS = 12   # docs/decisions.md D16
 _EM_STEPS = 8
 _DRIFT_PRIOR_VISITS = 0.3
 _START_FLOOR = 5e-5

@@ -19,7 +19,7 @@ from spectramind_kit.transit.measurement import DepthMeasurement
 from spectramind_kit.transit.orbit import HOURS_PER_DAY
 from spectramind_kit.transit.settings import AnchorSettings
 
-_TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off
+_TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
 _SOLAR_AXIS = 4.2083    # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
 TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
 LIMB = slice(len(ORBIT_NAMES), SHARED)   # limb darkening among the nuisances

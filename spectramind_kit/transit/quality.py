@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _BEYOND_CHANCE = 3.0      # standard deviations of chi^2 beyond 1 from which a sensor's information is divided by it
-# Thresholds of the flags; what each flag does to the error is in `flags`
+# Thresholds of the flags; what each does to the error is in `flags`, why: docs/decisions.md D23, D24, D27
 _WHOLE_TRANSIT = 0.985     # share of T14: the rest is a bin or less
 _LITTLE_BASELINE, _SHORT_SIDE = 12, 3   # points outside the transit in all, and on its shorter side: a drift of degree 4 is bent by fewer
 _MANY_OUTLIERS, _OUTLYING_TIMES = 0.02, 3

@@ -2,7 +2,8 @@
 
 A model of star, drift and transit does not describe everything that a telescope does. Two such things cost far more than they need to:
 a visit that shows no transit (wrong file, wrong time) pulls the common depth to half, and a start or an end that has not settled yet
-bends the drift into the transit. Both are tried without, and left out where that is clearly better; the flag says so.
+bends the drift into the transit. Both are tried without, and left out where that is clearly better; the flag
+says so (docs/decisions.md D24).
 """
 
 from __future__ import annotations

@@ -22,19 +22,19 @@ class AnchorSettings:
     starts: int = 3                       # white-light starts that are polished
     tolerance: float = 0.02               # stop when no nuisance moves by more than this many sigma
 
-    axis_scatter: float = 0.06            # ln(a/Rs) around the star table; WHAT_WINS: about 5 %
+    axis_scatter: float = 0.06            # ln(a/Rs) around the star table, 5 %: docs/decisions.md D14
     axis_tail: float = 0.5                # the same for the few planets whose table is far off
-    impact_scatter: float = 0.12          # impact parameter around the star table
+    impact_scatter: float = 0.12          # impact parameter around the star table: docs/decisions.md D14
     impact_tail: float = 0.35
     time_offset_scatter: float = 0.01     # h, FGS1 mid-transit minus AIRS mid-transit
 
-    fgs1_limb_darkening: tuple[float, float] = (0.48, 0.12)
+    fgs1_limb_darkening: tuple[float, float] = (0.48, 0.12)   # of 5000-6000 K: docs/decisions.md D7
     airs_limb_darkening: tuple[float, float] = (0.12, 0.13)
     limb_darkening_scatter: float = 0.1   # of each coefficient
     limb_darkening_slope_scatter: float = 0.05   # from the middle to the end of the AIRS range
     limb_darkening_curve_scatter: float = 0.02   # coefficient of the second Legendre polynomial in wavelength
 
-    drift_time_degree: int = 4            # raised in steps while fitting; what a visit does not need shrinks away
+    drift_time_degree: int = 4            # raised in steps; what is not needed shrinks: docs/decisions.md D13
     drift_wavelength_degree: int = 4
     fgs1_drift_degree: int = 4
     drift_scatter: float = 4e-4           # prior of a coefficient of degree 1, relative flux; re-estimated on every visit

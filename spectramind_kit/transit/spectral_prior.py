@@ -2,9 +2,9 @@
 
     depth = level + s * (mean shape + c0 e_FGS1 + sum_j c_j m_j + smooth rest),     s from a distribution of amplitudes
 
-Planets differ in the amplitude s of their features far more than in shape (WHAT_WINS.md §3), so the prior is a scale
-mixture: Gaussian in shape given s, with s integrated over the amplitudes of the train planets, expected from the
-star table where that helps.
+Planets differ in the amplitude s of their features far more than in shape, so the prior is a scale mixture
+(docs/decisions.md D15): Gaussian in shape given s, with s integrated over the train planets' amplitudes,
+expected from the star table where that helps.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from spectramind_kit.transit.label_mismatch import LabelMismatch
 from spectramind_kit.transit.nuisance_prior import NuisancePrior
 
 _FORMAT = 2
-_DEFAULT_AMPLITUDE = 6e-5     # median std within a spectrum, used when no labels are given
-_MEAN_PRIOR_PLANETS = 4.0     # that the mean shape is shrunk by
+_DEFAULT_AMPLITUDE = 6e-5     # median std within a spectrum, where no labels are: docs/decisions.md D15
+_MEAN_PRIOR_PLANETS = 4.0     # that the mean shape is shrunk by: docs/decisions.md D18
 _DEFAULT_WIDTH = 0.8          # of ln(amplitude)
 _JUPITER_IN_SUN_RADII, _SUN_GRAVITY = 0.10276, 27400.0   # cm s^-2
 
@@ -144,7 +144,7 @@ def default_spectral_prior(wavelength_um: np.ndarray, *, nuisance: NuisancePrior
     wave = np.asarray(wavelength_um, dtype=np.float64)
     kernel = np.zeros((len(wave), len(wave)))
     kernel[1:, 1:] = 0.7 * matern52(wave[1:], 0.25) + 0.5 * squared_exponential(wave[1:], 0.8)
-    kernel[0, 0] = 4.0   # FGS1 - AIRS is about twice the std within AIRS (COMPETITION.md §6)
+    kernel[0, 0] = 4.0   # FGS1 - AIRS is about twice the std within AIRS (docs/decisions.md D7, D15)
     return SpectralPrior(wavelength_um=wave, modes=_factors(kernel, share=1e-5), mean_shape=np.zeros(len(wave)), log_amplitude=math.log(_DEFAULT_AMPLITUDE),
                          amplitude_width=_DEFAULT_WIDTH, amplitude_slopes=np.zeros(4), amplitude_centre=np.zeros(4),
                          level=0.0147, level_width=0.0107, learned_from=0, nuisance=nuisance or NuisancePrior())

@@ -77,7 +77,8 @@ def _coarse(visit: VisitData) -> tuple[Tensor, Tensor, Tensor]:
     w = torch.stack([w[:, 0], airs_w], 1)
     step = max(1, len(visit.time) // _COARSE_POINTS)
     n = len(visit.time) // step
-    # the median of a group, not its mean: a glitch must not look like a transit; nor must a point that is missing
+    # the median of a group, not its mean: a glitch must not look like a transit; nor must a point that is
+    # missing (docs/decisions.md D26)
     shape = (n, step, 2)
     seen = flux.masked_fill(w <= 0.0, math.nan)[: n * step].reshape(shape).nanmedian(1).values
     return (visit.time[: n * step].reshape(n, step).mean(1), seen.nan_to_num(nan=1.0), w[: n * step].reshape(shape).sum(1))
