@@ -19,7 +19,7 @@ from spectramind_kit.transit.noise import VisitData
 from spectramind_kit.transit.raw_depths import raw_spectrum
 
 SLOW_NOISE = 1.25         # shared noise over the error of a white bin, beyond which the ends are tried; 2 of 226 clean visits from frames pass 1
-_SLOW_FLAG = 1.5          # the same, beyond which what is left is flagged; the largest of the 226 is 1.24
+_SLOW_FLAG = 1.5          # the same, beyond which what is left is flagged; none of the 226 reaches 1.25
 _SHARES = (0.1, 0.2)      # of the visit that is left out at one end
 _BETTER = 0.5             # the slow noise must fall to this share of what it was
 _SAME = 0.15              # of two cuts whose slow noise is this close the smaller one is taken
