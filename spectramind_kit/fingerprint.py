@@ -21,7 +21,7 @@ import numpy as np
 WHOLE_BELOW = 4 << 20       # bytes: files up to this size are read whole, larger ones in samples
 # one column of an AIRS-CH0 signal takes about half of this, so that a block holds whole columns
 _BLOCK = 32 << 10
-_BLOCKS = 16
+_BLOCKS = 16                # docs/decisions.md D75
 _FOOTER_AT_MOST = 8 << 20   # a Parquet footer of 11,392 columns takes 1 to 2 MB
 _LENGTH = 16                # hexadecimal digits
 # reading small files waits for the disk (or for Kaggle's mount) more than it computes
