@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 
 _WINDOW, _ORDER = 10, 2
-_COURSE_BINS = 9  # of the running median that photon noise follows: short beside a transit; docs/decisions.md D22
+# of the running median that photon noise follows: short beside a transit (docs/decisions.md D22)
+_COURSE_BINS = 9
 
 
 def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:

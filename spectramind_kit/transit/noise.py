@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _MAD_TO_SIGMA = 1.4826
 _SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0   # real ones: 7.5
 _LEAST_FILLED, _MOST_FILLED = 0.02, 1.5   # exposure over spacing: gaps between exposures are possible, overlaps hardly
-_SCALE_LIMITS = (0.05, 50.0)   # of measured over given errors: noise-free ones must not weigh infinitely; docs/decisions.md D22
+# of measured over given errors (docs/decisions.md D22): noise-free light curves must not weigh infinitely
+_SCALE_LIMITS = (0.05, 50.0)
 _THIRD_DIFFERENCE_NORM = math.sqrt(20.0)   # sqrt(1 + 9 + 9 + 1)
 
 
