@@ -37,7 +37,8 @@ def missing_documents(text: str, folder: Path) -> list[str]:
 
 
 def cited_entries(text: str) -> set[str]:
-    return {number.upper() for run, anchor in _CITED.findall(text) for number in re.findall(r"[Dd]\d+", run or anchor)}
+    runs = [run or anchor for run, anchor in _CITED.findall(text)]
+    return {number.upper() for run in runs for number in re.findall(r"[Dd]\d+", run)}
 
 
 @pytest.fixture(scope="module")
