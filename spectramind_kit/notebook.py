@@ -132,6 +132,9 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
                               fix=f"e.g. {name}=9.0")
+    seed = values.get("seed")
+    if seed is not None and seed < 0:
+        raise ConfigError("a seed cannot be negative", where="seed", found=repr(seed), fix="e.g. seed=0")
     hours = values.get("budget_hours")
     if hours is not None and not hours > 0:
         raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),

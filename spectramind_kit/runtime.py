@@ -23,7 +23,7 @@ from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
 
 COMPETITION = "ariel-data-challenge-2025"
 KAGGLE_INPUT = Path("/kaggle/input")
-_MARKER = "wavelengths.csv"
+_MARKERS = ("wavelengths.csv", "axis_info.parquet")   # one is enough: the other may be what is missing
 _PLAIN_PROGRESS_S = 30.0
 
 
@@ -60,18 +60,20 @@ def find_data_dir(data_dir: str | Path = "", *, input_root: Path | None = None) 
     """The competition's folder: ``data_dir`` if given, else wherever Kaggle mounts it.
 
     Kaggle has mounted competitions at ``<input>/<slug>`` and ``<input>/competitions/<slug>``; the folder
-    is recognised by ``wavelengths.csv`` and a ``train`` or ``test`` folder, not by its name.
+    is recognised by ``wavelengths.csv`` or ``axis_info.parquet`` and a ``train`` or ``test`` folder, not by
+    its name.
     """
     input_root = input_root or kaggle_input()
     tried = [Path(data_dir).expanduser()] if str(data_dir) else [
         input_root / COMPETITION, input_root / "competitions" / COMPETITION,
-        *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for p in input_root.glob(f"{depth}/{_MARKER}")),
+        *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for name in _MARKERS
+                for p in input_root.glob(f"{depth}/{name}")),
     ]
     for folder in tried:
-        if (folder / _MARKER).is_file() and ((folder / "test").is_dir() or (folder / "train").is_dir()):
+        if any((folder / name).is_file() for name in _MARKERS) and ((folder / "test").is_dir() or (folder / "train").is_dir()):
             return folder.resolve()
     raise DataError("the competition's data were not found", where=", ".join(map(str, tried)),
-                    expected=f"a folder that holds {_MARKER} and train/ or test/", found="none of these does",
+                    expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/", found="none of these does",
                     fix="pass data_dir, or attach the competition to the kernel")
 
 
@@ -85,7 +87,7 @@ def find_inputs(name: str, *, input_root: Path | None = None, max_depth: int = 6
     root = input_root or kaggle_input()
     found: list[Path] = []
     for folder, below, files in os.walk(root):
-        if _MARKER in files:  # the competition: a thousand folders that hold nothing of ours
+        if not {*_MARKERS}.isdisjoint(files):  # the competition: a thousand folders that hold nothing of ours
             below.clear()
             continue
         here = Path(folder)

@@ -114,8 +114,11 @@ def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limit
 def whole_number(text: object) -> int | None:
     """A planet's number from a cell: ``1103775``, ``1103775.0`` or ``1.103775E+06``; None for anything
     else."""
+    text = str(text).strip()
+    if "_" in text:  # Python reads 11037751 into the 1103775_1 of a table with a row for each visit
+        return None
     try:
-        value = Decimal(str(text).strip())
+        value = Decimal(text)
     except InvalidOperation:
         return None
     if not value.is_finite() or not 0 <= value <= _LARGEST_ID or value != value.to_integral_value():

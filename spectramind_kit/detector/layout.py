@@ -87,7 +87,9 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
     planets: dict[int, Path] = {}
     ignored = []
     for entry in sorted(root.iterdir(), key=lambda path: (len(path.name), path.name)):  # 7 before 7.0
-        planet_id = _planet_id(entry.name) if entry.is_dir() else None
+        # a link that leads nowhere is a planet that cannot be read: it keeps its row
+        folder = entry.is_dir() or entry.is_symlink() and not entry.exists()
+        planet_id = _planet_id(entry.name) if folder else None
         if planet_id is None or planet_id in planets:
             ignored.append(entry.name)
         else:
