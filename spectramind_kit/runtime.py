@@ -18,7 +18,7 @@ from pathlib import Path
 
 from spectramind_kit.any_encoding import spell_out
 from spectramind_kit.cgroup import cpu_quota, memory_left_mb
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
 
 COMPETITION = "ariel-data-challenge-2025"
@@ -70,10 +70,12 @@ def find_data_dir(data_dir: str | Path = "", *, input_root: Path | None = None) 
                 for p in input_root.glob(f"{depth}/{name}")),
     ]
     for folder in tried:
-        if any((folder / name).is_file() for name in _MARKERS) and ((folder / "test").is_dir() or (folder / "train").is_dir()):
+        if (any((folder / name).is_file() for name in _MARKERS)
+                and any((folder / split).is_dir() for split in ("train", "test"))):
             return folder.resolve()
     raise DataError("the competition's data were not found", where=", ".join(map(str, tried)),
-                    expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/", found="none of these does",
+                    expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/",
+                    found="none of these does",
                     fix="pass data_dir, or attach the competition to the kernel")
 
 
@@ -141,6 +143,13 @@ def probe_device(wanted: str = "auto") -> Device:
         raise DataError("the GPU that was asked for cannot be used", where=wanted, found=reason,
                         fix="use device=auto, or another accelerator in the kernel's settings")
     return Device(name="cpu", kind="cpu", amp_dtype="float32", note="CPU" if wanted == "cpu" else f"CPU: {reason}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError for a seed that a generator would refuse in the middle of a run."""
+    if not 0 <= int(seed) < 2**63:
+        raise ConfigError("a seed is out of range", where="seed", found=repr(seed), expected="0 … 2⁶³ − 1",
+                          fix="e.g. seed=0")
 
 
 def seed_everything(seed: int) -> None:

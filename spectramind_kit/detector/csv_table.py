@@ -7,9 +7,11 @@ Cells are read as text and turned into numbers here, so that no reader's guess o
 from __future__ import annotations
 
 import codecs
+import csv
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,11 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
 
     path = Path(path)
     lines = [line for line in re.split(r"\r\n|\n|\r", _text(path, tell)) if line.strip()]
+    remarks = sum(line.startswith("#") for line in lines)
+    if remarks:
+        tell(f"{path.name}: {remarks} line{'s' if remarks > 1 else ''} that begin{'' if remarks > 1 else 's'} "
+             "with # left out")
+        lines = [line for line in lines if not line.startswith("#")]
     if not lines:
         raise DataError("the table is empty", where=str(path),
                         expected="a line of column names, then the rows",
@@ -53,7 +60,7 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     separator = max(_SEPARATORS, key=lines[0].count)
     if separator != ",":
         tell(f"{path.name}: columns are separated by {separator!r}, decimal commas are read as points")
-    rows = [[cell.strip().strip("\"'").strip() for cell in line.split(separator)] for line in lines]
+    rows = [[cell.strip().strip("\"'").strip() for cell in _split(line, separator)] for line in lines]
     if separator != ",":
         rows[1:] = [[cell.replace(",", ".") for cell in row] for row in rows[1:]]
     names, body = rows[0], rows[1:]
@@ -151,6 +158,14 @@ def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name
         if found:
             tell(f"{name}: {len(found)} cell{'s' if len(found) > 1 else ''} {what}: {_first(found)}")
     return values
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """Line by line, so that a quotation mark without its twin takes no other row with it."""
+    if '"' in line:
+        with suppress(csv.Error, StopIteration):
+            return next(csv.reader([line], delimiter=separator))
+    return line.split(separator)
 
 
 def _number(text: str) -> float | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectramind_kit.configs import config_digest, load_config
-from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import check_buildable
-from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
+from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environment, find_data_dir, find_inputs, format_seconds,
                                      peak_memory_mb, probe_device, say, say_once, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
 from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
@@ -51,8 +51,7 @@ class RunFolder:
         ``profile``: smoke, quick or full; by default full on Kaggle, where there are a GPU and 1,100 planets, else quick.
         ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of the kernel.
         """
-        if int(seed) < 0:
-            raise ConfigError("a seed cannot be negative", where="seed", found=repr(seed), fix="e.g. seed=0")
+        check_seed(seed)
         profile = profile or ("full" if where_am_i().on_kaggle else "quick")
         root = Path(work_dir).expanduser().resolve()
         config, data_dir = load_config(profile=profile, overrides=overrides), find_data_dir(data_dir)
@@ -75,7 +74,8 @@ class RunFolder:
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
-        run.record(stages={name: content for name, content in run._stages().items() if name != stage})  # what an earlier attempt at this stage said is no longer true
+        # what an earlier attempt at this stage said is no longer true
+        run.record(stages={name: content for name, content in run._stages().items() if name != stage})
         run.record_stage(overrides=list(overrides),
                          budget_hours=budget_hours,
                          status="running",

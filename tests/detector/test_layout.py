@@ -116,3 +116,12 @@ def test_odd_visit_numbers(make_competition):
     told = []
     assert [v.visit for v in find_visits(data, "train", tell=told.append)] == [0, 2]
     assert "FGS1_signal_00.parquet" in told[0] and "(1)" in told[0]
+
+
+def test_a_link_that_leads_nowhere_keeps_its_row(make_competition):
+    """Guards against a submission without the planet whose folder has not been mounted."""
+    data = make_competition(fresh=True)
+    (data / "test" / "4242").symlink_to(data / "gone")
+    told = []
+    assert 4242 in {visit.planet_id for visit in find_visits(data, "test", tell=told.append)}
+    assert "test/4242 cannot be listed" in " ".join(told)
