@@ -41,10 +41,10 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
     if len(ratio) >= _FEWEST and 2 * len(wrong) > len(ratio):
         planet, value = next(iter(wrong.items()))
         raise DataError("the labels are not those of the light curves", where="train.csv",
-                        expected=f"for most planets within a factor of {FACTOR:g} of the depth in their light curves",
+                        expected=f"most planets within a factor of {FACTOR:g} of their light curves' depth",
                         found=f"{len(wrong)} of {len(ratio)} planets are not, e.g. planet {planet}: {value:.3g} × "
                               f"its depth; the median is {float(np.median(list(ratio.values()))):.3g} ×",
-                        fix="depths are (Rp/Rs)², each in its own planet's row: look whether these are radius ratios, "
-                            "other units or rows of other planets, or whether the light curves are of other data")
+                        fix="depths are (Rp/Rs)², each in its own planet's row: look whether these are radius "
+                            "ratios, other units or rows of other planets, or the light curves of other data")
     return {planet: f"its label is {value:.3g} × the depth in its light curves; not learned from"
             for planet, value in wrong.items()}
