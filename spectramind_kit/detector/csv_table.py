@@ -50,8 +50,7 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     lines = [line for line in re.split(r"\r\n|\n|\r", _text(path, tell)) if line.strip()]
     remarks = sum(line.startswith("#") for line in lines)
     if remarks:
-        tell(f"{path.name}: {remarks} line{'s' if remarks > 1 else ''} that begin{'' if remarks > 1 else 's'} "
-             "with # left out")
+        tell(f"{path.name}: lines that begin with # left out ({remarks})")
         lines = [line for line in lines if not line.startswith("#")]
     if not lines:
         raise DataError("the table is empty", where=str(path),

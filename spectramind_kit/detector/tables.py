@@ -118,8 +118,8 @@ def read_star_info(data_dir: str | Path, split: str = "train", *, tell: Tell = s
     broken = np.abs(np.log(ratio)) > np.log(_KEPLER)  # False where a cell is unknown
     if broken.any():
         where = ", ".join(f"planet {p} ({r:.2g} ×)" for p, r in ratio[broken].head(5).items())
-        tell(f"{path.name}: {int(broken.sum())} row{'s' if broken.sum() > 1 else ''} against Kepler's third law, "
-             f"sma from P, Ms and Rs: {where}; {', '.join(_KEPLER_COLUMNS)} are unknown there")
+        tell(f"{path.name}: sma against Kepler's third law with P, Ms and Rs in {int(broken.sum())} of "
+             f"{len(stars)} rows: {where}; {', '.join(_KEPLER_COLUMNS)} are unknown there")
         stars.loc[broken, list(_KEPLER_COLUMNS)] = np.nan
     return stars
 

@@ -156,7 +156,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
 def _find_bundle(run: RunFolder) -> Bundle | None:
     folder = run.find("bundle/bundle.json")
     if folder is None:
-        run.tell("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
+        run.tell("no bundle of a training was found: flat depths only. "
+                 "Run 02_train first, or attach its output.")
         return None
     try:
         bundle = load_bundle(folder.parent)

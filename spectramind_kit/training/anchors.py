@@ -142,7 +142,7 @@ class CrossFittedAnchors:
 
 
 def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> CrossFittedAnchors:
-    """Learn prior and calibration from the labels, out of fold; the folds are those of the network's training.
+    """Learn prior and calibration from the labels, out of fold; the folds are those of the network.
 
     Raises DataError where too few planets are left, or most labels are not those of the light curves
     (`label_check`); a single such planet is left out, and told.

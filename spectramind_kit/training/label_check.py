@@ -11,8 +11,8 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.measurement import DepthMeasurement
 
-# Of 400 simulated planets all were within 4 % of their label, but for some whose fit says so: those that never
-# settled by up to 7 ×, an incomplete transit by 25 %. Spots and companions change a depth by per cents.
+# Of 400 simulated planets all were within 4 % of their label, but for some whose fit says so: those that
+# never settled by up to 7 ×, an incomplete transit by 25 %. Spots and companions change a depth by per cents.
 FACTOR, DOUBTFUL_FACTOR = 1.25, 3.0
 _NOT_JUDGED = (flags.GRAZING, flags.NOT_CONVERGED, flags.NO_INFORMATION)
 _DOUBTFUL = (flags.SHALLOW_TRANSIT, flags.LITTLE_BASELINE, flags.INCOMPLETE_TRANSIT, flags.FRAMES_LOST,
@@ -42,9 +42,9 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
         planet, value = next(iter(wrong.items()))
         raise DataError("the labels are not those of the light curves", where="train.csv",
                         expected=f"most planets within a factor of {FACTOR:g} of their light curves' depth",
-                        found=f"{len(wrong)} of {len(ratio)} planets are not, e.g. planet {planet}: {value:.3g} × "
+                        found=f"{len(wrong)} of {len(ratio)} are not, e.g. planet {planet}: {value:.3g} × "
                               f"its depth; the median is {float(np.median(list(ratio.values()))):.3g} ×",
-                        fix="depths are (Rp/Rs)², each in its own planet's row: look whether these are radius "
-                            "ratios, other units or rows of other planets, or the light curves of other data")
+                        fix="depths are (Rp/Rs)², each in its own planet's row: look for radius ratios, "
+                            "other units, rows of other planets, or light curves of other data")
     return {planet: f"its label is {value:.3g} × the depth in its light curves; not learned from"
             for planet, value in wrong.items()}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import check_buildable
-from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environment, find_data_dir, find_inputs, format_seconds,
+from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environment, find_data_dir,
+                                     find_inputs, format_seconds,
                                      peak_memory_mb, probe_device, say, say_once, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
 from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets

@@ -58,7 +58,7 @@ def test_harmless_dresses(read, content):
     (PLAIN + "9,1\n", {7: [1.5, 2], 8: [3, 4], 9: [1, None]}, "empty"),
     (PLAIN + "x,1,2\n", {7: [1.5, 2], 8: [3, 4]}, "row 3 without a usable planet_id"),
     (PLAIN + "8.5,1,2\n", {7: [1.5, 2], 8: [3, 4]}, "without a usable planet_id"),
-    ("# from a catalogue\n" + PLAIN, {7: [1.5, 2], 8: [3, 4]}, "1 line that begins with #"),
+    ("# from a catalogue\n" + PLAIN, {7: [1.5, 2], 8: [3, 4]}, "lines that begin with # left out (1)"),
     (PLAIN + "7_1,9,9\n", {7: [1.5, 2], 8: [3, 4]}, "without a usable planet_id"),
     (PLAIN + '9,"1,2\n10,5,6\n', {7: [1.5, 2], 8: [3, 4], 9: [None, None], 10: [5, 6]}, "9 a '1,2'"),
     (PLAIN.replace(",", ";").replace(".", ","), {7: [1.5, 2], 8: [3, 4]}, "decimal commas"),

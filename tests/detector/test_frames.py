@@ -51,7 +51,7 @@ def test_index_column_and_shuffled_columns_do_not_move_pixels(tmp_path, kit, cou
 
 @pytest.mark.parametrize("name", [str, "pixel_{:05d}".format, lambda i: str(i + 1)])
 def test_columns_stand_in_the_order_of_their_numbers(tmp_path, counts, name):
-    """Guards against a tool that sorts names as texts (10 before 2): every pixel was another one's, silently."""
+    """Guards against a tool that sorts names as texts (10 before 2): pixels changed places, silently."""
     values, path = counts.astype("uint16"), tmp_path / "f.parquet"
     table = {name(i): values[:, i] for i in range(1024)}
     pq.write_table(pa.table({key: table[key] for key in sorted(table)} | {"frame": np.arange(37)}), path)

@@ -75,7 +75,8 @@ def star_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(name=[f"star {k}, of the south" for k in range(len(table))])[["name", *table.columns]]
 
 
-def trained_with(change: Callable[[pd.DataFrame], pd.DataFrame], *, lost: int | None) -> Callable[[Path], Outcome]:
+def trained_with(change: Callable[[pd.DataFrame], pd.DataFrame], *,
+                 lost: int | None) -> Callable[[Path], Outcome]:
     """02_train on a changed train.csv: refused with a word where ``lost`` is None, else without so many
     planets."""
     def run(scratch: Path) -> Outcome:
@@ -105,6 +106,10 @@ def trained_with(change: Callable[[pd.DataFrame], pd.DataFrame], *, lost: int | 
     return run
 
 
+def radius_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{name: np.sqrt(table[name]) for name in SPECTRUM})
+
+
 def two_rows_exchanged(table: pd.DataFrame) -> pd.DataFrame:
     """Of the shallowest planet and the deepest."""
     level = table[SPECTRUM].mean(axis=1)
@@ -129,35 +134,52 @@ def run_json(content: bytes) -> Callable[[Path], Outcome]:
     return run
 
 
+_MAPS = "*_calibration_0/*.parquet"
 _KIND = "other tools' exports"
 CASES = [
-    Case("pixel columns named 0 … n and sorted as texts", _KIND, "each pixel taken for another, silently",
+    Case("pixel columns named 0 … n and sorted as texts", _KIND,
+         "each pixel taken for another, silently",
          after(rewritten(numbers_as_texts, "*_signal_0.parquet"), frames=True, concerns=[0], close=0.01)),
-    Case("columns of the calibration maps sorted as texts", _KIND, "bins off by 0.3 errors, silently",
-         after(rewritten(numbers_as_texts, "*_calibration_0/*.parquet"), frames=True, concerns=[0], close=0.01)),
-    Case("columns named column_00000 …", _KIND, "planet naive: 'wrong number of pixel columns, expected 1024, found 1024'",
+    Case("columns of the calibration maps sorted as texts", _KIND,
+         "bins off by 0.3 errors, silently",
+         after(rewritten(numbers_as_texts, _MAPS), frames=True, concerns=[0], close=0.01)),
+    Case("columns named column_00000 …", _KIND,
+         "planet naive: 'wrong number of pixel columns, expected 1024, found 1024'",
          after(rewritten(padded_names, "*_signal_0.parquet"), frames=True, concerns=[0], close=0.01)),
-    Case("calibration maps with a row number beside the pixels", _KIND, "planet naive: 'wrong shape … copy the file again'",
-         after(rewritten(with_row_number, "*_calibration_0/*.parquet"), frames=True, concerns=[0], close=0.01)),
-    Case("files of other systems beside the signals", _KIND, "right, nothing said", after(litter, frames=True)),
-    Case("a planet's folder is a link that leads nowhere", _KIND, "no row for the planet in submission.csv, silently",
+    Case("calibration maps with a row number beside the pixels", _KIND,
+         "planet naive: 'wrong shape … copy the file again'",
+         after(rewritten(with_row_number, _MAPS), frames=True, concerns=[0], close=0.01)),
+    Case("files of other systems beside the signals", _KIND,
+         "right, nothing said", after(litter, frames=True)),
+    Case("a planet's folder is a link that leads nowhere", _KIND,
+         "no row for the planet in submission.csv, silently",
          after(link_that_leads_nowhere, frames=True, concerns=[0])),
-    Case("star table with periods in hours", _KIND, "errors of 14,712 ppm instead of 85, silently",
+    Case("star table with periods in hours", _KIND,
+         "errors of 14,712 ppm instead of 85, silently",
          after(stars(lambda t: t.assign(P=24.0 * t["P"])), concerns=range(4), close=0.5)),
-    Case("star table with a line of remarks", _KIND, "no row of the table found; medians",
+    Case("star table with a line of remarks", _KIND,
+         "no row of the table found; medians",
          after(edit(STARS, lambda t: "# exported by hand\n" + t))),
-    Case("star table with quoted names that hold a comma", _KIND, "the whole chunk lost its anchors", after(stars(star_names))),
-    Case("star table with ids of visits, `<id>_0`", _KIND, "no row of the table found; medians",
+    Case("star table with quoted names that hold a comma", _KIND,
+         "the whole chunk lost its anchors", after(stars(star_names))),
+    Case("star table with ids of visits, `<id>_0`", _KIND,
+         "no row of the table found; medians",
          after(stars(lambda t: t.assign(planet_id=[f"{int(p)}_0" for p in t["planet_id"]])), concerns=range(4),
                close=0.5)),
-    Case("no wavelengths.csv", _KIND, "`RunFolder.open` raised",
+    Case("no wavelengths.csv", _KIND,
+         "`RunFolder.open` raised",
          after(lambda data: (data / "wavelengths.csv").unlink(), frames=True)),
-    Case("labels are radius ratios", _KIND, "trained on, silently",
-         trained_with(lambda t: t.assign(**{name: np.sqrt(t[name]) for name in SPECTRUM}), lost=None)),
-    Case("labels in the rows of other planets", _KIND, "trained on, silently",
+    Case("labels are radius ratios", _KIND,
+         "trained on, silently", trained_with(radius_ratios, lost=None)),
+    Case("labels in the rows of other planets", _KIND,
+         "trained on, silently",
          trained_with(lambda t: t.assign(planet_id=np.roll(t["planet_id"], 1)), lost=None)),
-    Case("two planets' labels exchanged", _KIND, "trained on, silently", trained_with(two_rows_exchanged, lost=2)),
-    Case("run.json holds a list", _KIND, "`RunFolder.open` raised", run_json(b"[1]")),
-    Case("run.json is not UTF-8", _KIND, "`RunFolder.open` raised", run_json(b'{"note": "\xe9"}')),
-    Case("seed=-1", _KIND, "a bare ValueError in 02_train, after the anchors", parameter("seed", "-1")),
+    Case("two planets' labels exchanged", _KIND,
+         "trained on, silently", trained_with(two_rows_exchanged, lost=2)),
+    Case("run.json holds a list", _KIND,
+         "`RunFolder.open` raised", run_json(b"[1]")),
+    Case("run.json is not UTF-8", _KIND,
+         "`RunFolder.open` raised", run_json(b'{"note": "\xe9"}')),
+    Case("seed=-1", _KIND,
+         "a bare ValueError in 02_train, after the anchors", parameter("seed", "-1")),
 ]
