@@ -40,6 +40,7 @@ _STAR_LIMITS = {"Rs": (0.05, 50.0), "Ms": (0.05, 50.0), "Ts": (1500.0, 40000.0),
 _KEPLER = 2.0        # the competition's rows agree with the law within 0.78 … 1.34
 _KEPLER_COLUMNS = ("Rs", "Ms", "P", "sma")
 _AU_IN_SUNS = 215.03
+_SHORTEST_H, _LONGEST_H = 0.5, 60.0   # days, minutes and seconds of a visit of hours lie outside
 DEEPEST = 0.25             # a planet half as large as its star; the competition's go to 0.08
 _SPECTRUM = [f"wl_{k}" for k in range(1, N_BINS + 1)]
 _ADC_COLUMNS = tuple(f"{instrument.name}_adc_{what}" for instrument in (FGS1, AIRS)
@@ -221,6 +222,11 @@ def read_axis_info(data_dir: str | Path, *, tell: Tell = say_once) -> AxisInfo:
                             expected="one later stamp per frame",
                             found=f"{int((np.diff(time) <= 0).sum())} steps back or repeated",
                             fix="use the competition's file")
+        span = float(np.ptp(time)) if len(time) else 0.0
+        if not _SHORTEST_H <= span <= _LONGEST_H:
+            raise DataError("time stamps are not in hours", where=f"{path}, {name}",
+                            expected=f"a visit of {_SHORTEST_H:g} … {_LONGEST_H:g} h; the competition's last 7.5 h",
+                            found=f"{span:g}", fix="divide seconds by 3600, or multiply days by 24")
     return info
 
 

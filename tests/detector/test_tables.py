@@ -147,6 +147,19 @@ def test_stand_ins_are_used_and_told(data):
     np.testing.assert_array_equal(found.wavelength_um, plain.wavelength_um)
 
 
+@pytest.mark.parametrize("factor", [3600.0, 60.0, 1 / 24.0])
+def test_time_stamps_in_another_unit_are_an_error(data, factor):
+    """Guards against stamps in seconds, minutes or days: every depth ± 18,000 ppm, without a word."""
+    table = pd.read_parquet(data / "axis_info.parquet")
+    times = [name for name in table if name.endswith("-h")]
+    hours = table[times] * 7.5 / table[times].max().max()
+    table.assign(**hours).to_parquet(data / "axis_info.parquet")
+    read_axis_info(data)
+    table.assign(**(factor * hours)).to_parquet(data / "axis_info.parquet")
+    with pytest.raises(DataError, match="not in hours"):
+        read_axis_info(data)
+
+
 def test_holes_in_the_time_stamps(data):
     """Guards against a missing stamp that is cut out, so that every later frame takes the time of another."""
     true = read_axis_info(data)

@@ -71,6 +71,18 @@ def stars(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path], No
     return lambda data: change(pd.read_csv(data / STARS)).to_csv(data / STARS, index=False)
 
 
+def stamps_in_seconds(data: Path) -> None:
+    table = pd.read_parquet(data / "axis_info.parquet")
+    times = [name for name in table if name.endswith("-h")]
+    table.assign(**(3600.0 * table[times])).to_parquet(data / "axis_info.parquet")
+
+
+def turned_offset(data: Path) -> None:
+    table = pd.read_csv(data / "adc_info.csv")
+    table.assign(**{name: -table[name] for name in table if name.endswith("offset")}).to_csv(
+        data / "adc_info.csv", index=False)
+
+
 def star_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(name=[f"star {k}, of the south" for k in range(len(table))])[["name", *table.columns]]
 
@@ -169,6 +181,12 @@ CASES = [
     Case("no wavelengths.csv", _KIND,
          "`RunFolder.open` raised",
          after(lambda data: (data / "wavelengths.csv").unlink(), frames=True)),
+    Case("time stamps in seconds", _KIND,
+         "errors of 18,000 ppm instead of 85, silently",
+         after(stamps_in_seconds, frames=True, concerns=range(4))),
+    Case("adc_info.csv with the offset's sign turned", _KIND,
+         "bins off by 5 errors, silently",
+         after(turned_offset, frames=True, concerns=range(4))),
     Case("labels are radius ratios", _KIND,
          "trained on, silently", trained_with(radius_ratios, lost=None)),
     Case("labels in the rows of other planets", _KIND,
