@@ -26,7 +26,7 @@ from spectramind_kit.runtime import say_once
 
 SPLITS = ("train", "test")
 _SIGNAL_NAME = re.compile(r"^(?:AIRS-CH0|FGS1)_signal_(0|[1-9]\d{0,5})\.parquet$")
-_PLANET_NAME = re.compile(r"^(0|[1-9]\d{0,17})(?:\.0)?$")
+_PLANET_NAME = re.compile(r"^(0|[1-9]\d{0,18})(?:\.0)?$")
 
 
 @dataclass(frozen=True, order=True)
@@ -127,4 +127,4 @@ def _planet_id(name: str) -> int | None:
     """Only one spelling of a number is a planet: ``1e5``, ``inf``, ``7_1`` or ``007`` are somebody's
     copies."""
     match = _PLANET_NAME.match(name)
-    return int(match[1]) if match else None
+    return int(match[1]) if match and int(match[1]) < 2**63 else None

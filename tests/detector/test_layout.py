@@ -125,3 +125,13 @@ def test_a_link_that_leads_nowhere_keeps_its_row(make_competition):
     told = []
     assert 4242 in {visit.planet_id for visit in find_visits(data, "test", tell=told.append)}
     assert "test/4242 cannot be listed" in " ".join(told)
+
+
+def test_ids_of_nineteen_digits(make_competition):
+    """Guards against a planet that is lost for a number that fits the submission's int64."""
+    data = make_competition(fresh=True)
+    for name in ("9223372036854775807", "9223372036854775808"):
+        (data / "test" / name).mkdir()
+    told = []
+    found = {visit.planet_id for visit in find_visits(data, "test", tell=told.append)}
+    assert 2**63 - 1 in found and 2**63 not in found and "9223372036854775808" in " ".join(told)
