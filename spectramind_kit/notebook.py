@@ -20,7 +20,7 @@ from typing import Any
 
 from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
-from spectramind_kit.runtime import format_seconds, say
+from spectramind_kit.runtime import check_seed, format_seconds, say
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list,
                                                "dict": dict}
@@ -132,6 +132,7 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
                               fix=f"e.g. {name}=9.0")
+    check_seed(values.get("seed", 0))
     hours = values.get("budget_hours")
     if hours is not None and not hours > 0:
         raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),

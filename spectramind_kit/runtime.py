@@ -18,12 +18,12 @@ from pathlib import Path
 
 from spectramind_kit.any_encoding import spell_out
 from spectramind_kit.cgroup import cpu_quota, memory_left_mb
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
 
 COMPETITION = "ariel-data-challenge-2025"
 KAGGLE_INPUT = Path("/kaggle/input")
-_MARKER = "wavelengths.csv"
+_MARKERS = ("wavelengths.csv", "axis_info.parquet")   # one is enough: the other may be what is missing
 _PLAIN_PROGRESS_S = 30.0
 
 
@@ -60,18 +60,22 @@ def find_data_dir(data_dir: str | Path = "", *, input_root: Path | None = None) 
     """The competition's folder: ``data_dir`` if given, else wherever Kaggle mounts it.
 
     Kaggle has mounted competitions at ``<input>/<slug>`` and ``<input>/competitions/<slug>``; the folder
-    is recognised by ``wavelengths.csv`` and a ``train`` or ``test`` folder, not by its name.
+    is recognised by ``wavelengths.csv`` or ``axis_info.parquet`` and a ``train`` or ``test`` folder, not by
+    its name.
     """
     input_root = input_root or kaggle_input()
     tried = [Path(data_dir).expanduser()] if str(data_dir) else [
         input_root / COMPETITION, input_root / "competitions" / COMPETITION,
-        *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for p in input_root.glob(f"{depth}/{_MARKER}")),
+        *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for name in _MARKERS
+                for p in input_root.glob(f"{depth}/{name}")),
     ]
     for folder in tried:
-        if (folder / _MARKER).is_file() and ((folder / "test").is_dir() or (folder / "train").is_dir()):
+        if (any((folder / name).is_file() for name in _MARKERS)
+                and any((folder / split).is_dir() for split in ("train", "test"))):
             return folder.resolve()
     raise DataError("the competition's data were not found", where=", ".join(map(str, tried)),
-                    expected=f"a folder that holds {_MARKER} and train/ or test/", found="none of these does",
+                    expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/",
+                    found="none of these does",
                     fix="pass data_dir, or attach the competition to the kernel")
 
 
@@ -85,7 +89,7 @@ def find_inputs(name: str, *, input_root: Path | None = None, max_depth: int = 6
     root = input_root or kaggle_input()
     found: list[Path] = []
     for folder, below, files in os.walk(root):
-        if _MARKER in files:  # the competition: a thousand folders that hold nothing of ours
+        if not {*_MARKERS}.isdisjoint(files):  # the competition: a thousand folders that hold nothing of ours
             below.clear()
             continue
         here = Path(folder)
@@ -139,6 +143,13 @@ def probe_device(wanted: str = "auto") -> Device:
         raise DataError("the GPU that was asked for cannot be used", where=wanted, found=reason,
                         fix="use device=auto, or another accelerator in the kernel's settings")
     return Device(name="cpu", kind="cpu", amp_dtype="float32", note="CPU" if wanted == "cpu" else f"CPU: {reason}")
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError for a seed that a generator would refuse in the middle of a run."""
+    if not 0 <= int(seed) < 2**63:
+        raise ConfigError("a seed is out of range", where="seed", found=repr(seed), expected="0 … 2⁶³ − 1",
+                          fix="e.g. seed=0")
 
 
 def seed_everything(seed: int) -> None:

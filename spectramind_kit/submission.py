@@ -106,7 +106,7 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
     path = Path(path)
     validate_submission(frame, planet_ids)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         frame.to_csv(partial, index=False)
         os.replace(partial, path)

@@ -70,6 +70,7 @@ def test_a_wrong_override_is_an_error(path):
                                           ({"budget_hours": 0}, "above 0"),
                                           ({"budget_hours": "1e999"}, "finite"),
                                           ({"budget_hours": float("nan")}, "finite"),
+                                          ({"seed": "-1"}, "seed"), ({"seed": 2**70}, "seed"),
                                           ({"overrides": ["train.epochs=ten"]}, "whole number"),
                                           ({"overrides": ["data.airs_rows=8:24"]}, "8, 24"),
                                           ({"overrides": ["model.size.width=33"]}, "divide"),

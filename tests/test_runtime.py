@@ -52,6 +52,13 @@ def test_missing_data_say_where_they_were_looked_for(tmp_path):
         assert str(tmp_path) in str(caught.value) and "wavelengths.csv" in str(caught.value)
 
 
+def test_data_are_found_without_wavelengths(tmp_path):
+    """Guards against a table that is missing ending 03_submit, where the training's stands in for it."""
+    folder = make_competition(tmp_path / "data")
+    (folder / "wavelengths.csv").rename(folder / "axis_info.parquet")
+    assert runtime.find_data_dir(folder) == runtime.find_data_dir(input_root=tmp_path) == folder.resolve()
+
+
 @pytest.mark.parametrize("mount", ["my-kernel", "notebooks/owner/my-kernel", "datasets/owner/my-data"])
 def test_outputs_of_earlier_kernels_are_found(tmp_path, mount):
     """Guards against a chained kernel that does not see what the one before it left, and against a walk over

@@ -9,6 +9,7 @@ import numpy as np
 
 from spectramind_kit.detector.instrument import CALIBRATION_PRODUCTS, N_LINEARITY_COEFFICIENTS, Instrument
 from spectramind_kit.detector.layout import VisitFiles
+from spectramind_kit.detector.numbered_columns import numbered_columns
 from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.errors import DataError
 
@@ -106,9 +107,7 @@ def _read_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
 
     def read(reader: str) -> np.ndarray:
         table = _read_columns(path, reader)
-        names = [n for n in table if not n.startswith("__index_level_") and n not in ("index", "Unnamed: 0")]
-        by_position = [f"column_{i}" for i in range(shape[1])]
-        names = by_position if set(by_position) <= set(names) and len(names) == shape[1] else names
+        names = numbered_columns(list(table), shape[1]) or list(table)
         return np.stack([np.asarray(table[n], dtype=np.float64) for n in names], axis=1)
 
     values = read_with(read, path, reader="auto", what="a calibration file cannot be decoded",

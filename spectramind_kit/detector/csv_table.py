@@ -7,9 +7,11 @@ Cells are read as text and turned into numbers here, so that no reader's guess o
 from __future__ import annotations
 
 import codecs
+import csv
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,10 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
 
     path = Path(path)
     lines = [line for line in re.split(r"\r\n|\n|\r", _text(path, tell)) if line.strip()]
+    remarks = sum(line.startswith("#") for line in lines)
+    if remarks:
+        tell(f"{path.name}: lines that begin with # left out ({remarks})")
+        lines = [line for line in lines if not line.startswith("#")]
     if not lines:
         raise DataError("the table is empty", where=str(path),
                         expected="a line of column names, then the rows",
@@ -53,7 +59,7 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     separator = max(_SEPARATORS, key=lines[0].count)
     if separator != ",":
         tell(f"{path.name}: columns are separated by {separator!r}, decimal commas are read as points")
-    rows = [[cell.strip().strip("\"'").strip() for cell in line.split(separator)] for line in lines]
+    rows = [[cell.strip().strip("\"'").strip() for cell in _split(line, separator)] for line in lines]
     if separator != ",":
         rows[1:] = [[cell.replace(",", ".") for cell in row] for row in rows[1:]]
     names, body = rows[0], rows[1:]
@@ -114,8 +120,11 @@ def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limit
 def whole_number(text: object) -> int | None:
     """A planet's number from a cell: ``1103775``, ``1103775.0`` or ``1.103775E+06``; None for anything
     else."""
+    text = str(text).strip()
+    if "_" in text:  # Python reads 11037751 into the 1103775_1 of a table with a row for each visit
+        return None
     try:
-        value = Decimal(str(text).strip())
+        value = Decimal(text)
     except InvalidOperation:
         return None
     if not value.is_finite() or not 0 <= value <= _LARGEST_ID or value != value.to_integral_value():
@@ -148,6 +157,14 @@ def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name
         if found:
             tell(f"{name}: {len(found)} cell{'s' if len(found) > 1 else ''} {what}: {_first(found)}")
     return values
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """Line by line, so that a quotation mark without its twin takes no other row with it."""
+    if '"' in line:
+        with suppress(csv.Error, StopIteration):
+            return next(csv.reader([line], delimiter=separator))
+    return line.split(separator)
 
 
 def _number(text: str) -> float | None:

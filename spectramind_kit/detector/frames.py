@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spectramind_kit.detector.instrument import FGS1, Instrument
+from spectramind_kit.detector.numbered_columns import numbered_columns
 from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
@@ -97,7 +98,7 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
         wanted = [names[i] for i in pixels.flat_index]
         return _read_polars(path, wanted) if name == "polars" else _read_pyarrow(path, wanted)
 
-    return read_with(
+    frames = read_with(
         read,
         path,
         reader=reader,
@@ -105,6 +106,8 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
         expected="a complete Parquet file",
         fix="the file is truncated or damaged: copy it again",
     )
+    # written by a tool without unsigned numbers: the same 16 bits
+    return frames.view(np.uint16) if frames.dtype == np.int16 else frames
 
 
 def _column_names(path: Path, reader: str) -> list[str]:
@@ -120,15 +123,15 @@ def _column_names(path: Path, reader: str) -> list[str]:
 
 def _pixel_columns(names: list[str], instrument: Instrument, path: Path) -> list[str]:
     """Names of the pixel columns in C order; index columns that a writer may have added are left out."""
-    by_name = [f"column_{i}" for i in range(instrument.n_pixels)]
-    pixels = [n for n in names if n.startswith("column_")]
-    if len(pixels) == instrument.n_pixels and (pixels == by_name or set(pixels) == set(by_name)):
-        return by_name
-    if pixels or len(names) != instrument.n_pixels:
-        raise DataError("wrong number of pixel columns", where=str(path), found=str(len(pixels) or len(names)),
+    found = numbered_columns(names, instrument.n_pixels)
+    if found is None:
+        right = len(names) == instrument.n_pixels
+        raise DataError("the pixel columns are not numbered one by one" if right
+                        else "wrong number of pixel columns", where=str(path),
+                        found=f"{names[0]} … {names[-1]}" if right else str(len(names)),
                         expected=f"{instrument.n_pixels} ({instrument.rows} × {instrument.columns}, {instrument.name})",
                         fix="the file belongs to another sensor or is incomplete: copy it again")
-    return list(names)
+    return found
 
 
 def _check(dtype: object, is_integer: bool, n_frames: int, has_null: bool, path: Path) -> None:

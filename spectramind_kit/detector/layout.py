@@ -26,7 +26,7 @@ from spectramind_kit.runtime import say_once
 
 SPLITS = ("train", "test")
 _SIGNAL_NAME = re.compile(r"^(?:AIRS-CH0|FGS1)_signal_(0|[1-9]\d{0,5})\.parquet$")
-_PLANET_NAME = re.compile(r"^(0|[1-9]\d{0,17})(?:\.0)?$")
+_PLANET_NAME = re.compile(r"^(0|[1-9]\d{0,18})(?:\.0)?$")
 
 
 @dataclass(frozen=True, order=True)
@@ -87,7 +87,9 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
     planets: dict[int, Path] = {}
     ignored = []
     for entry in sorted(root.iterdir(), key=lambda path: (len(path.name), path.name)):  # 7 before 7.0
-        planet_id = _planet_id(entry.name) if entry.is_dir() else None
+        # a link that leads nowhere is a planet that cannot be read: it keeps its row
+        folder = entry.is_dir() or entry.is_symlink() and not entry.exists()
+        planet_id = _planet_id(entry.name) if folder else None
         if planet_id is None or planet_id in planets:
             ignored.append(entry.name)
         else:
@@ -125,4 +127,4 @@ def _planet_id(name: str) -> int | None:
     """Only one spelling of a number is a planet: ``1e5``, ``inf``, ``7_1`` or ``007`` are somebody's
     copies."""
     match = _PLANET_NAME.match(name)
-    return int(match[1]) if match else None
+    return int(match[1]) if match and int(match[1]) < 2**63 else None

@@ -37,6 +37,10 @@ _ORBIT_COLUMNS = ("P", "sma", "i")
 # i 85.6 … 90): what lies outside is a wrong unit or a slip, not a planet that transits.
 _STAR_LIMITS = {"Rs": (0.05, 50.0), "Ms": (0.05, 50.0), "Ts": (1500.0, 40000.0), "Mp": (1e-4, 200.0),
                 "e": (0.0, 0.99), "P": (0.2, 5000.0), "sma": (1.5, 2000.0), "i": (45.0, 135.0)}
+_KEPLER = 2.0        # the competition's rows agree with the law within 0.78 … 1.34
+_KEPLER_COLUMNS = ("Rs", "Ms", "P", "sma")
+_AU_IN_SUNS = 215.03
+_SHORTEST_H, _LONGEST_H = 0.5, 60.0   # days, minutes and seconds of a visit of hours lie outside
 DEEPEST = 0.25             # a planet half as large as its star; the competition's go to 0.08
 _SPECTRUM = [f"wl_{k}" for k in range(1, N_BINS + 1)]
 _ADC_COLUMNS = tuple(f"{instrument.name}_adc_{what}" for instrument in (FGS1, AIRS)
@@ -104,12 +108,21 @@ def read_star_info(data_dir: str | Path, split: str = "train", *, tell: Tell = s
     """Star and orbit table, indexed by int planet_id: Rs Ms Ts Mp e P sma i (R☉, M☉, K, M_Jup, –, d, a/Rs,
     deg).
 
-    float64, every planet once. What is unknown, impossible or contradictory is NaN, and told: the anchor then
-    takes the medians for that planet.
+    float64, every planet once. What is unknown, impossible or contradictory (rows that differ, a period and a
+    distance that no star of that mass and size has) is NaN, and told: the anchor then takes the medians for
+    that planet.
     """
     path = Path(data_dir) / f"{split}_star_info.csv"
     optional = [name for name in STAR_COLUMNS if name not in _ORBIT_COLUMNS]
-    return read_planet_table(path, STAR_COLUMNS, limits=_STAR_LIMITS, optional=optional, tell=tell)
+    stars = read_planet_table(path, STAR_COLUMNS, limits=_STAR_LIMITS, optional=optional, tell=tell)
+    ratio = stars["sma"] * stars["Rs"] / (_AU_IN_SUNS * (stars["Ms"] * (stars["P"] / 365.25) ** 2) ** (1 / 3))
+    broken = np.abs(np.log(ratio)) > np.log(_KEPLER)  # False where a cell is unknown
+    if broken.any():
+        where = ", ".join(f"planet {p} ({r:.2g} ×)" for p, r in ratio[broken].head(5).items())
+        tell(f"{path.name}: sma against Kepler's third law with P, Ms and Rs in {int(broken.sum())} of "
+             f"{len(stars)} rows: {where}; {', '.join(_KEPLER_COLUMNS)} are unknown there")
+        stars.loc[broken, list(_KEPLER_COLUMNS)] = np.nan
+    return stars
 
 
 def read_labels(data_dir: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
@@ -209,6 +222,11 @@ def read_axis_info(data_dir: str | Path, *, tell: Tell = say_once) -> AxisInfo:
                             expected="one later stamp per frame",
                             found=f"{int((np.diff(time) <= 0).sum())} steps back or repeated",
                             fix="use the competition's file")
+        span = float(np.ptp(time)) if len(time) else 0.0
+        if not _SHORTEST_H <= span <= _LONGEST_H:
+            raise DataError("time stamps are not in hours", where=f"{path}, {name}",
+                            expected=f"a visit of {_SHORTEST_H:g} … {_LONGEST_H:g} h; the competition's last 7.5 h",
+                            found=f"{span:g}", fix="divide seconds by 3600, or multiply days by 24")
     return info
 
 

@@ -115,6 +115,9 @@ def load_bundle(folder: Path) -> Bundle:
     folder = Path(folder)
     content = read_json(folder / "bundle.json")
     again = "run 02_train again, or attach its output"
+    if not content:
+        raise DataError("the bundle is damaged", where=str(folder / "bundle.json"), expected="JSON",
+                        found="a file that is cut short, or another's", fix="copy the bundle again, whole")
     if content.get("format") != FORMAT:
         raise DataError("no bundle of this version", where=str(folder / "bundle.json"), expected=f"format {FORMAT}",
                         found=str(content.get("format", "no file")), fix=again)

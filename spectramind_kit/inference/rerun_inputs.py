@@ -70,10 +70,14 @@ def tables_of_test(run: RunFolder, bundle: Bundle | None) -> SharedTables | None
     enough."""
     stand_in = {"adc": bundle.adc, "wavelength_um": bundle.prior.wavelength_um} if bundle else {}
     try:
-        return read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
+        tables = read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
     except Exception as error:
         run.tell(f"no planet can be read: {error}")
         return None
+    if bundle and bundle.adc and not np.allclose(tables.adc.values, bundle.adc.values, rtol=0.05, equal_nan=True):
+        run.tell(f"adc_info.csv has other gains or offsets, {tables.adc.values}, than the training's, "
+                 f"{bundle.adc.values}: they are used as they stand")
+    return tables
 
 
 def wavelengths_of_test(run: RunFolder, tables: SharedTables | None) -> np.ndarray:

@@ -156,7 +156,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
 def _find_bundle(run: RunFolder) -> Bundle | None:
     folder = run.find("bundle/bundle.json")
     if folder is None:
-        say("no bundle of a training was found: flat depths only. Run 02_train first, or attach its output.")
+        run.tell("no bundle of a training was found: flat depths only. "
+                 "Run 02_train first, or attach its output.")
         return None
     try:
         bundle = load_bundle(folder.parent)
@@ -166,7 +167,7 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
                             fix="run 02_train again, or attach its output")
         return bundle
     except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
-        say(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
+        run.tell(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
         run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
         return None
 

@@ -16,6 +16,7 @@ from spectramind_kit.models.build import to_plain
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.label_check import contradicted_labels
 from spectramind_kit.training.made_from import (measurement_made_from, say_again, training_made_from,
                                                 why_measure_again)
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
@@ -94,7 +95,10 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         run.budget.charge("anchor", units=len(jobs), seconds=time.monotonic() - start)
     run.failures(f"anchor_{split}", failed)
     if notes:
-        run.failures(f"star_table_{split}", notes)
+        say(f"star table: no row for {len(notes)} planet{'s' if len(notes) > 1 else ''} "
+            f"({', '.join(str(n.planet_id) for n in notes[:5])}{' …' if len(notes) > 5 else ''}); "
+            "measured with medians")
+        run.failures(f"star_table_{split}", notes, show=False)
     run.log("anchor", split=split, measured=len(jobs) - len(failed), reused=len(found) - len(jobs) + len(failed),
             made_again=len(again), failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
     return Measured({planet: found[planet] for planet in light_curves if planet in found}, tuple(failed))
@@ -138,11 +142,19 @@ class CrossFittedAnchors:
 
 
 def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> CrossFittedAnchors:
-    """Learn prior and calibration from the labels, out of fold; the folds are those of the network's training."""
+    """Learn prior and calibration from the labels, out of fold; the folds are those of the network.
+
+    Raises DataError where too few planets are left, or most labels are not those of the light curves
+    (`label_check`); a single such planet is left out, and told.
+    """
     planets = np.array([int(p) for p in labels.planet_ids if int(p) in measured.measurements], dtype=np.int64)
     if len(planets) < 2:
         raise DataError("too few train planets were measured", where="cross_fit_anchors", expected="2 or more",
                         found=str(len(planets)), fix="see failed_anchor_train in run.json")
+    strange = contradicted_labels([measured.measurements[int(p)] for p in planets], labels.of(planets))
+    if strange:
+        run.failures("label_contradicted", [PlanetFailure(p, text) for p, text in strange.items()])
+        planets = planets[[int(p) not in strange for p in planets]]
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     with run.step("prior and calibration, out of fold"):
         fitted = cross_fit([measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive)

@@ -15,12 +15,17 @@ FORMAT = 1
 
 
 def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -> Path:
-    """Write atomically, so that a kill leaves the previous epoch's file."""
+    """Write atomically, so that a kill leaves the previous epoch's file. The same content gives the same
+    bytes."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    torch.save({"format": FORMAT, "digest": digest, **content}, partial)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:  # given a path, torch writes the file's name into the file
+            torch.save({"format": FORMAT, "digest": digest, **content}, file)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

@@ -146,7 +146,7 @@ def fold_of_planets(planet_ids: Sequence[int], *, folds: int, seed: int) -> np.n
     n = len(planet_ids)
     if not 2 <= folds <= n:
         raise DataError("the number of folds does not fit the number of train planets", where="train.folds",
-                        expected=f"2 … {n}", found=str(folds), fix="set train.folds, or use model=anchor")
+                        expected=f"2 … {n}", found=str(folds), fix="set train.folds within these")
     order = np.random.default_rng(seed).permutation(n)
     fold = np.empty(n, dtype=np.int64)
     fold[order] = np.arange(n) % folds

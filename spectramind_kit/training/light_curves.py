@@ -52,7 +52,7 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
          for files, reason in stale.items()
          if (files.planet_id, files.visit) in report.done},
         whose="the light curve of an earlier kernel")
-    run.failures(f"light_curves_{split}", report.failed)
+    run.failures(f"light_curves_{split}", report.failed, show=False)  # each was said when it failed
     run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),
             failed=len(report.failed), seconds=report.seconds)
     found: dict[int, list[LightCurve]] = {}

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import check_buildable
-from spectramind_kit.runtime import (TimeBudget, describe_environment, find_data_dir, find_inputs, format_seconds,
-                                     peak_memory_mb, probe_device, say, seed_everything, where_am_i)
+from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environment, find_data_dir,
+                                     find_inputs, format_seconds,
+                                     peak_memory_mb, probe_device, say, say_once, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
 from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
 
@@ -51,6 +52,7 @@ class RunFolder:
         ``profile``: smoke, quick or full; by default full on Kaggle, where there are a GPU and 1,100 planets, else quick.
         ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of the kernel.
         """
+        check_seed(seed)
         profile = profile or ("full" if where_am_i().on_kaggle else "quick")
         root = Path(work_dir).expanduser().resolve()
         config, data_dir = load_config(profile=profile, overrides=overrides), find_data_dir(data_dir)
@@ -63,6 +65,7 @@ class RunFolder:
                       known=read_json(root / "run.json").get("train_planets"),
                       data_dir=data_dir)
             (root / "figures").mkdir(exist_ok=True)
+            write_json(root / "run.json", read_json(root / "run.json"))
         except OSError as error:
             raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
                             fix="choose another work_dir") from error
@@ -72,8 +75,8 @@ class RunFolder:
                   earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
         seed_everything(run.seed)
         run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
-        others = {name: content for name, content in read_json(root / "run.json").get("stages", {}).items() if name != stage}
-        run.record(stages=others)  # what an earlier attempt at this stage said is no longer true
+        # what an earlier attempt at this stage said is no longer true
+        run.record(stages={name: content for name, content in run._stages().items() if name != stage})
         run.record_stage(overrides=list(overrides),
                          budget_hours=budget_hours,
                          status="running",
@@ -108,26 +111,40 @@ class RunFolder:
     # ------------------------------------------------------------ what the run says about itself
 
     def record(self, **fields: Any) -> None:
-        """Merge top-level fields into ``run.json``, atomically."""
+        """Merge top-level fields into ``run.json``, atomically. A disk that is full costs the record, not the
+        run."""
         path = self.root / "run.json"
-        write_json(path, {**read_json(path), **plain(fields)})
+        try:
+            write_json(path, {**read_json(path), **plain(fields)})
+        except OSError as error:
+            say_once(f"{path} cannot be written, the run goes on without: {error}")
 
     def record_stage(self, **fields: Any) -> None:
         """Merge fields into this stage's part of ``run.json``."""
-        stages = read_json(self.root / "run.json").get("stages", {})
+        stages = self._stages()
         stages[self.stage] = {**stages.get(self.stage, {}), **plain(fields)}
         self.record(stages=stages)
 
+    def _stages(self) -> dict[str, dict[str, Any]]:
+        """What each stage has on record; what is no record (of a file that somebody has edited) is left
+        out."""
+        found = read_json(self.root / "run.json").get("stages")
+        return {name: content for name, content in (found if isinstance(found, dict) else {}).items()
+                if isinstance(content, dict)}
+
     def tell(self, finding: str) -> None:
         """Say once what is odd about an input, and keep it in this stage's ``findings`` of ``run.json``."""
-        known = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get("findings", [])
+        known = self._stages().get(self.stage, {}).get("findings", [])
         if finding not in known:
             say(finding)
             self.record_stage(findings=[*known, finding])
 
     def log(self, event: str, **fields: Any) -> None:
-        """One line of ``metrics.jsonl``."""
-        self.logbook.write(event, **fields)
+        """One line of ``metrics.jsonl``; as with `record`, a full disk costs the line alone."""
+        try:
+            self.logbook.write(event, **fields)
+        except OSError as error:
+            say_once(f"{self.logbook.path} cannot be written, the run goes on without: {error}")
 
     def known_backend(self, name: str) -> str | None:
         """What `backend` has recorded in this run."""
@@ -162,14 +179,15 @@ class RunFolder:
             self.log("stage", name=name, status=status, seconds=round(seconds, 3), peak_memory_mb=round(peak_memory_mb()))
             say(f"{name}: {status} in {format_seconds(seconds)}")
 
-    def failures(self, what: str, failed: Sequence[Any]) -> None:
-        """Keep and show what was given up, with its reason; the rest goes on."""
+    def failures(self, what: str, failed: Sequence[Any], *, show: bool = True) -> None:
+        """Keep and show (unless it has been said) what was given up, with its reason; the rest goes on."""
         entries = [{"planet_id": f.planet_id, "visit": f.visit, "error": str(f.error)} for f in failed]
-        before = read_json(self.root / "run.json").get("stages", {}).get(self.stage, {}).get(f"failed_{what}", [])
+        before = self._stages().get(self.stage, {}).get(f"failed_{what}", [])
         self.record_stage(**{f"failed_{what}": [*before, *entries]})
-        for entry in entries[:10]:
-            say(f"left out: planet {entry['planet_id']} visit {entry['visit']}: {entry['error']}")
-        if len(entries) > 10:
+        for entry in entries[:10] if show else ():
+            visit = "" if entry["visit"] is None else f" visit {entry['visit']}"
+            say(f"left out: planet {entry['planet_id']}{visit}: {entry['error']}")
+        if show and len(entries) > 10:
             say(f"… and {len(entries) - 10} more, see run.json")
 
     def close(self, *written: Path) -> None:
@@ -191,11 +209,12 @@ def find_earlier_runs() -> list[Path]:
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """A JSON file as a dict; empty when there is none or it was cut short."""
+    """A JSON file as a dict; empty when there is none, or it was cut short or is no such file."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # ValueError: no JSON, or no UTF-8
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> Path:
@@ -203,6 +222,9 @@ def write_json(path: str | Path, content: dict[str, Any]) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(partial, path)
+    try:
+        partial.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path

@@ -42,6 +42,18 @@ def test_dead_as_integers_and_index_columns(visit, kit):
     np.testing.assert_array_equal(read_calibration(visit, FGS1).dead, before)
 
 
+def test_columns_sorted_as_texts_beside_a_row_number(visit, kit):
+    """Guards against a map whose columns a tool has sorted: 10 before 2."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    before = read_calibration(visit, FGS1).dark
+    path = rewrite(kit, visit, "dark", lambda v: v + 1e-3 * np.arange(32))
+    table = {str(k): column for k, column in enumerate(pq.read_table(path).columns)}
+    pq.write_table(pa.table({"row": np.arange(32), **{name: table[name] for name in sorted(table)}}), path)
+    np.testing.assert_allclose(read_calibration(visit, FGS1).dark, before + 1e-3 * np.arange(32))
+
+
 def test_single_nan_is_a_dead_pixel(visit, kit):
     """Guards against one NaN of a flat spreading into a light curve."""
     def change(v):

@@ -58,6 +58,9 @@ def test_harmless_dresses(read, content):
     (PLAIN + "9,1\n", {7: [1.5, 2], 8: [3, 4], 9: [1, None]}, "empty"),
     (PLAIN + "x,1,2\n", {7: [1.5, 2], 8: [3, 4]}, "row 3 without a usable planet_id"),
     (PLAIN + "8.5,1,2\n", {7: [1.5, 2], 8: [3, 4]}, "without a usable planet_id"),
+    ("# from a catalogue\n" + PLAIN, {7: [1.5, 2], 8: [3, 4]}, "lines that begin with # left out (1)"),
+    (PLAIN + "7_1,9,9\n", {7: [1.5, 2], 8: [3, 4]}, "without a usable planet_id"),
+    (PLAIN + '9,"1,2\n10,5,6\n', {7: [1.5, 2], 8: [3, 4], 9: [None, None], 10: [5, 6]}, "9 a '1,2'"),
     (PLAIN.replace(",", ";").replace(".", ","), {7: [1.5, 2], 8: [3, 4]}, "decimal commas"),
 ])
 def test_one_fault_costs_itself_and_is_told(read, content, rows, words):
@@ -92,6 +95,12 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
             read_cells(path)
 
 
+def test_a_comma_inside_quotation_marks_splits_no_cell(read):
+    """Guards against a row that is lost for the name of its star."""
+    table, told = read('planet_id,name,a,b\n7,"WASP-39, b",1.5,2\n8,"x ""y""",3,4\n')
+    assert table.to_numpy().tolist() == [[1.5, 2.0], [3.0, 4.0]] and told == ""
+
+
 def test_numbers_keep_their_last_bit(read):
     """Guards against a parser that is one unit off in the last place: pandas 2 is."""
     text = "3.8950012207031254"
@@ -102,6 +111,6 @@ def test_numbers_keep_their_last_bit(read):
 @pytest.mark.parametrize("text, number", [("1103775", 1103775), ("1103775.0", 1103775),
                                           ("1.103775E+06", 1103775), ("007", 7), ("0", 0), ("-3", None),
                                           ("3.2", None), ("nan", None), ("inf", None), ("1e30", None),
-                                          ("", None), ("0x1", None)])
+                                          ("", None), ("0x1", None), ("1103775_1", None)])
 def test_whole_numbers(text, number):
     assert whole_number(text) == number

@@ -116,3 +116,22 @@ def test_odd_visit_numbers(make_competition):
     told = []
     assert [v.visit for v in find_visits(data, "train", tell=told.append)] == [0, 2]
     assert "FGS1_signal_00.parquet" in told[0] and "(1)" in told[0]
+
+
+def test_a_link_that_leads_nowhere_keeps_its_row(make_competition):
+    """Guards against a submission without the planet whose folder has not been mounted."""
+    data = make_competition(fresh=True)
+    (data / "test" / "4242").symlink_to(data / "gone")
+    told = []
+    assert 4242 in {visit.planet_id for visit in find_visits(data, "test", tell=told.append)}
+    assert "test/4242 cannot be listed" in " ".join(told)
+
+
+def test_ids_of_nineteen_digits(make_competition):
+    """Guards against a planet that is lost for a number that fits the submission's int64."""
+    data = make_competition(fresh=True)
+    for name in ("9223372036854775807", "9223372036854775808"):
+        (data / "test" / name).mkdir()
+    told = []
+    found = {visit.planet_id for visit in find_visits(data, "test", tell=told.append)}
+    assert 2**63 - 1 in found and 2**63 not in found and "9223372036854775808" in " ".join(told)

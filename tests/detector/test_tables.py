@@ -38,6 +38,18 @@ def test_a_bad_star_costs_its_planet(data):
     assert all(words in " ".join(told) for words in ("planet 11 sma '--'", "planet 7 i 1.55", "planet 5 sma"))
 
 
+@pytest.mark.parametrize("column, factor", [("P", 24.0), ("P", 0.1), ("sma", 3.0), ("Rs", 9.7), ("Ms", 0.06)])
+def test_a_star_against_keplers_law_is_unknown(data, column, factor):
+    """Guards against periods in hours: in the plausible range, and errors of 10,000 ppm without a word."""
+    told = []
+    edit(data / "test_star_info.csv", lambda t: t.assign(Rs=1.0, Ms=1.0, P=4.0, sma=10.6))
+    assert read_star_info(data, "test", tell=told.append).notna().all(axis=None) and not told
+    edit(data / "test_star_info.csv", lambda t: t.assign(**{column: t[column] * [1.0, factor, 1.0]}))
+    table = read_star_info(data, "test", tell=told.append)
+    assert table[["Rs", "Ms", "P", "sma"]].isna().all(axis=1).tolist() == [False, True, False]
+    assert table["i"].notna().all() and "Kepler" in told[0] and "planet 7" in told[0]
+
+
 def test_a_doubled_label_does_not_move_the_others(data):
     """Guards against the fault that gave 57 of 60 planets another planet's spectrum."""
     edit(data / "train.csv", lambda t: t.assign(wl_1=[0.01, 0.02, 0.03]))
@@ -133,6 +145,19 @@ def test_stand_ins_are_used_and_told(data):
     np.testing.assert_allclose(found.wavelength_um, plain.wavelength_um)
     found = read_shared_tables(data, adc=plain.adc, wavelength_um=plain.wavelength_um, tell=told.append)
     np.testing.assert_array_equal(found.wavelength_um, plain.wavelength_um)
+
+
+@pytest.mark.parametrize("factor", [3600.0, 60.0, 1 / 24.0])
+def test_time_stamps_in_another_unit_are_an_error(data, factor):
+    """Guards against stamps in seconds, minutes or days: every depth ± 18,000 ppm, without a word."""
+    table = pd.read_parquet(data / "axis_info.parquet")
+    times = [name for name in table if name.endswith("-h")]
+    hours = table[times] * 7.5 / table[times].max().max()
+    table.assign(**hours).to_parquet(data / "axis_info.parquet")
+    read_axis_info(data)
+    table.assign(**(factor * hours)).to_parquet(data / "axis_info.parquet")
+    with pytest.raises(DataError, match="not in hours"):
+        read_axis_info(data)
 
 
 def test_holes_in_the_time_stamps(data):

@@ -90,9 +90,12 @@ def test_the_profile_suits_the_place(tmp_path, data_dir, monkeypatch, variable, 
     assert read_json(tmp_path / "run" / "run.json")["profile"] == profile
 
 
-def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir):
+@pytest.mark.parametrize("content", [b'{"cut', b"", b"\0" * 100, b"[1]", b'{"a": "\xe9"}', b'{"stages": null}',
+                                     b'{"stages": {"train": 1, "submit": []}}'])
+def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir, content):
+    """Guards against a notebook that raises for what a power cut, or an editor, made of the record."""
     write_json(tmp_path / "run" / "run.json", {})
-    (tmp_path / "run" / "run.json").write_text('{"cut')
+    (tmp_path / "run" / "run.json").write_bytes(content)
     open_run(tmp_path, data_dir).close()
     assert read_json(tmp_path / "run" / "run.json")["stages"]["train"]["status"] == "done"
 
@@ -136,3 +139,33 @@ def test_a_run_with_impossible_settings_does_not_open(tmp_path, data_dir, overri
 
     with pytest.raises(ConfigError):
         open_run(tmp_path, data_dir, overrides=[override])
+
+
+def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, data_dir, monkeypatch, capfd):
+    """Guards against 03_submit, which must not raise once its fallback is written."""
+    run = open_run(tmp_path, data_dir)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spectramind_kit.training.run_folder.os.replace", full)
+    monkeypatch.setattr(run.logbook, "write", full)
+    with run.step("a step"):
+        run.record_stage(planets=5)
+        run.tell("a finding")
+        run.failures("anchor", [PlanetFailure(7, "broken")])
+    run.close()
+    said = capfd.readouterr().out
+    assert said.count("run.json cannot be written") == 1 and said.count("metrics.jsonl cannot be written") == 1
+    assert "a finding" in said and "planet 7: broken" in said and "None" not in said
+    assert not list(run.root.glob("*.partial"))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**70])
+def test_a_seed_that_no_generator_takes_does_not_open(tmp_path, data_dir, seed):
+    """Guards against NumPy's ValueError after light curves and anchors."""
+    from spectramind_kit.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="seed"):
+        open_run(tmp_path, data_dir, seed=seed)
+    assert not (tmp_path / "run").exists()
