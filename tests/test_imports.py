@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -86,6 +87,51 @@ def test_imports_run_one_way():
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}, which is above it")
             elif own in ONLY and not any(inside == allowed or inside.startswith(f"{allowed}.") for allowed in ONLY[own]):
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}: {own} may import only {', '.join(sorted(ONLY[own]))}")
+    assert not wrong, "\n".join(wrong)
+
+
+def kit_imports(path: Path) -> set[str]:
+    """Modules of the kit that a file names in any import, also inside functions and under TYPE_CHECKING."""
+    known = {module_name(p) for p in source_files()}
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            named = {f"{node.module}.{alias.name}" for alias in node.names} & known
+            found.update(named or {node.module})
+    return (found & known) - {module_name(path)}
+
+
+def test_no_file_imports_in_a_circle():
+    """Guards against two files that cannot be read one after the other; a package's front names its modules as text."""
+    files = [path for path in source_files() if path.name != "__init__.py"]
+    names = {module_name(path) for path in files}
+    graph = {module_name(path): kit_imports(path) & names for path in files}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail("imports run in a circle: " + " -> ".join(error.args[1]))
+
+
+# Folders of a room, lower ones first; "" are the room's own files. A file imports from its own folder and lower ones.
+LAYERS = {"transit": ("", "likelihood", "priors", "fit", "anchor")}
+
+
+@pytest.mark.parametrize("own_room", LAYERS)
+def test_layers_import_downwards(own_room: str):
+    """Guards against a likelihood that knows a prior, or a fit that knows an anchor."""
+    def layer(module: str) -> int:
+        parts = module.split(".")[2:]
+        return LAYERS[own_room].index(parts[0] if len(parts) > 1 else "")
+
+    wrong = []
+    for path in sorted((PACKAGE / own_room).rglob("*.py")):
+        if path.name == "__init__.py":
+            continue
+        mine = layer(module_name(path))
+        wrong += [f"{path.relative_to(ROOT)} imports {module}, which is above it" for module in sorted(kit_imports(path))
+                  if module.startswith(f"spectramind_kit.{own_room}.") and layer(module) > mine]
     assert not wrong, "\n".join(wrong)
 
 

@@ -80,7 +80,7 @@ def _print(rows) -> None:
 def _light_curves(made) -> dict:
     """Stage 1 of every visit: {planet_id: [LightCurve]}."""
     from spectramind_kit.detector.layout import find_visits
-    from spectramind_kit.detector.light_curve import extract_light_curve
+    from spectramind_kit.detector.extraction import extract_light_curve
 
     curves: dict = {}
     for files in progress(find_visits(made.data_dir, "train"), desc="stage 1", unit="visit"):

@@ -14,7 +14,7 @@ _PUBLIC = {
     "CalibrationSet": "calibration_set", "read_calibration": "calibration_set",
     "calibrate_frames": "calibrate",
     "CalibratedFrames": "visit_frames", "calibrate_visit": "visit_frames",
-    "LightCurve": "light_curve", "extract_light_curve": "light_curve",
+    "LightCurve": "light_curve", "extract_light_curve": "extraction",
     "LightCurveStore": "store", "build_light_curves": "store", "BuildReport": "store", "Failure": "store",
 }
 __all__ = sorted(_PUBLIC)

@@ -29,9 +29,24 @@ from spectramind_kit.detector.timing import TimeBins, bin_mean, kept_edges, make
 from spectramind_kit.errors import DataError
 
 
-def extract(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,
-            adc: AdcInfo | None = None, wavelength_um: np.ndarray | None = None) -> LightCurve:
-    """See `spectramind_kit.detector.light_curve.extract_light_curve`."""
+def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None = None,
+                        axis: AxisInfo | None = None, adc: AdcInfo | None = None,
+                        wavelength_um: np.ndarray | None = None) -> LightCurve:
+    """Raw frames of one visit → `LightCurve`: the whole of stage 1.
+
+    Parameters
+    ----------
+    files : VisitFiles
+        From `find_visits`.
+    settings : DetectorSettings, optional.
+    axis, adc, wavelength_um : tables of the data folder (`read_axis_info`, `read_adc_info`, `read_wavelengths`); read
+        from it when not given. Give them when you process many visits.
+
+    Raises
+    ------
+    DataError
+        Anything about the visit's files that the kit cannot use.
+    """
     settings = settings or DetectorSettings()
     data_dir = files.folder.parent.parent
     if axis is None or adc is None or wavelength_um is None:

@@ -1,4 +1,4 @@
-"""`LightCurve`: what stage 1 makes of one visit, and `extract_light_curve`, which makes it."""
+"""`LightCurve`: what stage 1 makes of one visit."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.errors import DataError
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles
-    from spectramind_kit.detector.settings import DetectorSettings
 
 _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
 
@@ -144,25 +140,3 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
                         expected="a time for every bin, an error for every flux", found="NaN",
                         fix="delete it; it is computed again")
     return curve, dict(head.get("extra") or {})
-
-
-def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None = None, axis: AxisInfo | None = None,
-                        adc: AdcInfo | None = None, wavelength_um: np.ndarray | None = None) -> LightCurve:
-    """Raw frames of one visit → `LightCurve`: the whole of stage 1.
-
-    Parameters
-    ----------
-    files : VisitFiles
-        From `find_visits`.
-    settings : DetectorSettings, optional.
-    axis, adc, wavelength_um : tables of the data folder (`read_axis_info`, `read_adc_info`, `read_wavelengths`); read
-        from it when not given. Give them when you process many visits.
-
-    Raises
-    ------
-    DataError
-        Anything about the visit's files that the kit cannot use.
-    """
-    from spectramind_kit.detector.extraction import extract
-
-    return extract(files, settings=settings, axis=axis, adc=adc, wavelength_um=wavelength_um)

@@ -249,12 +249,12 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
 def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSettings,
               tables: SharedTables) -> str | None:
     """One visit: None, or why there is no light curve. Runs in a worker process or on a cluster's node."""
-    from spectramind_kit.detector.extraction import extract
+    from spectramind_kit.detector.extraction import extract_light_curve
 
     try:
         # before they are read: what changes meanwhile counts as a change
         source = source_fingerprints(files, tables)
-        curve = extract(files, settings=settings, axis=tables.axis, adc=tables.adc,
+        curve = extract_light_curve(files, settings=settings, axis=tables.axis, adc=tables.adc,
                         wavelength_um=tables.wavelength_um)
         store.save(curve, source=source)
     except DataError as error:

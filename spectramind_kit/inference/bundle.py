@@ -29,7 +29,7 @@ from spectramind_kit.training.folds import Network
 from spectramind_kit.training.logbook import plain
 from spectramind_kit.training.run_folder import read_json, write_json
 from spectramind_kit.transit import AnchorCalibration, SpectralPrior
-from spectramind_kit.transit.measurement import RECIPE_VERSION
+from spectramind_kit.transit.likelihood.measurement import RECIPE_VERSION
 
 FORMAT = 2
 # of the competition: a changed one asks for a new training

@@ -21,8 +21,8 @@ from spectramind_kit.training.made_from import (measurement_made_from, say_again
                                                 why_measure_again)
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.training.run_folder import RunFolder
-from spectramind_kit.transit.held_out import cross_fit
-from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.anchor.recipes import cross_fit
+from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:

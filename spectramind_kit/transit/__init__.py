@@ -11,14 +11,14 @@ _PUBLIC = {
     "transit_flux": "limb_darkening", "overlap_integrals": "limb_darkening",
     "projected_separation": "orbit", "contact_times": "orbit", "transit_duration": "orbit", "impact_parameter": "orbit",
     "light_curve_model": "transit_model", "spectral_transit": "transit_model",
-    "AnchorSettings": "settings", "DepthMeasurement": "measurement", "VisitFit": "measurement",
-    "NuisancePrior": "nuisance_prior", "measure_depths": "measure", "measure_together": "measure",
-    "learn_nuisances": "learn_nuisance", "LabelMismatch": "label_mismatch",
-    "SpectralPrior": "spectral_prior", "learn_spectral_prior": "spectral_prior",
-    "default_spectral_prior": "spectral_prior", "Anchor": "anchor", "apply_prior": "anchor", "fit_anchor": "anchor",
-    "raw_spectrum": "raw_depths", "AnchorCalibration": "calibration", "fit_calibration": "calibration",
-    "calibrate": "calibration", "identity_calibration": "calibration", "CrossFit": "held_out",
-    "cross_fit": "held_out", "learn_priors": "held_out", "plot_anchor": "figure", "assign_folds": "held_out",
+    "AnchorSettings": "settings", "DepthMeasurement": "likelihood.measurement", "VisitFit": "likelihood.visit_fit",
+    "NuisancePrior": "priors.nuisance_prior", "measure_depths": "fit.measure", "measure_together": "fit.measure",
+    "learn_nuisances": "priors.learn_nuisance", "LabelMismatch": "priors.label_mismatch",
+    "SpectralPrior": "priors.spectral_prior", "learn_spectral_prior": "priors.spectral_prior",
+    "default_spectral_prior": "priors.spectral_prior", "Anchor": "anchor.spectrum", "apply_prior": "anchor.mixture", "fit_anchor": "anchor.recipes",
+    "raw_spectrum": "priors.raw_depths", "AnchorCalibration": "anchor.calibration", "fit_calibration": "anchor.calibration",
+    "calibrate": "anchor.calibration", "identity_calibration": "anchor.calibration", "CrossFit": "anchor.recipes",
+    "cross_fit": "anchor.recipes", "learn_priors": "anchor.recipes", "plot_anchor": "anchor.figure", "assign_folds": "anchor.recipes",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.transit.limb_darkening import as_double, limb_darkening_weights, overlap_integrals, transit_flux
+from spectramind_kit.transit.limb_darkening import (
+    as_double,
+    limb_darkening_weights,
+    overlap_integrals,
+    transit_flux,
+)
 from spectramind_kit.transit.orbit import projected_separation
 
 DEFAULT_SUPERSAMPLE = 3

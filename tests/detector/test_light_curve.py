@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spectramind_kit.detector.layout import find_visits
-from spectramind_kit.detector.light_curve import LightCurve, extract_light_curve
+from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 

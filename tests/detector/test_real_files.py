@@ -14,7 +14,7 @@ from spectramind_kit.detector.calibration_set import find_hot_pixels, read_calib
 from spectramind_kit.detector.frames import all_pixels
 from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1, INSTRUMENTS
 from spectramind_kit.detector.layout import AxisInfo, VisitFiles, find_visits, read_adc_info, read_axis_info
-from spectramind_kit.detector.light_curve import extract_light_curve
+from spectramind_kit.detector.extraction import extract_light_curve
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import calibrate_visit
 

@@ -282,14 +282,14 @@ def test_unexpected_failures_cost_one_planet(make_competition, tmp_path, monkeyp
     """Guards against an exception nobody foresaw ending a nine-hour run."""
     import spectramind_kit.detector.extraction as extraction
 
-    real = extraction.extract
+    real = extraction.extract_light_curve
 
     def fail_on_12(files, **kwargs):
         if files.planet_id == 12:
             raise ZeroDivisionError("surprise")
         return real(files, **kwargs)
 
-    monkeypatch.setattr(extraction, "extract", fail_on_12)
+    monkeypatch.setattr(extraction, "extract_light_curve", fail_on_12)
     report = build_light_curves(make_competition(planets=PLANETS), tmp_path, workers=1)
     assert report.done == [(11, 0), (13, 0)]
     assert "ZeroDivisionError: surprise" in report.failed[0].error and "planet 12" in report.failed[0].error

@@ -29,9 +29,9 @@ def network_dir(measured_dir, tmp_path_factory):
     from spectramind_kit.training.dataset import Normaliser
     from spectramind_kit.training.folds import Network, planet_rows
     from spectramind_kit.training.loop import FoldResult
-    from spectramind_kit.transit.anchor import apply_prior
-    from spectramind_kit.transit.calibration import identity_calibration
-    from spectramind_kit.transit.spectral_prior import default_spectral_prior
+    from spectramind_kit.transit.anchor.mixture import apply_prior
+    from spectramind_kit.transit.anchor.calibration import identity_calibration
+    from spectramind_kit.transit.priors.spectral_prior import default_spectral_prior
 
     folder = tmp_path_factory.mktemp("network") / "run"
     shutil.copytree(measured_dir, folder)

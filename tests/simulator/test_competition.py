@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spectramind_kit.detector.layout import find_visits, read_axis_info, read_labels, read_star_info, read_wavelengths
-from spectramind_kit.detector.light_curve import extract_light_curve
+from spectramind_kit.detector.extraction import extract_light_curve
 from spectramind_kit.errors import DataError
 from spectramind_kit.simulator import Settings, noise_free, open_simulation, simulate_competition, true_light_curve
 from spectramind_kit.simulator import competition as competition_module

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from spectramind_kit.detector.layout import find_visits
-from spectramind_kit.detector.light_curve import LightCurve, extract_light_curve
+from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.errors import DataError
 from spectramind_kit.simulator import Settings, draw_visits, simulate_light_curves, true_light_curve
 from spectramind_kit.simulator.level_agreement import compare_levels

@@ -12,7 +12,7 @@ import torch
 
 from spectramind_kit.training.made_from import light_curve_fingerprint, why_measure_again
 from spectramind_kit.training.run_folder import read_json
-from spectramind_kit.transit.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from tests.stale_run import TRAIN, SMALL, make_small_run
 
 

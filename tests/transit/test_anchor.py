@@ -8,12 +8,23 @@ import torch
 
 from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.metric import array_score
-from spectramind_kit.transit import (AnchorSettings, SpectralPrior, apply_prior, assign_folds, calibrate, cross_fit,
-                                     default_spectral_prior, fit_calibration, identity_calibration, learn_priors, learn_spectral_prior,
-                                     measure_depths)
-from spectramind_kit.transit.anchor import Anchor
-from spectramind_kit.transit.calibration import AnchorCalibration, _planet_scores
-from spectramind_kit.transit.posterior import Projected, cut_below
+from spectramind_kit.transit import (
+    AnchorSettings,
+    SpectralPrior,
+    apply_prior,
+    assign_folds,
+    calibrate,
+    cross_fit,
+    default_spectral_prior,
+    fit_calibration,
+    identity_calibration,
+    learn_priors,
+    learn_spectral_prior,
+    measure_depths,
+)
+from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.transit.anchor.calibration import AnchorCalibration, _planet_scores
+from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 torch.set_num_threads(1)

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.transit.orbit import contact_times, impact_parameter, projected_separation, transit_duration
+from spectramind_kit.transit.orbit import (
+    contact_times,
+    impact_parameter,
+    projected_separation,
+    transit_duration,
+)
 
 torch.set_num_threads(1)
 ORBIT = dict(period_d=5.2, semi_major_axis=10.5)

@@ -1,0 +1,1 @@
+"""The anchor: measurements under priors, calibrated; recipes for train and test planets."""

@@ -1,0 +1,215 @@
+"""Priors on what is not the spectrum: orbit, limb darkening, sensor clocks, drift.
+
+`NuisancePrior()` is the default of the settings. `learn_nuisance_prior` (its own file) replaces means and widths by
+those of the train planets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.parameters import ORBIT_NAMES, SHARED
+from spectramind_kit.transit.orbit import HOURS_PER_DAY
+from spectramind_kit.transit.settings import AnchorSettings
+
+_TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
+_SOLAR_AXIS = 4.2083    # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
+TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
+LIMB = slice(len(ORBIT_NAMES), SHARED)   # limb darkening among the nuisances
+
+
+@dataclass(frozen=True)
+class OrbitPoint:
+    """Orbits at the linearisation point, and what the star table says, N planets or one. Hours, days, a/Rs.
+
+    The orbit's coordinates (ln W, b^2) are those of `linear_model`.
+    """
+
+    period_d: Tensor
+    reach: Tensor
+    log_duration: Tensor
+    impact2: Tensor
+    catalogue_axis: Tensor
+    catalogue_impact: Tensor
+    kepler_axis: Tensor              # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+
+    @classmethod
+    def stacked(cls, orbits: Sequence[Mapping[str, float]]) -> OrbitPoint:
+        """Several planets', from plain numbers (`DepthMeasurement.orbit`)."""
+        return cls(**{f.name: torch.tensor([float(orbit[f.name]) for orbit in orbits], dtype=torch.float64) for f in fields(cls)})
+
+    def to_mapping(self) -> dict[str, float]:
+        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
+
+    @property
+    def log_axis(self) -> Tensor:
+        """ln(a/Rs)."""
+        return 0.5 * self._axis2().clamp_min(1.0).log()
+
+    def _swing(self) -> tuple[Tensor, Tensor]:
+        angle = (2.0 * math.pi / HOURS_PER_DAY * torch.exp(self.log_duration) / self.period_d).clamp_max(0.5 * math.pi)
+        return angle, torch.sin(angle).square().clamp_min(1e-12)
+
+    def _axis2(self) -> Tensor:
+        return self.impact2 + (self.reach.square() - self.impact2) / self._swing()[1]
+
+    def log_axis_slope(self) -> Tensor:
+        """d ln(a/Rs) / d(ln W, b^2), (..., 2)."""
+        angle, swing = self._swing()
+        by_width = -(self.reach.square() - self.impact2) * angle * torch.sin(2.0 * angle) / swing.square()
+        return torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1) / (2.0 * self._axis2().clamp_min(1.0))[..., None]
+
+
+def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
+    """a/Rs from Kepler's third law, or None where the table lacks mass or radius."""
+    try:
+        mass, radius = float(star["Ms"]), float(star["Rs"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not (0.01 < mass < 100.0 and 0.01 < radius < 1000.0):
+        return None
+    return _SOLAR_AXIS * (mass * period_d**2) ** (1.0 / 3.0) / radius
+
+
+@dataclass(frozen=True)
+class NuisancePrior:
+    """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the measurement.
+
+    limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D) over one
+    visit's drift coefficients in the order of `linear_model.visit_names`.
+    """
+
+    axis_offset: float = 0.0         # mean of ln(a_fit / a_table)
+    kepler_share: float = 0.0        # weight of Kepler's axis against the table's, in ln
+    axis_scatter: float = 0.06
+    axis_tail: float = 0.5
+    impact_scatter: float = 0.12
+    impact_tail: float = 0.35
+    time_offset_mean: float = 0.0
+    time_offset_scatter: float = 0.01
+    limb_mean: np.ndarray | None = None
+    limb_covariance: np.ndarray | None = None
+    drift_mean: np.ndarray | None = None
+    drift_covariance: np.ndarray | None = None
+    learned_from: int = 0
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_settings(cls, settings: AnchorSettings) -> NuisancePrior:
+        return cls(axis_scatter=settings.axis_scatter, axis_tail=settings.axis_tail,
+                   impact_scatter=settings.impact_scatter, impact_tail=settings.impact_tail,
+                   time_offset_scatter=settings.time_offset_scatter)
+
+    def limb_at(self, temperature_k: float) -> np.ndarray | None:
+        """Mean limb-darkening coefficients (8,) of a star, in the order of LIMB_NAMES."""
+        if self.limb_mean is None:
+            return None
+        warmth = (temperature_k - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K
+        return self.limb_mean[0] + np.clip(warmth, -4.0, 3.0) * self.limb_mean[1]
+
+    def orbit_terms(self, point: OrbitPoint, *, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Precision (..., 2, 2) and pull (..., 2) of the orbit prior in (ln W, b^2), and its -2 log density but a constant.
+
+        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (..., 2) is a better guess of the orbit
+        (relative to the reference) at which the two-component priors are turned into Gaussians.
+        """
+        slope = point.log_axis_slope()
+        shift = torch.zeros_like(slope) if at is None else at
+        expected = (1.0 - self.kepler_share) * point.catalogue_axis.log() + self.kepler_share * point.kepler_axis.log() + self.axis_offset
+        gap = point.log_axis - expected
+        weight = _mixture_precision(gap + (slope * shift).sum(-1), self.axis_scatter, self.axis_tail)
+        precision = weight[..., None, None] * slope[..., :, None] * slope[..., None, :]
+        pull = -(weight * gap)[..., None] * slope
+        catalogue2 = point.catalogue_impact.square()
+        gap2 = point.impact2 - catalogue2
+        # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
+        core, tail = (sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in (self.impact_scatter, self.impact_tail))
+        weight2 = _mixture_precision(gap2 + shift[..., 1], core, tail)
+        precision[..., 1, 1] += weight2
+        pull[..., 1] -= weight2 * gap2
+        return precision, pull, _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail)
+
+    def terms(self, table: NuisanceTable, *, at: Tensor | None = None, drift_scale: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Precision (N, K, K) and pull (N, K) of all nuisances of some measurements, at their references.
+
+        ``at`` (N, K): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
+        ``drift_scale``: these planets' drift in units of the prior's width.
+        """
+        mean, precision = table.mean.clone(), torch.diag_embed(1.0 / table.sd.square())
+        for k, name in enumerate(table.names):
+            if name.startswith("time_offset"):
+                mean[:, k], precision[:, k, k] = self.time_offset_mean, 1.0 / self.time_offset_scatter**2
+        if self.limb_covariance is not None:
+            precision[:, LIMB, LIMB] = torch.as_tensor(np.linalg.inv(self.limb_covariance))
+        if self.limb_mean is not None:
+            mean[:, LIMB] = torch.as_tensor(np.array([self.limb_at(float(t)) for t in table.temperature_k]))
+        if self.drift_covariance is not None:
+            drift_precision = torch.as_tensor(np.linalg.inv(self.drift_covariance)) / drift_scale**2
+            for visit in table.visits:
+                places = torch.as_tensor(drift_places(table.names, visit))
+                if len(places) == len(drift_precision):
+                    precision[:, places[:, None], places] = drift_precision
+                    if self.drift_mean is not None:
+                        mean[:, places] = torch.as_tensor(self.drift_mean)
+        precision[:, :2], precision[:, :, :2] = 0.0, 0.0
+        pull = (precision @ (mean - table.reference)[..., None])[..., 0]
+        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(table.orbit, at=None if at is None else at[:, :2])
+        return precision, pull
+
+
+@dataclass(frozen=True)
+class NuisanceTable:
+    """What priors need to know of N measurements that have the same nuisances, K of them."""
+
+    names: tuple[str, ...]
+    visits: tuple[int, ...]
+    reference: Tensor                # (N, K)
+    mean: Tensor                     # (N, K) default prior; the orbit's own is made from `orbit`
+    sd: Tensor                       # (N, K)
+    temperature_k: Tensor            # (N,)
+    orbit: OrbitPoint
+
+    @classmethod
+    def of(cls, measurements: Sequence[DepthMeasurement]) -> NuisanceTable:
+        def stacked(name: str) -> Tensor:
+            return torch.as_tensor(np.array([getattr(m, name) for m in measurements]))
+
+        first = measurements[0]
+        return cls(names=first.nuisance_names, visits=tuple(v.visit for v in first.visits), reference=stacked("nuisance_reference"),
+                   mean=stacked("nuisance_mean"), sd=stacked("nuisance_sd"), orbit=OrbitPoint.stacked([m.orbit for m in measurements]),
+                   temperature_k=torch.tensor([float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64))
+
+
+def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:
+    """Positions of one visit's drift coefficients among the nuisances."""
+    return np.array([k for k, name in enumerate(names)
+                     if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))], dtype=int)
+
+
+def _mixture_logs(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Log densities of the two components of a mixture, shares included, but a constant."""
+    core, tail = (torch.as_tensor(sd, dtype=gap.dtype, device=gap.device) for sd in (core, tail))
+    return (math.log(1.0 - _TAIL_SHARE) - core.log() - 0.5 * (gap / core).square(),
+            math.log(_TAIL_SHARE) - tail.log() - 0.5 * (gap / tail).square())
+
+
+def _mixture_precision(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
+    """Precision of the Gaussian that has the slope of a two-component mixture at ``gap``."""
+    log_core, log_tail = _mixture_logs(gap, core, tail)
+    share = torch.sigmoid(log_core - log_tail)
+    return share / core**2 + (1.0 - share) / tail**2
+
+
+def _mixture_chi2(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
+    """-2 log of the mixture, zero at its middle."""
+    def log_density(at: Tensor) -> Tensor:
+        return torch.logaddexp(*_mixture_logs(at, core, tail))
+
+    return 2.0 * (log_density(torch.zeros_like(gap)) - log_density(gap))
