@@ -13,11 +13,12 @@ POOR_FIT = "poor fit"                       # chi^2 of a sensor; its information
 SLOW_NOISE = "slow noise"                   # noise over tens of minutes, as large as the white one or larger; eliminated as a shared offset
 START_LEFT_OUT = "start left out"           # the model does not describe the first tenth (or fifth) of the visit: it has no weight
 END_LEFT_OUT = "end left out"
-FRAMES_LOST = "frames lost"                 # fewer frames than time stamps: `anchor._doubt` widens level and FGS1
+# What stage 1 says of a light curve (`detector.flags`) is carried on as it is; of these only fewer frames than time stamps does
+# something here: `anchor.mixture` widens the level and FGS1.
 
 # ---------------------------------------------------------------- of a planet
 NEAR_GRAZING = "near grazing"               # b > 0.8
-GRAZING = "grazing"                         # never, or hardly ever, whole in front of the star; beyond b = 0.98 `anchor._doubt` widens
+GRAZING = "grazing"                         # never, or hardly ever, whole in front of the star; beyond b = 0.98 `anchor.mixture` widens
 SHALLOW_TRANSIT = "shallow transit"         # below 0.1 %, or below 15 errors of the level
 ORBIT_FAR = "orbit far from the star table"   # a/Rs by more than 20 %
 VISITS_DISAGREE = "visits disagree"         # half of the difference is added to the level's error

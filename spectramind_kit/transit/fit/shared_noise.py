@@ -15,7 +15,7 @@ def shared_noise_variance(weight: Tensor, residual: Tensor) -> float:
     """tau^2 of the noise that all wavelengths of a visit share at one time, (L, T) given; zero where there is (almost) none.
 
     The white residual has the variance that independent noise explains plus tau^2 per time; slow noise counts as much as
-    it matters for a depth (`noise.red_noise_factor`).
+    it matters for a depth (`visit_data.red_noise_factor`).
     """
     total = weight.sum(0)
     used = total > 0

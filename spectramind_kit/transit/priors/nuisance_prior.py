@@ -83,7 +83,7 @@ class NuisancePrior:
     """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the measurement.
 
     limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D) over one
-    visit's drift coefficients in the order of `linear_model.visit_names`.
+    visit's drift coefficients in the order of `parameters.visit_names`.
     """
 
     axis_offset: float = 0.0         # mean of ln(a_fit / a_table)
