@@ -1,6 +1,6 @@
 """Priors on what is not the spectrum: orbit, limb darkening, sensor clocks, drift.
 
-`NuisancePrior()` is the default of the settings. `learn_nuisance_prior` (its own file) replaces means and widths by
+`NuisancePrior()` is the default of the settings. `learn_nuisances` (its own file) replaces means and widths by
 those of the train planets.
 """
 
