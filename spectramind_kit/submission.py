@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from spectramind_kit.detector.csv_table import read_cells, whole_number
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import N_BINS, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA, SubmissionError
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,13 +105,8 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
     """Validate, then write the CSV in one step: a reader sees the old file or the new one, never a half."""
     path = Path(path)
     validate_submission(frame, planet_ids)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        frame.to_csv(partial, index=False)
-        os.replace(partial, path)
-    finally:  # a full disk leaves the old file, and not a half one beside it
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        frame.to_csv(part, index=False)
     return path
 
 

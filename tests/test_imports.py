@@ -21,14 +21,17 @@ OPTIONAL = {"polars", "hydra", "umap", "shap", "matplotlib", "mamba_ssm", "causa
 # A room may import those of lower floors, itself, and what is named for it below.
 FLOOR = {"errors": 0, "lazy": 0, "runtime": 0, "metric": 0, "configs": 0, "fingerprint": 0, "submission": 1, "detector": 1, "simulator": 2, "transit": 2,
          "models": 3, "losses": 3, "training": 4, "inference": 4, "diagnostics": 5, "notebook": 6, "check_environment": 6, "compiled_wheels": 6,
-         "any_encoding": 0, "cgroup": 0, "optional_packages": 0, "worker_processes": 0}
+         "any_encoding": 0, "cgroup": 0, "optional_packages": 0, "worker_processes": 0,
+         "whole_file": 0}
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.
 ONLY = {"models": {"errors", "lazy", "optional_packages", "runtime", "metric", "detector.instrument", "models"},
         "losses": {"errors", "lazy", "runtime", "metric", "detector.instrument", "losses", "models"},
-        "detector": {"errors", "lazy", "optional_packages", "runtime", "worker_processes", "configs", "fingerprint",
-                     "detector"},
-        "transit": {"errors", "lazy", "runtime", "metric", "configs", "fingerprint", "detector", "transit"},
-        "simulator": {"errors", "lazy", "runtime", "metric", "configs", "detector", "simulator", "transit"}}
+        "detector": {"errors", "lazy", "optional_packages", "runtime", "whole_file", "worker_processes", "configs",
+                     "fingerprint", "detector"},
+        "transit": {"errors", "lazy", "runtime", "whole_file", "metric", "configs", "fingerprint", "detector",
+                    "transit"},
+        "simulator": {"errors", "lazy", "runtime", "whole_file", "metric", "configs", "detector", "simulator",
+                      "transit"}}
 
 
 def source_files() -> list[Path]:

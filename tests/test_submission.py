@@ -33,7 +33,7 @@ def test_round_trip_and_score(tmp_path):
     path = write_submission(good(), tmp_path / "out" / "submission.csv", planet_ids=IDS)
     frame = validate_submission(read_submission(path), IDS)
     pd.testing.assert_frame_equal(frame, good())
-    assert not list(path.parent.glob("*.partial"))
+    assert not list(path.parent.glob("*.part*"))
     truth = frame.iloc[:, :284]
     assert gll_score(truth, frame, naive_mean=0.0147, naive_sigma=0.0107) > 0.5
 

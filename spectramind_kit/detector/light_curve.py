@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import numpy as np
 
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.errors import DataError
+from spectramind_kit.whole_file import whole_file
 
 _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
 
@@ -83,20 +83,11 @@ class LightCurve:
 
     def save(self, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
         """Write to ``path`` (.npz) atomically: a reader sees the whole file or none, whenever the process dies."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         head = {"planet_id": self.planet_id, "visit": self.visit, "exposure_h": self.exposure_h, "flags": self.flags,
                 "info": self.info, "extra": dict(extra or {})}
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with open(part, "wb") as file:
-                np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                         **{name: getattr(self, name) for name in _ARRAYS})
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path, durable=True) as part, open(part, "wb") as file:
+            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+                     **{name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | Path) -> LightCurve:

@@ -23,6 +23,7 @@ from spectramind_kit.diagnostics.bands import wavelength_bands
 from spectramind_kit.diagnostics.input_groups import input_groups, joined, mixed_rows, row_count, take_rows
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import probe
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,12 +54,9 @@ class Attributions:
     def save(self, path: str | Path, *, fingerprint: str = "") -> Path:
         """Write as npz, atomically; ``fingerprint`` names the results that they belong to."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        with open(partial, "wb") as file:
+        with whole_file(path) as part, open(part, "wb") as file:
             np.savez_compressed(file, fingerprint=np.array(fingerprint),
                                 **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
-        partial.replace(path)
         return path
 
     @classmethod

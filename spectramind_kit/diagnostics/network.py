@@ -15,6 +15,7 @@ import numpy as np
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import planets_with_light_curves, stored_light_curves, stored_measurement
 from spectramind_kit.errors import DataError
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,11 +116,8 @@ def network_embeddings(run: RunResults, *, max_planets: int = 200) -> dict[str, 
     planets = np.unique(network.planet_id)
     found = {name: np.stack([np.concatenate(rows)[network.planet_id == planet].mean(axis=0) for planet in planets])
              for name, rows in parts.items()} | {"planet_id": planets}
-    run.diagnostics_dir.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    with open(partial, "wb") as file:
+    with whole_file(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, fingerprint=np.array(run.fingerprint), **found)
-    partial.replace(path)
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
 from spectramind_kit.inference.provenance import submission_fingerprint
 from spectramind_kit.optional_packages import why_not
+from spectramind_kit.whole_file import whole_file
 
 _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ … -?[\d.]+$")
 
@@ -56,9 +56,8 @@ def write_report(run: RunResults | str | Path, *, path: str | Path | None = None
                 for verb, (saved, png) in zip(catalogue(), pictures)]
     sections += [(table.title.lower(), table.title, _table_html(table)) for table in all_tables(run)]
     target = Path(path) if path else run.work_dir / "report.html"
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
-    partial.write_text(_page(title, run, sections), encoding="utf-8")
-    partial.replace(target)
+    with whole_file(target) as part:
+        part.write_text(_page(title, run, sections), encoding="utf-8")
     return target
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from spectramind_kit.whole_file import whole_file
 
 _FILE_NAME = "figures.json"
 
@@ -32,7 +33,5 @@ def known_figures(diagnostics_dir: Path) -> dict[str, SavedFigure]:
 def remember_figure(diagnostics_dir: Path, file_name: str, figure: SavedFigure) -> None:
     """Add or replace one entry, atomically."""
     entries = {name: asdict(one) for name, one in known_figures(diagnostics_dir).items()} | {file_name: asdict(figure)}
-    diagnostics_dir.mkdir(parents=True, exist_ok=True)
-    partial = diagnostics_dir / f"{_FILE_NAME}.{os.getpid()}.part"
-    partial.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")
-    partial.replace(diagnostics_dir / _FILE_NAME)
+    with whole_file(diagnostics_dir / _FILE_NAME) as part:
+        part.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")

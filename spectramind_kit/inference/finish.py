@@ -21,6 +21,7 @@ from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.run_folder import RunFolder, read_json
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
@@ -69,11 +70,8 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
 
 def save_predictions(path: Path, **arrays: np.ndarray) -> Path:
     """``predictions/*.npz``, atomically; the names are those of `diagnostics.run_folder.Predictions`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as handle:
+    with whole_file(path) as part, open(part, "wb") as handle:
         np.savez_compressed(handle, **arrays)
-    partial.replace(path)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from spectramind_kit.simulator.frames import draw_pointing_path, simulate_frames
 from spectramind_kit.simulator.settings import Effects, Settings
 from spectramind_kit.simulator.stars_planets import draw_planet, planet_generator
 from spectramind_kit.simulator.visit import PURPOSE_DETECTOR, PURPOSE_MAPS, VisitTruth, draw_visits
+from spectramind_kit.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -186,9 +186,8 @@ def _write_tables(root: Path, data_dir: Path, seed: int, settings: Settings, ids
                          data_dir / f"{split}_star_info.csv")
     writer.write_csv(writer.sample_submission(list(ids["test"])), data_dir / "sample_submission.csv")
     record = {"digest": settings.digest(), "seed": seed, "settings": asdict(settings), "planets": {s: len(v) for s, v in ids.items()}}
-    partial_path = root / "simulation.json.partial"
-    partial_path.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    os.replace(partial_path, root / "simulation.json")
+    with whole_file(root / "simulation.json") as part:
+        part.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
 def _read_record(root: Path) -> dict | None:

@@ -13,6 +13,7 @@ from spectramind_kit.simulator.constants import AIRS, FGS1
 from spectramind_kit.simulator.frames import axis_times_h
 from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.wavelengths import airs_column_wavelengths, bin_wavelengths
+from spectramind_kit.whole_file import whole_file
 
 SPECTRUM_COLUMNS = [f"wl_{k}" for k in range(1, 284)]
 SIGMA_COLUMNS = [f"sigma_{k}" for k in range(1, 284)]
@@ -54,18 +55,16 @@ def write_axes(data_dir: Path, settings: Settings) -> None:
             "FGS1-axis0-h": fgs1}
     longest = max(map(len, axes.values()))
     padded = pd.DataFrame({name: np.pad(values, (0, longest - len(values)), constant_values=np.nan) for name, values in axes.items()})
-    partial = data_dir / "axis_info.parquet.partial"
-    padded.to_parquet(partial, compression="zstd", index=False)
-    os.replace(partial, data_dir / "axis_info.parquet")
+    with whole_file(data_dir / "axis_info.parquet") as part:
+        padded.to_parquet(part, compression="zstd", index=False)
     names = [f"{instrument.name}_adc_{what}" for instrument in reversed(INSTRUMENTS) for what in ("offset", "gain")]
     write_csv(pd.DataFrame([[settings.adc_offset, settings.adc_gain] * 2], columns=names), data_dir / "adc_info.csv")
 
 
 def write_csv(frame, path: Path) -> None:
     """A table without its index, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    frame.to_csv(partial, index=False)
-    os.replace(partial, path)
+    with whole_file(path) as part:
+        frame.to_csv(part, index=False)
 
 
 def spectra_table(planet_ids: list[int], spectra: np.ndarray):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import say
+from spectramind_kit.whole_file import whole_file
 
 FORMAT = 1
 
@@ -18,14 +18,8 @@ def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -
     """Write atomically, so that a kill leaves the previous epoch's file. The same content gives the same
     bytes."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:  # given a path, torch writes the file's name into the file
-            torch.save({"format": FORMAT, "digest": digest, **content}, file)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as part, open(part, "wb") as file:  # given a path, torch writes the file's name into the file
+        torch.save({"format": FORMAT, "digest": digest, **content}, file)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environmen
                                      peak_memory_mb, probe_device, say, say_once, seed_everything, where_am_i)
 from spectramind_kit.training.logbook import Logbook, plain
 from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -220,11 +220,6 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def write_json(path: str | Path, content: dict[str, Any]) -> Path:
     """Write atomically: a reader sees the old file or the new one."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
     return path

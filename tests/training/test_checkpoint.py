@@ -18,4 +18,4 @@ def test_the_same_weights_are_the_same_file(tmp_path, monkeypatch):
         found.append(file_fingerprint(path))
         assert load_checkpoint(path, digest="d")["model"]["weight"].tolist() == [0, 1, 2, 3, 4, 5]
     assert found[0] == found[1]
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.part*"))

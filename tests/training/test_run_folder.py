@@ -158,7 +158,7 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, data_dir, monkey
     said = capfd.readouterr().out
     assert said.count("run.json cannot be written") == 1 and said.count("metrics.jsonl cannot be written") == 1
     assert "a finding" in said and "planet 7: broken" in said and "None" not in said
-    assert not list(run.root.glob("*.partial"))
+    assert not list(run.root.glob("*.part*"))
 
 
 @pytest.mark.parametrize("seed", [-1, 2**70])

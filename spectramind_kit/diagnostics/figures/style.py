@@ -17,6 +17,7 @@ from spectramind_kit.diagnostics.saved_figures import SavedFigure, remember_figu
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import why_not
 from spectramind_kit.runtime import say_once
+from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,11 +134,9 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
 
 
 def _save(figure: Figure, run: RunResults, entry: FigureEntry) -> None:
-    run.figures_dir.mkdir(parents=True, exist_ok=True)
     figure.path = run.figures_dir / entry.file_name
-    partial = figure.path.with_suffix(".part")
-    figure.savefig(partial, dpi=_DPI, format="png")
-    partial.replace(figure.path)
+    with whole_file(figure.path) as part:
+        figure.savefig(part, dpi=_DPI, format="png")
     remember_figure(run.diagnostics_dir, entry.file_name, SavedFigure(
         title=entry.title, caption=figure.caption, empty_because=figure.empty_because, fingerprint=run.fingerprint))
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.metric import AIRS_SIGMA_TRUE, FGS1_SIGMA_TRUE, FGS1_WEIGHT
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.whole_file import whole_file
 
 _FORMAT = 1
 _PPM = 1e-6
@@ -65,19 +65,17 @@ class AnchorCalibration:
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, atomically."""
-        path = Path(path)
         text = {"format": _FORMAT, "names": list(NAMES), "identity": self.identity, "n_planets": self.n_planets,
                 "values": self.values.tolist(), "centres": self.centres.tolist(), "widths": self.widths.tolist(),
                 "score_before": self.score_before, "score_after": self.score_after, "strength": self.strength}
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps(text, indent=1))
-        os.replace(partial, path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(text, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> AnchorCalibration:
         """Read what `save` wrote; DataError if it is something else."""
         try:
-            text = json.loads(Path(path).read_text())
+            text = json.loads(Path(path).read_text(encoding="utf-8"))
             fits = text["format"] == _FORMAT and tuple(text["names"]) == NAMES
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError("an anchor calibration cannot be read", where=str(path), found=str(error),

@@ -13,7 +13,6 @@ spectra and nuisances can be learned, exchanged and cross-fitted afterwards at t
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -23,6 +22,7 @@ import numpy as np
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.likelihood.visit_fit import VisitFit
+from spectramind_kit.whole_file import whole_file
 
 _FORMAT = 3
 # Raise when the same light curves, star and settings give other numbers than before: stored measurements are
@@ -65,7 +65,6 @@ class DepthMeasurement:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        path = Path(path)
         arrays = {f"m_{f.name}": getattr(self, f.name) for f in fields(self)
                   if isinstance(getattr(self, f.name), np.ndarray)}
         text: dict[str, object] = {
@@ -82,10 +81,8 @@ class DepthMeasurement:
                 else:
                     plain[f.name] = list(value) if isinstance(value, tuple) else value
             text["visits"].append(plain)  # type: ignore[union-attr]
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with open(partial, "wb") as handle:
+        with whole_file(path) as part, open(part, "wb") as handle:
             np.savez(handle, text=np.array(json.dumps(text)), **arrays)
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: str | Path) -> DepthMeasurement:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.priors.label_mismatch import LabelMismatch
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
+from spectramind_kit.whole_file import whole_file
 
 _FORMAT = 2
 _DEFAULT_AMPLITUDE = 6e-5     # median std within a spectrum, where no labels are: docs/decisions.md D15
@@ -67,7 +67,7 @@ class SpectralPrior:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        path, arrays, text = Path(path), {}, {"format": _FORMAT, "nuisance": {}, "mismatch": None}
+        arrays, text = {}, {"format": _FORMAT, "nuisance": {}, "mismatch": None}
         owners = [("s_", self, text), ("n_", self.nuisance, text["nuisance"])]
         if self.mismatch is not None:
             text["mismatch"] = {}
@@ -79,10 +79,8 @@ class SpectralPrior:
                     arrays[prefix + f.name] = value
                 elif f.name not in ("nuisance", "mismatch"):
                     plain[f.name] = dict(value) if isinstance(value, Mapping) else value
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        with open(partial, "wb") as handle:
+        with whole_file(path) as part, open(part, "wb") as handle:
             np.savez(handle, text=np.array(json.dumps(text)), **arrays)
-        os.replace(partial, path)
 
     @classmethod
     def load(cls, path: str | Path) -> SpectralPrior:
