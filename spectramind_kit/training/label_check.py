@@ -15,8 +15,7 @@ from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 # never settled by up to 7 ×, an incomplete transit by 25 %. Spots and companions change a depth by per cents.
 FACTOR, DOUBTFUL_FACTOR = 1.25, 3.0
 _NOT_JUDGED = (flags.GRAZING, flags.NOT_CONVERGED, flags.NO_INFORMATION)
-_DOUBTFUL = (flags.SHALLOW_TRANSIT, flags.LITTLE_BASELINE, flags.INCOMPLETE_TRANSIT, flags.FRAMES_LOST,
-             flags.VISITS_DISAGREE)
+_DOUBTFUL = (flags.SHALLOW_TRANSIT, flags.LITTLE_BASELINE, flags.INCOMPLETE_TRANSIT, flags.VISITS_DISAGREE)
 _FEWEST = 4   # planets of which the larger half speaks against the whole table
 
 
@@ -34,7 +33,8 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
         shown = float(np.median(measurement.reference_depth[1:]))
         if not shown > 0.0 or flags.has(measurement.flags, *_NOT_JUDGED):
             continue
-        limit = DOUBTFUL_FACTOR if flags.has(measurement.flags, *_DOUBTFUL) else FACTOR
+        doubtful = flags.has(measurement.flags, *_DOUBTFUL) or measurement.quality.get("frames_lost", 0.0) > 0.0
+        limit = DOUBTFUL_FACTOR if doubtful else FACTOR
         value = ratio[measurement.planet_id] = float(np.median(label[1:])) / shown
         if not 1.0 / limit < value < limit:
             wrong[measurement.planet_id] = value
