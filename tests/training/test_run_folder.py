@@ -148,7 +148,7 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, data_dir, monkey
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spectramind_kit.training.run_folder.os.replace", full)
+    monkeypatch.setattr("spectramind_kit.whole_file.os.replace", full)
     monkeypatch.setattr(run.logbook, "write", full)
     with run.step("a step"):
         run.record_stage(planets=5)
