@@ -55,6 +55,12 @@ def repeating_frames(sensor: str, share: float) -> str:
     return f"{sensor}: {share:.0%} of the exposures repeat an earlier one"
 
 
+def stuck_first_reads(sensor: str) -> str:
+    """Nearly all first reads are the same one: last reads are used alone, and their reset noise is measured
+    with the rest. What each pixel's reset level adds is not known."""
+    return f"{sensor}: first reads are stuck, last reads used alone"
+
+
 def empty_bins(sensor: str, count: int) -> str:
     """Time bins without a good exposure are NaN."""
     return f"{sensor}: {count} time bin{'s' if count > 1 else ''} without a good exposure"

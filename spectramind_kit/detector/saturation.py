@@ -13,6 +13,7 @@ from spectramind_kit.detector.calibrate import PixelCalibration
 
 _CONVERTER_ENDS = tuple(2 ** bits - 1 for bits in range(10, 17))
 _SEVERAL = 3                 # pixels that end at the same count: a converter's end, whichever number it is
+_LIT = 50.0                  # read noises above the first reads: less is no star
 _CLIPPED_SHARE = 0.01        # of the reads, at the end of the converter or in the pile
 _PILE_SIGMAS = 6.0           # read noise: width of the pile, of which the highest read is the upper end
 _PHOTON_OVER_PILE = 1.3      # photon noise must be this wide beside the pile, or a quiet pixel looks like one
@@ -32,8 +33,8 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     last = adu[1::2]
     n = len(last)
     top = last.max(axis=0)
-    clipped = _at_the_end(last, top, pixels.bad)
     quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
+    clipped = _at_the_end(last, top, pixels.bad, least=np.median(adu[0::2]) + _LIT * np.median(quiet))
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
     # 1/√n of frames that were averaged
@@ -56,11 +57,12 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     return clipped | piled | _beyond_linearity(charge, pixels)
 
 
-def _at_the_end(last: np.ndarray, top: np.ndarray, bad: np.ndarray) -> np.ndarray:
-    """(P,) bool: often at the end of the converter, which is the highest count of all, to the last digit."""
+def _at_the_end(last: np.ndarray, top: np.ndarray, bad: np.ndarray, *, least: float) -> np.ndarray:
+    """(P,) bool: often at the end of the converter, which is the highest count of all, to the last digit, and
+    above ``least``."""
     end = top[~bad].max(initial=0)
-    reach = np.flatnonzero((top >= end) & (end > 0))
-    if end not in _CONVERTER_ENDS and (~bad[reach]).sum() < _SEVERAL:
+    reach = np.flatnonzero(top >= end)
+    if end < least or (end not in _CONVERTER_ENDS and (~bad[reach]).sum() < _SEVERAL):
         return np.zeros(len(top), bool)
     clipped = np.zeros(len(top), bool)
     clipped[reach] = (last[:, reach] >= end).mean(axis=0) > _CLIPPED_SHARE

@@ -154,6 +154,10 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
             noted.append(flags.adc_multiplied(instrument.name))
     pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
                             dark_time_s=exposures.dark_time_s, settings=settings)
+    if check.stuck:  # a pixel without charge instead
+        adu = adu.copy() if not adu.flags.writeable else adu
+        adu[0::2] = max(0, round(-float(pixels.offset) / float(pixels.factor)))
+        noted.append(flags.stuck_first_reads(instrument.name))
     expansion = expand_calibration(_every(adu, _RANGE_EXPOSURES), pixels)
     return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures,
                     check=check, calibration=calibration,
