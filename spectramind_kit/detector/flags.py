@@ -33,6 +33,12 @@ def fewer_frames(sensor: str, found: int, expected: int) -> str:
     return f"{sensor}: {found} of {expected} frames"
 
 
+def out_of_step(sensor: str, exposure: int) -> str:
+    """From this exposure on first and last reads were exchanged, as after a read that is missing: paired
+    anew, and only what has no partner is lost."""
+    return f"{sensor}: reads out of step from exposure {exposure} on, paired anew"
+
+
 def saturated_pixels(sensor: str, count: int, share: float) -> str:
     """Pixels that reached their ceiling are left out. ``share`` of the light fell into them: the rest has
     that much more noise, which `flux_err` measures, and follows the pointing more than the jitter model was
