@@ -46,7 +46,7 @@ def put_in_step(adu: np.ndarray, *, most: int) -> ReadOrder:
     alone = np.diff(first, prepend=-2) - 2
     slots = np.arange(len(first)) + np.cumsum(-(-alone // 2))
     first, slots = first[slots < most], slots[slots < most]
-    if len(first) < _END:
+    if len(first) < _END or not (first % 2).any():
         return ReadOrder(adu)
     out = np.zeros((2 * (int(slots[-1]) + 1), adu.shape[1]), adu.dtype)
     out[2 * slots], out[2 * slots + 1] = adu[first], adu[first + 1]
