@@ -47,6 +47,11 @@ def saturated_pixels(sensor: str, count: int, share: float) -> str:
     return f"{sensor}: {count} saturated pixel{'s' if count > 1 else ''}{light}"
 
 
+def lone_pixels(sensor: str, count: int) -> str:
+    """Pixels that shine by themselves are left out, as dead ones are."""
+    return f"{sensor}: {count} pixel{'s' if count > 1 else ''} far above the neighbours left out"
+
+
 def dropped_exposures(sensor: str, reasons: Mapping[str, int]) -> str:
     """Impossible exposures are left out; `flux_err` grows with what a time bin lost."""
     total = sum(reasons.values())
