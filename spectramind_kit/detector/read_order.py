@@ -9,6 +9,7 @@ import numpy as np
 _WINDOW = 32             # brightest neighbouring pixels: there a last read cannot be taken for a first one
 _LOOKS, _END = 200, 16   # exposures that are looked at, spread over the visit and at its end
 _INVERTED = 0.5          # of the last ones, with less light in the last read: all behind a gap
+_STAR_OVER_NOISE = 8.0   # of the light in these pixels; less is no star, and has no order
 _MANY = 0.03             # of all of them: a shorter stretch is dropped as it is
 
 
@@ -36,8 +37,11 @@ def put_in_step(adu: np.ndarray, *, most: int) -> ReadOrder:
     light = np.convolve(np.median(np.abs(difference), axis=0), np.ones(_WINDOW), mode="valid")
     part = slice(int(light.argmax()), int(light.argmax()) + _WINDOW)
     light = difference[:, part].sum(axis=1)
-    inverted = light < -0.5 * np.median(np.abs(light))
-    if inverted[-_END:].mean() <= _INVERTED and inverted.mean() <= _MANY:
+    star = float(np.median(np.abs(light)))
+    noise = 1.4826 * float(np.median(np.abs(np.abs(light) - star)))
+    inverted = light < -0.5 * star
+    in_step = inverted[-_END:].mean() <= _INVERTED and inverted.mean() <= _MANY
+    if in_step or star < _STAR_OVER_NOISE * noise:
         return ReadOrder(adu)
     level = adu[:, part].astype(np.float32).mean(axis=1)
     high = level > 0.5 * (np.quantile(level, 0.1) + np.quantile(level, 0.9))
