@@ -1,4 +1,5 @@
-"""First and last reads that got out of step: a read that is missing from the file shifts all pairs behind it."""
+"""First and last reads that got out of step: a read that is missing from the file shifts all pairs behind
+it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ PSF = 25_000 * np.exp(-0.5 * ((ROW - 7.4) ** 2 + (COLUMN - 8.2) ** 2) / 0.7 ** 2
 SPECTRUM = np.exp(-0.5 * ((np.arange(16) - 7.6) / 1.2) ** 2)[:, None] * np.linspace(2e3, 2e4, 282)
 
 
-def found(image: np.ndarray, *, bad: np.ndarray | None = None, by_column: bool = False) -> list[tuple[int, int]]:
+def found(image: np.ndarray, *, bad: np.ndarray | None = None,
+          by_column: bool = False) -> list[tuple[int, int]]:
     bad = np.zeros(image.shape, bool) if bad is None else bad
     which = find_lone_pixels(image.ravel(), image.shape, bad=bad.ravel(), by_column=by_column)
     return [tuple(map(int, at)) for at in np.argwhere(which.reshape(image.shape))]
@@ -35,7 +36,8 @@ def test_hot_pixels_are_found(image, by_column, hot):
     image = image.copy()
     for at in hot:
         image[at] += 1e5
-    assert found(image, by_column=by_column) == ([] if hot == [(0, 0)] else hot)   # a corner has few neighbours
+    # a corner has too few neighbours
+    assert found(image, by_column=by_column) == ([] if hot == [(0, 0)] else hot)
 
 
 def test_corners():

@@ -84,7 +84,7 @@ def test_a_pixel_that_saturates_at_some_pointings_only():
 
 
 def test_a_few_high_reads_are_no_pile():
-    """Guards against a pixel that is masked for nine high reads by chance (seen in one of 62 clean visits)."""
+    """Guards against a pixel that is masked for nine high reads by chance (one of 62 clean visits had one)."""
     adu = reads(np.geomspace(100, 6e4, 300), coadded=30.0, n=376)
     adu[1:19:2, 280] = adu[1::2, 280].max() + 25 + np.arange(9) % 4
     assert not find_saturated(adu, calibration(300)).any()
