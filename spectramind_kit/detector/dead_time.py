@@ -17,6 +17,8 @@ _MANY_PIXELS = 0.25     # of those looked at
 _HALF = 7               # exposures to either side that an exposure is compared with
 _MANY_EXPOSURES = 4000
 _NO_NOISE = 0.9         # more repeats than this are frames without noise
+_AT_CEILING = 0.05      # more exposures than this with all bright pixels at the highest count: a bright star
+_MOSTLY = 0.5
 
 NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
 
@@ -24,11 +26,13 @@ NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
 @dataclass(frozen=True)
 class ExposureCheck:
     """good (N,) bool · reasons: how many of the others, by reason · repeats: share of exposures that equal an
-    earlier one and are kept, since nearly all do."""
+    earlier one and are kept, since nearly all do · stuck: most first reads are the one before bit by bit, so
+    that only last reads tell."""
 
     good: np.ndarray
     reasons: dict[str, int] = field(default_factory=dict)
     repeats: float = 0.0
+    stuck: bool = False
 
 
 def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
@@ -60,6 +64,10 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     repeated, repeats = _repeated(adu, sums, ~lost[NO_LIGHT]), 0.0
     if repeated.sum() > _NO_NOISE * n:
         repeated, repeats = np.zeros(n, bool), float(repeated.mean())
+    held, stuck = [_held(adu, sums, read) & ~lost[NO_LIGHT] for read in (0, 1)], False
+    if not repeats:
+        stuck = bool(held[0].sum() > _MOSTLY * (~lost[NO_LIGHT]).sum())
+        repeated = repeated | held[1] | (held[0] & (not stuck))
     left = np.flatnonzero(~(lost[NO_LIGHT] | off | repeated))
     for k in np.flatnonzero(lit) if len(left) > 2 * _HALF else ():
         jumps = np.zeros(n, bool)
@@ -69,7 +77,7 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     counted = slice(0, n - ignore_last)
     good = ~(lost[NO_LIGHT] | lost[REPEATED] | lost[OFF])
     reasons = {reason: int(which[counted].sum()) for reason, which in lost.items() if which[counted].any()}
-    return ExposureCheck(good=good, repeats=repeats, reasons=reasons)
+    return ExposureCheck(good=good, repeats=repeats, reasons=reasons, stuck=stuck)
 
 
 def sum_of_pixels(adu: np.ndarray, part: slice) -> np.ndarray:
@@ -99,7 +107,8 @@ def _bright_windows(adu: np.ndarray) -> list[slice]:
 
 def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -> np.ndarray:
     """(N,) bool: a read shows the same number in all the pixels looked at (zero, most often). First reads may
-    do so in frames without noise; they count where they are the exception."""
+    do so in frames without noise; they count where they are the exception. Last reads do where a star takes
+    all these pixels to the end of the converter, again and again."""
     constant = np.zeros((n, 2, len(windows)), bool)
     for k, part in enumerate(windows):
         for read in (0, 1):
@@ -107,7 +116,10 @@ def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -
             suspects = np.flatnonzero(sums[:, read, k] % (part.stop - part.start) == 0.0)
             values = reads[suspects, part]
             constant[suspects, read, k] = (values == values[:, :1]).all(axis=1)
-    last = constant[:, 1, 0]
+    last, highest = constant[:, 1, 0], sums[:, 1, 0].max()
+    ceiling = last & (sums[:, 1, 0] == highest) & (highest > 0)
+    if ceiling.mean() > _AT_CEILING:
+        last = last & ~ceiling
     first = constant[:, 0, 0]
     return last | (first if first.mean() < 0.5 else False)
 
@@ -129,6 +141,15 @@ def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.nda
         if possible[a] and possible[b] and np.array_equal(adu[2 * a:2 * a + 2], adu[2 * b:2 * b + 2]):
             repeated[b] = True
     return repeated
+
+
+def _held(adu: np.ndarray, sums: np.ndarray, read: int) -> np.ndarray:
+    """(N,) bool: this read equals that of the exposure before bit by bit, though the other may not."""
+    own = adu[read:2 * len(sums):2]
+    held = np.zeros(len(sums), bool)
+    for k in np.flatnonzero((sums[1:, read] == sums[:-1, read]).all(axis=1)) + 1:
+        held[k] = np.array_equal(own[k], own[k - 1])
+    return held
 
 
 def _in_many_pixels(adu: np.ndarray, part: slice, suspects: np.ndarray) -> np.ndarray:

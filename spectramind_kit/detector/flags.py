@@ -33,12 +33,23 @@ def fewer_frames(sensor: str, found: int, expected: int) -> str:
     return f"{sensor}: {found} of {expected} frames"
 
 
+def out_of_step(sensor: str, exposure: int) -> str:
+    """From this exposure on first and last reads were exchanged, as after a read that is missing: paired
+    anew, and only what has no partner is lost."""
+    return f"{sensor}: reads out of step from exposure {exposure} on, paired anew"
+
+
 def saturated_pixels(sensor: str, count: int, share: float) -> str:
     """Pixels that reached their ceiling are left out. ``share`` of the light fell into them: the rest has
     that much more noise, which `flux_err` measures, and follows the pointing more than the jitter model was
     tested for."""
     light = f", {share:.0%} of the light" if share >= 0.01 else ""
     return f"{sensor}: {count} saturated pixel{'s' if count > 1 else ''}{light}"
+
+
+def lone_pixels(sensor: str, count: int) -> str:
+    """Pixels that shine by themselves are left out, as dead ones are."""
+    return f"{sensor}: {count} pixel{'s' if count > 1 else ''} far above the neighbours left out"
 
 
 def dropped_exposures(sensor: str, reasons: Mapping[str, int]) -> str:
@@ -53,6 +64,12 @@ def repeating_frames(sensor: str, share: float) -> str:
     """Nearly all exposures equal an earlier one: frames without noise, or a detector that hangs. They are
     used."""
     return f"{sensor}: {share:.0%} of the exposures repeat an earlier one"
+
+
+def stuck_first_reads(sensor: str) -> str:
+    """Nearly all first reads are the same one: last reads are used alone, and their reset noise is measured
+    with the rest. What each pixel's reset level adds is not known."""
+    return f"{sensor}: first reads are stuck, last reads used alone"
 
 
 def empty_bins(sensor: str, count: int) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 
 from spectramind_kit.detector.calibrate import PixelCalibration
 
-_CONVERTER_END = 65535
+_CONVERTER_ENDS = tuple(2 ** bits - 1 for bits in range(10, 17))
+_SEVERAL = 3                 # pixels that end at the same count: a converter's end, whichever number it is
+_LIT = 50.0                  # read noises above the first reads: less is no star
 _CLIPPED_SHARE = 0.01        # of the reads, at the end of the converter or in the pile
 _PILE_SIGMAS = 6.0           # read noise: width of the pile, of which the highest read is the upper end
 _PHOTON_OVER_PILE = 1.3      # photon noise must be this wide beside the pile, or a quiet pixel looks like one
-_SIGNIFICANT = 5.0
+_CHANCE = 1e-7               # of a pile in a pixel that has none; a visit has ten thousand pixels
 _FEWEST = 8                  # reads in a pile
 _SLOPES = (0.3, 3.0)         # of a linearity polynomial that still undoes something
 
@@ -24,18 +26,16 @@ _SLOPES = (0.3, 3.0)         # of a linearity polynomial that still undoes somet
 def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     """(P,) bool, from raw frames (2n, P) spread over the visit, impossible exposures left out.
 
-    A pile is more reads in the highest band than in half of the two bands below it: the density of any light,
-    whatever jitter and transit do to it, falls towards its highest values once photon noise has smoothed it.
+    A pile is more reads in the highest of three bands than a third: the density of any light, whatever jitter
+    and transit do to it, falls towards its highest values once photon noise has smoothed it.
     So a pixel that saturates out of transit or at some pointings only is found as soon as that happens in
     some per cent of the reads.
     """
     last = adu[1::2]
     n = len(last)
     top = last.max(axis=0)
-    clipped = np.zeros(adu.shape[1], bool)
-    if top.max() >= _CONVERTER_END:
-        clipped = (last >= _CONVERTER_END).mean(axis=0) > _CLIPPED_SHARE
     quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
+    clipped = _at_the_end(last, top, pixels.bad, least=np.median(adu[0::2]) + _LIT * np.median(quiet))
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
     # 1/√n of frames that were averaged
@@ -48,9 +48,7 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
         band = width[lit].astype(np.float32)
         at_top = np.count_nonzero(below_top <= band, axis=0)
         below = np.count_nonzero(below_top <= 3.0 * band, axis=0) - at_top
-        excess = at_top - 0.5 * below
-        significant = excess > _SIGNIFICANT * np.sqrt(0.75 * below + 1.0)
-        piled[lit] = significant & (at_top >= max(_FEWEST, _CLIPPED_SHARE * n))
+        piled[lit] = _no_chance(at_top, below) & (at_top >= max(_FEWEST, _CLIPPED_SHARE * n))
         if piled.any():  # pixels whose read noise hides their own pile, at the ceiling that the others show
             ceiling = np.median(top[piled])
             hidden = ~(pixels.bad | clipped | piled) & (photon <= _PHOTON_OVER_PILE
@@ -58,6 +56,28 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
             which = np.flatnonzero(hidden)
             piled[which] = np.median(last[:, which], axis=0) >= ceiling - width[which]
     return clipped | piled | _beyond_linearity(charge, pixels)
+
+
+def _at_the_end(last: np.ndarray, top: np.ndarray, bad: np.ndarray, *, least: float) -> np.ndarray:
+    """(P,) bool: often at the end of the converter, which is the highest count of all, to the last digit, and
+    above ``least``."""
+    end = top[~bad].max(initial=0)
+    reach = np.flatnonzero(top >= end)
+    if end < least or (end not in _CONVERTER_ENDS and (~bad[reach]).sum() < _SEVERAL):
+        return np.zeros(len(top), bool)
+    clipped = np.zeros(len(top), bool)
+    clipped[reach] = (last[:, reach] >= end).mean(axis=0) > _CLIPPED_SHARE
+    return clipped
+
+
+def _no_chance(at_top: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Bool: so many reads in the highest of three bands, where each read had a third of a chance, do not
+    happen (Chernoff's bound of the binomial distribution)."""
+    total = np.maximum(at_top + below, 1)
+    share = at_top / total
+    rest = np.maximum(1.0 - share, 1e-12)
+    surprise = total * (share * np.log(np.maximum(3.0 * share, 1e-12)) + rest * np.log(1.5 * rest))
+    return (share > 1.0 / 3.0) & (surprise > -np.log(_CHANCE))
 
 
 def _read_noise_adu(pixels: PixelCalibration) -> np.ndarray:

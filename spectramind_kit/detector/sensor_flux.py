@@ -12,6 +12,7 @@ from spectramind_kit.detector.changing_foreground import levels_beside, trace_va
 from spectramind_kit.detector.instrument import FGS1, Instrument
 from spectramind_kit.detector.jitter import WindowFlux, average_over_exposures, fit_jitter, plan_window
 from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles
+from spectramind_kit.detector.lone_pixels import find_lone_corners, find_lone_pixels
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, kept_edges, make_time_bins
 from spectramind_kit.detector.trace import Trace, extract_trace
@@ -55,7 +56,9 @@ def read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, 
     sample = raw.sample()
     mean, saturated = sample
     n_grid = raw.selection.n_grid
-    share = _saturated_share(mean[:n_grid], saturated[:n_grid] & ~raw.pixels.bad[:n_grid])
+    # before the saturated ones, of whose share of the light they would make too much
+    raw = _without_lone_pixels(raw, mean)
+    share = _saturated_share(mean[:n_grid], saturated[:n_grid], raw.pixels.bad[:n_grid])
     _check_saturation(raw, share)
     plan = plan_window(raw.selection, mean, bad=raw.pixels.bad | saturated, read_noise=raw.pixels.read_noise,
                        settings=settings)
@@ -95,12 +98,13 @@ def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataErro
                         expected="some in the time bins", found="none",
                         fix="copy the signal file again, or leave the planet out")
     sample = raw.sample()
+    raw = _without_lone_pixels(raw, sample[0])
     frames = calibrate_raw(raw, settings=settings, bin_edges=filled, sample=sample,
                            trace_rows=settings.airs_rows if settings.airs_jitter else None)
     trace = extract_trace(frames, settings=settings)
     saturated = sample[1]
     n_grid = raw.selection.n_grid
-    share = _saturated_share(sample[0][:n_grid], saturated[:n_grid] & ~raw.pixels.bad[:n_grid])
+    share = _saturated_share(sample[0][:n_grid], saturated[:n_grid], raw.pixels.bad[:n_grid])
     _check_saturation(raw, share)
     noted = list(frames.flags) + _saturation_flags(instrument, saturated, share)
     white = trace.flux.sum(axis=1, dtype=np.float64)
@@ -140,9 +144,23 @@ def _bins_of_both(airs: Exposures, fgs1: Fgs1Flux | None, lost: dict[str, DataEr
     return make_time_bins(airs, None, settings=settings, where=where)
 
 
-def _saturated_share(mean: np.ndarray, saturated: np.ndarray) -> float:
+def _without_lone_pixels(raw: RawVisit, mean: np.ndarray) -> RawVisit:
+    """With those pixels among the bad ones that shine by themselves; mean (P,) over the visit."""
+    n_grid, bad, sensor = raw.selection.n_grid, raw.pixels.bad, raw.selection.instrument.name
+    lone = np.zeros(len(mean), bool)
+    lone[:n_grid] = find_lone_pixels(mean[:n_grid], raw.selection.grid, bad=bad[:n_grid],
+                                     by_column=sensor != FGS1.name)
+    if sensor == FGS1.name:
+        lone[n_grid:] = find_lone_corners(mean[n_grid:], bad=bad[n_grid:])
+    if not lone.any():
+        return raw
+    return replace(raw, pixels=replace(raw.pixels, bad=bad | lone),
+                   flags=(*raw.flags, flags.lone_pixels(sensor, int(lone.sum()))))
+
+
+def _saturated_share(mean: np.ndarray, saturated: np.ndarray, bad: np.ndarray) -> float:
     """At least this part of the light fell into saturated pixels: they hold less than they received."""
-    light = np.maximum(mean, 0.0)
+    light = np.where(bad, 0.0, np.maximum(mean, 0.0))
     return float(light[saturated].sum() / max(float(light.sum()), 1e-12))
 
 

@@ -27,6 +27,7 @@ from spectramind_kit.detector.layout import (AdcInfo, AxisInfo, VisitFiles, read
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.optimal_weights import optimal_weights
+from spectramind_kit.detector.read_order import put_in_step
 from spectramind_kit.detector.saturation import find_saturated
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
@@ -130,7 +131,11 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     selection = selection or select_pixels(instrument, settings)
     calibration = read_calibration(files, instrument)
     adu = read_frames(files.signal(instrument), selection, reader=settings.reader)
+    order = put_in_step(adu, most=len(axis.time_h(instrument)) // 2)
+    adu = order.adu
     exposures, noted = find_exposures(axis, instrument, len(adu), settings=settings, where=files.label)
+    if order.first_lost is not None:
+        noted.append(flags.out_of_step(instrument.name, order.first_lost))
     adu = adu[:2 * len(exposures)]
     check = check_exposures(adu, ignore_last=settings.drop_last)
     if check.good.sum() < _FEWEST_EXPOSURES:
@@ -154,6 +159,10 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
             noted.append(flags.adc_multiplied(instrument.name))
     pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
                             dark_time_s=exposures.dark_time_s, settings=settings)
+    if check.stuck:  # a pixel without charge instead
+        adu = adu.copy() if not adu.flags.writeable else adu
+        adu[0::2] = max(0, round(-float(pixels.offset) / float(pixels.factor)))
+        noted.append(flags.stuck_first_reads(instrument.name))
     expansion = expand_calibration(_every(adu, _RANGE_EXPOSURES), pixels)
     return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures,
                     check=check, calibration=calibration,

@@ -13,6 +13,7 @@ from spectramind_kit.simulator.calibration_maps import LINEARITY_RANGE_E
 
 # Assumed and measured: docs/decisions.md D61
 FULL_WELL_E = 100_000.0
+OVERFLOW = 1.2       # full wells, beyond which a pixel's charge is only known to be more than it holds
 KTC_E = 3.0          # reset noise; the difference of the reads of one ramp is free of it
 COSMIC_RATE = 1.0e-6  # hits per stored sample (pixel and read) at full cadence
 COSMIC_E = (8.5, 1.0)  # mean and scatter of the logarithm of the charge of a hit: median 5 k e⁻
@@ -25,8 +26,13 @@ def add_flat_field(rate: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 
 def add_nonlinearity(accumulated: np.ndarray, delinearity: np.ndarray) -> np.ndarray:
-    """True to measured electrons by each pixel's inverse linearity polynomial (Horner)."""
+    """True to measured electrons by each pixel's inverse linearity polynomial (Horner).
+
+    The polynomial holds up to the full well; far beyond it would turn round, and a very bright star look faint. There the
+    result is above the full well, which `saturate` then cuts.
+    """
     x = accumulated
+    overflow = x > np.float32(OVERFLOW * FULL_WELL_E)
     x *= np.float32(1.0 / LINEARITY_RANGE_E)
     coefficients = (delinearity * LINEARITY_RANGE_E).astype(np.float32)
     result = x * coefficients[-1]
@@ -34,6 +40,7 @@ def add_nonlinearity(accumulated: np.ndarray, delinearity: np.ndarray) -> np.nda
         result += coefficient
         result *= x
     result += coefficients[0]
+    np.copyto(result, np.float32(OVERFLOW * FULL_WELL_E), where=overflow)
     np.copyto(accumulated, result)
     return accumulated
 

@@ -88,6 +88,33 @@ def test_impossible_exposures_are_dropped(kind):
     assert check.reasons == {reason: len(which)}
 
 
+@pytest.mark.parametrize("value", ["one of them", "zero"])
+def test_first_reads_that_never_change_are_told(value):
+    """Guards against the light before the first read in the flux: FGS1's depth came out twice too large."""
+    adu = frames()
+    adu[0::2] = adu[0] if value == "one of them" else 0
+    check = check_exposures(adu)
+    assert check.stuck and check.good.all()
+    assert not check_exposures(frames()).stuck and not check_exposures(frames(noise=False)).stuck
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_one_read_that_hangs_for_a_while_costs_its_exposures(read):
+    """Guards against pairs of which only one read repeats."""
+    adu = frames()
+    adu[300 + read:380:2] = adu[298 + read]
+    np.testing.assert_array_equal(np.flatnonzero(~check_exposures(adu).good), np.arange(150, 190))
+
+
+def test_a_star_beyond_the_converter_is_no_lack_of_light():
+    """Guards against a bright star whose pixels all show the highest count, dropped as frames without light:
+    saturation masks these pixels."""
+    adu = np.minimum(frames(), 2000)
+    part = slice(6 * SIDE, 9 * SIDE)
+    adu[1::2, part] = 2000
+    assert check_exposures(adu).good.all()
+
+
 def test_frames_without_noise_repeat_and_are_kept():
     """Guards against a noise-free simulation that loses all but one of its exposures."""
     check = check_exposures(frames(noise=False))

@@ -83,6 +83,24 @@ def test_a_pixel_that_saturates_at_some_pointings_only():
     assert np.flatnonzero(find_saturated(adu, calibration(302))).tolist() == [301]
 
 
+def test_a_few_high_reads_are_no_pile():
+    """Guards against a pixel that is masked for nine high reads by chance (one of 62 clean visits had one)."""
+    adu = reads(np.geomspace(100, 6e4, 300), coadded=30.0, n=376)
+    adu[1:19:2, 280] = adu[1::2, 280].max() + 25 + np.arange(9) % 4
+    assert not find_saturated(adu, calibration(300)).any()
+
+
+@pytest.mark.parametrize("end", [4095, 20_000])
+def test_any_converter_has_an_end(end):
+    """Guards against a converter of fewer bits, or one that clips elsewhere: in means of thirty frames its
+    pile is no narrower than the photon noise, but it is one number."""
+    level = np.geomspace(100, 9e4, 300)
+    adu = np.minimum(reads(level, coadded=30.0, n=376), end)
+    over = np.flatnonzero((adu[1::2] == end).mean(axis=0) > 0.05)
+    assert len(over) > 10 and find_saturated(adu, calibration(300))[over].all()
+    assert not find_saturated(adu, calibration(300))[level < 0.9 * (end / GAIN + OFFSET)].any()
+
+
 def test_the_ends_of_converter_and_linearity():
     """Guards against reads of 65,535, and a polynomial that turns round below them."""
     adu = reads(np.geomspace(100, 6e4, 50))

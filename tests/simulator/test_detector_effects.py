@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from spectramind_kit.simulator import detector_effects as effect
+from spectramind_kit.simulator.calibration_maps import draw_maps
+from spectramind_kit.simulator.constants import FGS1
 
 SHAPE = (200, 16, 16)
 
@@ -59,6 +61,16 @@ def test_adc_floors_and_is_undone_by_the_recipe():
     back = adu[:-1] / 0.4369 - 1000.0
     assert ((electrons[:-1] - back >= -0.01) & (electrons[:-1] - back < 1 / 0.4369 + 0.01)).all()
     assert effect.digitise(np.array([-5000.0], np.float32), gain=0.4369, offset=-1000.0)[0] == 0
+
+
+def test_a_star_far_beyond_the_full_well_stays_there():
+    """Guards against the polynomial's turn: ten times the full well came out as a faint star."""
+    maps = draw_maps(21, "train", 0, FGS1)
+    coefficients = maps.delinearity[:, 10:20, 10:20] * np.where(maps.dead_mask, 0.0, 1.0)[10:20, 10:20]
+    charge = np.geomspace(1e4, 3e6, 200, dtype=np.float32).reshape(200, 1, 1) * np.ones((1, 10, 10), np.float32)
+    held = effect.saturate(effect.add_nonlinearity(charge.copy(), coefficients))
+    assert (np.diff(held, axis=0) >= 0).all()
+    assert (held[charge > effect.OVERFLOW * effect.FULL_WELL_E] == effect.FULL_WELL_E).all()
 
 
 def test_nonlinearity_applies_each_pixels_polynomial():

@@ -158,6 +158,47 @@ def _step(frames: Frames, truth) -> None:
     _bump(frames, truth, sensors=(1,), electrons=0.2, shape="step")
 
 
+def _stuck(frames: Frames, truth, *, value: int | None = None, sensors=(0, 1)) -> None:
+    """All first reads are the visit's first one, or one number."""
+    for k in sensors:
+        frames[k][0::2] = frames[k][0] if value is None else value
+
+
+def _hanging(frames: Frames, truth, *, read: int, share: float = 8 / 187) -> None:
+    """One of the two reads repeats its last value for a while in mid-transit."""
+    for own in frames:
+        rows = _rows(own, start=_transit(truth), stop=_transit(truth) + share)
+        own[rows.start + read:rows.stop:2] = own[rows.start + read]
+
+
+def _converter(frames: Frames, truth, *, end: int) -> None:
+    for own in frames:
+        np.minimum(own, end, out=own)
+
+
+def _exchanged(frames: Frames, truth, *, start: float, stop: float = 1.0) -> None:
+    """Last reads before first ones."""
+    for own in frames:
+        rows = _rows(own, start=start, stop=stop)
+        own[rows] = own[rows].reshape(-1, 2, own.shape[1])[:, ::-1].reshape(-1, own.shape[1])
+
+
+def _read_missing(frames: Frames, truth, *, sensors=(0, 1)) -> None:
+    """One read is not there, so that the pairs behind it mix two exposures; the file ends with its last read
+    twice."""
+    for k in sensors:
+        at = _rows(frames[k], start=_transit(truth), stop=1.0).start + 1
+        frames[k][at:-1] = frames[k][at + 1:].copy()
+
+
+def _hot(frames: Frames, truth, *, sensor: int, pixels, count: int = 44_000) -> None:
+    """Pixels that hang at a high count since the calibration."""
+    rng = np.random.default_rng(3)
+    images = frames[sensor].reshape(len(frames[sensor]), 32, -1)
+    for row, column in pixels:
+        images[1::2, row, column] = count + rng.normal(0.0, 8.0, len(images) // 2)
+
+
 # ---------------------------------------------------------------- folders
 
 def _truncate(folder: Path, *, sensor: str) -> None:
@@ -216,6 +257,25 @@ CASES = [
           frames=partial(_bump, sensors=(1,), electrons=10.0)),
     _case("foreground of FGS1 + 0.5 e⁻ in transit", "not tried",
           frames=partial(_bump, sensors=(1,), electrons=0.5)),
+    _case("all first reads are the same", "FGS1 +6,148 ± 362 ppm", frames=_stuck),
+    _case("all first reads are zero", "−681 ± 93 ppm", frames=partial(_stuck, value=0)),
+    _case("last reads hang in 8 bins", "right, but not told", frames=partial(_hanging, read=1)),
+    _case("a converter that ends at 4,095", "−3,438 ± 211 ppm", frames=partial(_converter, end=4095)),
+    _case("star 2 × brighter, converter ends at 32,767", "−5,276 ± 605 ppm",
+          star=partial(_brighter, fgs1=2.0, airs=2.0), frames=partial(_converter, end=32767)),
+    _case("one read missing in mid-visit", "no light curve", frames=_read_missing),
+    _case("first and last reads exchanged", "± 31,000 ppm", frames=partial(_exchanged, start=0.0)),
+    _case("first and last reads exchanged for a third of the visit", "± 42,000 ppm",
+          frames=partial(_exchanged, start=0.1, stop=0.4)),
+    _case("a hot pixel in FGS1's window", "FGS1 −1,201 ± 139 ppm",
+          frames=partial(_hot, sensor=1, pixels=[(16, 20)])),
+    _case("two hot pixels side by side on FGS1", "FGS1 −2,594 ± 142 ppm",
+          frames=partial(_hot, sensor=1, pixels=[(16, 20), (16, 21)])),
+    _case("a hot pixel in a corner of FGS1", "right, but not told",
+          frames=partial(_hot, sensor=1, pixels=[(1, 1)])),
+    _case("a hot pixel in the trace of AIRS-CH0", "one wavelength off by 28 σ",
+          frames=partial(_hot, sensor=0, pixels=[(16, 150)])),
+    _case("AIRS-CH0 × 10", "−3,731 ± 176 ppm (partly the simulator's)", star=partial(_brighter, airs=10.0)),
     _case("FGS1's signal truncated", "no light curve", folder=partial(_truncate, sensor="FGS1")),
     _case("AIRS-CH0's signal truncated", "no light curve", folder=partial(_truncate, sensor="AIRS-CH0")),
     _case("FGS1's flat missing", "no light curve",
