@@ -13,7 +13,7 @@ def test_the_same_weights_are_the_same_file(tmp_path, monkeypatch):
     process wrote its number into the weights."""
     content, found = {"model": {"weight": torch.arange(6.0)}}, []
     for number in (17, 4711):
-        monkeypatch.setattr("spectramind_kit.training.checkpoint.os.getpid", lambda: number)
+        monkeypatch.setattr("spectramind_kit.whole_file.os.getpid", lambda: number)
         path = save_checkpoint(tmp_path / str(number) / "fold_0.pt", content, digest="d")
         found.append(file_fingerprint(path))
         assert load_checkpoint(path, digest="d")["model"]["weight"].tolist() == [0, 1, 2, 3, 4, 5]

@@ -50,6 +50,7 @@ class Measured:
 
     def __init__(self, planet_id, depth, *found):
         self.planet_id, self.reference_depth, self.flags = planet_id, np.full(283, depth), found
+        self.quality = {"frames_lost": 0.0}
 
 
 def test_rows_of_other_planets_end_the_training():

@@ -44,13 +44,14 @@ def test_workers_and_one_process_give_the_same(tmp_path, monkeypatch) -> None:
 
 
 def test_one_bad_planet_costs_itself(tmp_path) -> None:
-    """Guards against a mistake in one planet's input, or a folder that is gone, that takes its batch along."""
+    """Guards against a mistake in one planet's input, or a folder that cannot be, that takes its batch along."""
     jobs = _jobs(tmp_path, 4)
     mixed = [*jobs[1].light_curves, dataclasses.replace(jobs[1].light_curves[0], planet_id=77)]
     jobs[1] = dataclasses.replace(jobs[1], light_curves=mixed)
-    jobs[2] = dataclasses.replace(jobs[2], path=tmp_path / "no such folder" / "2.npz")
+    jobs[2] = dataclasses.replace(jobs[2], path=tmp_path / "a file, no folder" / "2.npz")
+    (tmp_path / "a file, no folder").write_text("", encoding="utf-8")
     found = dict(measure_batch(jobs, SETTINGS))
-    assert "not of one planet" in found[1] and "no such folder" in found[2]
+    assert "not of one planet" in found[1] and "a file, no folder" in found[2]
     assert isinstance(found[0], DepthMeasurement) and isinstance(found[3], DepthMeasurement)
 
 
