@@ -198,7 +198,7 @@ def _runs(pid: int) -> bool:
 
 
 def full_disk(scratch: Path) -> Outcome:
-    from spectramind_kit.detector import light_curve
+    from spectramind_kit import whole_file
     from spectramind_kit.detector.store import build_light_curves
 
     data = simulated(scratch)
@@ -206,7 +206,7 @@ def full_disk(scratch: Path) -> Outcome:
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    with mock.patch.object(light_curve.os, "fsync", full), redirect_stdout(StringIO()):
+    with mock.patch.object(whole_file.os, "fsync", full), redirect_stdout(StringIO()):
         report = build_light_curves(data, scratch / "store", workers=1)
     left = [path.name for path in (scratch / "store").rglob("*.npz*")]
     error = report.failed[0].error if report.failed else ""
