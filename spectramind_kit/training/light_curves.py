@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spectramind_kit.detector import LightCurveStore, build_light_curves, find_visits, read_shared_tables
+from spectramind_kit.detector.flags import concerns_quality
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.spectral_axis import AXIS_TURNED
 from spectramind_kit.detector.store import say_stale, select_shard
@@ -58,6 +59,10 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
     found: dict[int, list[LightCurve]] = {}
     for key in sorted({*known, *report.visits}):
         found.setdefault(key[0], []).append(known[key] if key in known else report.store.load(*key))
-    if any(AXIS_TURNED in curve.flags for curves in found.values() for curve in curves):
+    curves = [curve for planet in found.values() for curve in planet]
+    if any(AXIS_TURNED in curve.flags for curve in curves):
         run.tell(AXIS_TURNED)
+    told = {(curve.planet_id, curve.visit): [f for f in curve.flags if concerns_quality(f) and f != AXIS_TURNED]
+            for curve in curves}
+    run.flagged(f"light_curves_{split}", {key: flags for key, flags in told.items() if flags})
     return found

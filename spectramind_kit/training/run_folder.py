@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from spectramind_kit.runtime import Device
+
+
+_SHOWN = 10   # planets of a kind that are named on the screen; run.json has all
 
 
 @dataclass
@@ -184,11 +187,24 @@ class RunFolder:
         entries = [{"planet_id": f.planet_id, "visit": f.visit, "error": str(f.error)} for f in failed]
         before = self._stages().get(self.stage, {}).get(f"failed_{what}", [])
         self.record_stage(**{f"failed_{what}": [*before, *entries]})
-        for entry in entries[:10] if show else ():
+        for entry in entries[:_SHOWN] if show else ():
             visit = "" if entry["visit"] is None else f" visit {entry['visit']}"
             say(f"left out: planet {entry['planet_id']}{visit}: {entry['error']}")
-        if show and len(entries) > 10:
-            say(f"… and {len(entries) - 10} more, see run.json")
+        if show and len(entries) > _SHOWN:
+            say(f"… and {len(entries) - _SHOWN} more, see run.json")
+
+    def flagged(self, what: str, flags: Mapping[tuple[int, int], Sequence[str]]) -> None:
+        """Keep and show what is said of visits that are used all the same; ``flags`` by planet and visit."""
+        entries = [{"planet_id": planet, "visit": visit, "flags": list(found)} for (planet, visit), found in flags.items()]
+        before = self._stages().get(self.stage, {}).get(f"flagged_{what}", [])
+        new = [entry for entry in entries if entry not in before]
+        if not new:
+            return
+        self.record_stage(**{f"flagged_{what}": [*before, *new]})
+        for entry in new[:_SHOWN]:
+            say(f"flagged: planet {entry['planet_id']} visit {entry['visit']}: {'; '.join(entry['flags'])}")
+        if len(new) > _SHOWN:
+            say(f"… and {len(new) - _SHOWN} more, see run.json")
 
     def close(self, *written: Path) -> None:
         """End of a stage: what was written and how long it took."""

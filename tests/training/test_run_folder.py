@@ -169,3 +169,15 @@ def test_a_seed_that_no_generator_takes_does_not_open(tmp_path, data_dir, seed):
     with pytest.raises(ConfigError, match="seed"):
         open_run(tmp_path, data_dir, seed=seed)
     assert not (tmp_path / "run").exists()
+
+
+def test_flagged_visits_are_kept_and_said_once(tmp_path, data_dir, capfd):
+    """Guards against a visit that lost a sensor, is used with the other, and is named nowhere."""
+    run = open_run(tmp_path, data_dir)
+    flags = {(k, 0): ["FGS1 missing: the file cannot be decoded"] for k in range(12)}
+    for _ in range(2):
+        run.flagged("light_curves_test", flags)
+    said = capfd.readouterr().out
+    assert said.count("flagged: planet 3 visit 0: FGS1 missing") == 1 and "and 2 more, see run.json" in said
+    kept = read_json(run.root / "run.json")["stages"][run.stage]["flagged_light_curves_test"]
+    assert len(kept) == 12 and kept[11] == {"planet_id": 11, "visit": 0, "flags": flags[11, 0]}
