@@ -16,6 +16,9 @@ def numbered_columns(names: Sequence[str], count: int) -> list[str] | None:
     ``pixel_01024``: sorted as texts, 10 comes before 2. What else is there (an index, a frame number) is left
     out. Names without numbers stand in the order of the file, where their count is right.
     """
+    usual = [f"column_{k}" for k in range(count)]
+    if list(names) == usual:  # the official files: ten thousand names are not taken apart
+        return usual
     groups: dict[str, dict[int, str]] = {}
     for name in names:
         if not _INDEX.match(name) and (match := _NUMBERED.match(name)):

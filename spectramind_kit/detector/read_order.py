@@ -35,7 +35,7 @@ def put_in_step(adu: np.ndarray, *, most: int) -> ReadOrder:
         return ReadOrder(adu)
     looks = np.unique(np.concatenate([np.linspace(0, n - 1, _LOOKS).astype(int), np.arange(n - _END, n)]))
     difference = adu[2 * looks + 1].astype(np.float32) - adu[2 * looks]
-    light = np.convolve(np.median(np.abs(difference), axis=0), np.ones(_WINDOW), mode="valid")
+    light = np.convolve(np.abs(difference).mean(axis=0), np.ones(_WINDOW), mode="valid")
     part = slice(int(light.argmax()), int(light.argmax()) + _WINDOW)
     light = difference[:, part].sum(axis=1)
     star = float(np.median(np.abs(light)))

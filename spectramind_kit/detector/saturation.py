@@ -14,6 +14,7 @@ from spectramind_kit.detector.calibrate import PixelCalibration
 
 _CONVERTER_ENDS = tuple(2 ** bits - 1 for bits in range(10, 17))
 _SEVERAL = 3                 # pixels that end at the same count: a converter's end, whichever number it is
+_SOME = 8                    # one of so many first reads tells their level
 _LIT = 50.0                  # read noises above the first reads: less is no star
 _CLIPPED_SHARE = 0.01        # of the reads, at the end of the converter or in the pile
 _PILE_SIGMAS = 6.0           # read noise: width of the pile, of which the highest read is the upper end
@@ -35,7 +36,7 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     n = len(last)
     top = last.max(axis=0)
     quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
-    clipped = _at_the_end(last, top, pixels.bad, least=np.median(adu[0::2]) + _LIT * np.median(quiet))
+    clipped = _at_the_end(last, top, pixels.bad, least=np.median(adu[0::2][::_SOME]) + _LIT * np.median(quiet))
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
     # 1/√n of frames that were averaged
