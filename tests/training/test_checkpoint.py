@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
+
 import torch
 
 from spectramind_kit.fingerprint import file_fingerprint
@@ -13,7 +16,9 @@ def test_the_same_weights_are_the_same_file(tmp_path, monkeypatch):
     process wrote its number into the weights."""
     content, found = {"model": {"weight": torch.arange(6.0)}}, []
     for number in (17, 4711):
-        monkeypatch.setattr("spectramind_kit.whole_file.os.getpid", lambda: number)
+        # its own `os`: a worker pool that ends in another thread asks for the real number
+        system = SimpleNamespace(getpid=lambda own=number: own, replace=os.replace, fsync=os.fsync)
+        monkeypatch.setattr("spectramind_kit.whole_file.os", system)
         path = save_checkpoint(tmp_path / str(number) / "fold_0.pt", content, digest="d")
         found.append(file_fingerprint(path))
         assert load_checkpoint(path, digest="d")["model"]["weight"].tolist() == [0, 1, 2, 3, 4, 5]
