@@ -79,7 +79,8 @@ def test_labels_in_other_units_are_an_error(data):
 def test_wavelengths_by_name(data):
     true = read_wavelengths(data)
     told = []
-    edit(data / "wavelengths.csv", lambda t: t.copy().assign(note=1)[["note", *t.columns[100:], *t.columns[:100]]])
+    edit(data / "wavelengths.csv",
+         lambda t: t.copy().assign(note=1)[["note", *t.columns[100:], *t.columns[:100]]])
     np.testing.assert_array_equal(read_wavelengths(data, tell=told.append), true)
     assert "names decide" in told[0]
     edit(data / "wavelengths.csv", lambda t: t.assign(wl_9=t["wl_8"]))
