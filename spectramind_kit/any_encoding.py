@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TextIO
 
 _SPELT = {
@@ -69,17 +70,13 @@ class EncodedStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        try:
+        with contextlib.suppress(OSError, ValueError):  # a log that cannot be written costs no run
             self._stream.write(spell_out(text, getattr(self._stream, "encoding", None)))
-        except (OSError, ValueError):  # a log that cannot be written costs no run
-            pass
         return len(text)
 
     def flush(self) -> None:
-        try:
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
-        except (OSError, ValueError):
-            pass
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)

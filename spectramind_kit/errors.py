@@ -24,8 +24,16 @@ class DataError(Exception):
     def __init__(self, what: str, *, where: str = "", expected: str = "", found: str = "", fix: str = ""):
         self.what, self.where, self.expected, self.found, self.fix = what, where, expected, found, fix
         parts = [what]
-        parts += [f"{name}: {text}" for name, text in
-                  (("where", where), ("expected", expected), ("found", found), ("what to do", fix)) if text]
+        parts += [
+            f"{name}: {text}"
+            for name, text in (
+                ("where", where),
+                ("expected", expected),
+                ("found", found),
+                ("what to do", fix),
+            )
+            if text
+        ]
         super().__init__(" | ".join(parts))
 
     def __reduce__(self):  # errors cross process borders; keyword-only arguments do not pickle by themselves

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-WHOLE_BELOW = 4 << 20       # bytes: files up to this size are read whole, larger ones in samples
+WHOLE_BELOW = 4 << 20  # bytes: files up to this size are read whole, larger ones in samples
 # one column of an AIRS-CH0 signal takes about half of this, so that a block holds whole columns
 _BLOCK = 32 << 10
-_BLOCKS = 16                # docs/decisions.md D75
-_FOOTER_AT_MOST = 8 << 20   # a Parquet footer of 11,392 columns takes 1 to 2 MB
-_LENGTH = 16                # hexadecimal digits
+_BLOCKS = 16  # docs/decisions.md D75
+_FOOTER_AT_MOST = 8 << 20  # a Parquet footer of 11,392 columns takes 1 to 2 MB
+_LENGTH = 16  # hexadecimal digits
 # reading small files waits for the disk (or for Kaggle's mount) more than it computes
 _THREADS = 8
 
@@ -151,7 +151,8 @@ def _feed(digest: Any, value: Any) -> None:
         _feed(digest, {f.name: getattr(value, f.name) for f in fields(value)})
     else:
         raise TypeError(
-            f"no fingerprint of a {type(value).__name__}: only of plain values, arrays and dataclasses")
+            f"no fingerprint of a {type(value).__name__}: only of plain values, arrays and dataclasses"
+        )
 
 
 def _feed_array(digest: Any, value: np.ndarray) -> None:

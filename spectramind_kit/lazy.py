@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy_names(
+    package: str, modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for a package.
 
     Parameters
@@ -15,8 +17,8 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str]
     package : str
         The package's ``__name__``.
     modules : mapping
-        Public name → the module that defines it, relative to the package. A module must not be called like a name that it
-        defines: once imported, it would hide it.
+        Public name → the module that defines it, relative to the package. A module must not be called like a
+        name that it defines: once imported, it would hide it.
     """
 
     def load(name: str) -> Any:

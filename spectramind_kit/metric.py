@@ -57,8 +57,14 @@ def _log_normal(x: np.ndarray, mean: np.ndarray | float, sigma: np.ndarray | flo
     return -0.5 * ((x - mean) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
 
 
-def element_scores(depth: np.ndarray, depth_mean: np.ndarray, depth_sigma: np.ndarray, *,
-                   naive_mean: float, naive_sigma: float) -> np.ndarray:
+def element_scores(
+    depth: np.ndarray,
+    depth_mean: np.ndarray,
+    depth_sigma: np.ndarray,
+    *,
+    naive_mean: float,
+    naive_sigma: float,
+) -> np.ndarray:
     """The score of each planet and bin before averaging, shape (N, 283); unbounded below.
 
     All arrays are (N, 283) in units of depth, index 0 FGS1.
@@ -71,22 +77,38 @@ def element_scores(depth: np.ndarray, depth_mean: np.ndarray, depth_sigma: np.nd
     return (predicted - naive) / (ideal - naive)
 
 
-def planet_scores(depth: np.ndarray, depth_mean: np.ndarray, depth_sigma: np.ndarray, *,
-                  naive_mean: float, naive_sigma: float) -> np.ndarray:
+def planet_scores(
+    depth: np.ndarray,
+    depth_mean: np.ndarray,
+    depth_sigma: np.ndarray,
+    *,
+    naive_mean: float,
+    naive_sigma: float,
+) -> np.ndarray:
     """Weighted mean over the bins for each planet, shape (N,), not clipped."""
     r = element_scores(depth, depth_mean, depth_sigma, naive_mean=naive_mean, naive_sigma=naive_sigma)
     return np.average(r, axis=-1, weights=bin_weights(r.shape[-1]))
 
 
-def array_score(depth: np.ndarray, depth_mean: np.ndarray, depth_sigma: np.ndarray, *,
-                naive_mean: float, naive_sigma: float, clip: bool = True) -> float:
+def array_score(
+    depth: np.ndarray,
+    depth_mean: np.ndarray,
+    depth_sigma: np.ndarray,
+    *,
+    naive_mean: float,
+    naive_sigma: float,
+    clip: bool = True,
+) -> float:
     """The official score on arrays (N, 283); ``clip=False`` keeps what lies below 0, to see how bad it is."""
-    score = float(planet_scores(depth, depth_mean, depth_sigma,
-                                naive_mean=naive_mean, naive_sigma=naive_sigma).mean())
+    score = float(
+        planet_scores(depth, depth_mean, depth_sigma, naive_mean=naive_mean, naive_sigma=naive_sigma).mean()
+    )
     return float(np.clip(score, 0.0, 1.0)) if clip else score
 
 
-def gll_score(solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: float, naive_sigma: float) -> float:
+def gll_score(
+    solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: float, naive_sigma: float
+) -> float:
     """The official score of a submission.
 
     Parameters
@@ -105,8 +127,8 @@ def gll_score(solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: f
     Raises
     ------
     SubmissionError
-        Negative or non-numeric values, a wrong number of columns or rows. As at the host's, rows and columns are
-        matched by position and never re-aligned: sort both frames the same way first.
+        Negative or non-numeric values, a wrong number of columns or rows. As at the host's, rows and columns
+        are matched by position and never re-aligned: sort both frames the same way first.
     """
     import pandas as pd
 
@@ -114,19 +136,38 @@ def gll_score(solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: f
     given = submission.drop(columns="planet_id", errors="ignore")
     for column, dtype in given.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
-            raise SubmissionError("a submission column is not numeric", where=f"column {column}",
-                                  expected="a number", found=str(dtype))
+            raise SubmissionError(
+                "a submission column is not numeric",
+                where=f"column {column}",
+                expected="a number",
+                found=str(dtype),
+            )
     if given.size and float(given.min().min()) < 0:
         worst = int(given.min().to_numpy().argmin())
-        raise SubmissionError("negative values in the submission", where=f"column {given.columns[worst]}",
-                              expected=">= 0", found=repr(float(given.iloc[:, worst].min())),
-                              fix="clip depths at 0 and sigmas above 0")
+        raise SubmissionError(
+            "negative values in the submission",
+            where=f"column {given.columns[worst]}",
+            expected=">= 0",
+            found=repr(float(given.iloc[:, worst].min())),
+            fix="clip depths at 0 and sigmas above 0",
+        )
     n_bins = truth.shape[1]
     if given.shape[1] != 2 * n_bins:
-        raise SubmissionError("wrong number of columns in the submission", expected=str(2 * n_bins),
-                              found=str(given.shape[1]), fix="planet_id, then all wl_*, then all sigma_*")
+        raise SubmissionError(
+            "wrong number of columns in the submission",
+            expected=str(2 * n_bins),
+            found=str(given.shape[1]),
+            fix="planet_id, then all wl_*, then all sigma_*",
+        )
     if len(given) != len(truth):
-        raise SubmissionError("wrong number of rows in the submission", expected=str(len(truth)), found=str(len(given)))
+        raise SubmissionError(
+            "wrong number of rows in the submission", expected=str(len(truth)), found=str(len(given))
+        )
     values = given.to_numpy(dtype=np.float64)
-    return array_score(truth.to_numpy(dtype=np.float64), values[:, :n_bins], values[:, n_bins:],
-                       naive_mean=naive_mean, naive_sigma=naive_sigma)
+    return array_score(
+        truth.to_numpy(dtype=np.float64),
+        values[:, :n_bins],
+        values[:, n_bins:],
+        naive_mean=naive_mean,
+        naive_sigma=naive_sigma,
+    )

@@ -1,8 +1,8 @@
 """Execute a notebook with papermill, after checking its parameters.
 
-papermill only warns about a parameter that the notebook does not have, and runs for hours with the default instead.
-Here an unknown or ill-typed parameter, and an unknown Hydra override, is an error that names the nearest valid one,
-before anything runs.
+papermill only warns about a parameter that the notebook does not have, and runs for hours with the default
+instead. Here an unknown or ill-typed parameter, and an unknown Hydra override, is an error that names the
+nearest valid one, before anything runs.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.runtime import check_seed, format_seconds, say
 
-_TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list,
-                                               "dict": dict}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "list": list,
+    "dict": dict,
+}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a notebook. ``kind`` is the annotation's outer name (``list`` for ``list[str]``) or that of the
-    default's type; ``default`` the default as text; ``help`` the comment beside it."""
+    """One parameter of a notebook. ``kind`` is the annotation's outer name (``list`` for ``list[str]``) or
+    that of the default's type; ``default`` the default as text; ``help`` the comment beside it."""
 
     name: str
     kind: str
@@ -54,11 +60,21 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
     try:
         found = papermill.inspect_notebook(_plain_path(path))
     except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
-        raise DataError("the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}") from error
+        raise DataError(
+            "the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}"
+        ) from error
     if not found:
-        raise DataError("the notebook declares no parameters", where=str(path), expected="a cell tagged 'parameters' with literals")
-    return {name: Parameter(name, _kind(entry["inferred_type_name"], entry["default"]), entry["default"], entry["help"] or "")
-            for name, entry in found.items()}
+        raise DataError(
+            "the notebook declares no parameters",
+            where=str(path),
+            expected="a cell tagged 'parameters' with literals",
+        )
+    return {
+        name: Parameter(
+            name, _kind(entry["inferred_type_name"], entry["default"]), entry["default"], entry["help"] or ""
+        )
+        for name, entry in found.items()
+    }
 
 
 def _kind(annotation: str | None, default: str) -> str:
@@ -71,7 +87,8 @@ def _kind(annotation: str | None, default: str) -> str:
 
 
 def read_value(text: str, parameter: Parameter) -> Any:
-    """Turn a command-line text into the parameter's type: ``3`` -> 3 for an ``int``, ``a,b`` or ``[a, b]`` -> a list.
+    """Turn a command-line text into the parameter's type: ``3`` -> 3 for an ``int``, ``a,b`` or ``[a, b]`` ->
+    a list.
 
     Raises ConfigError when the text is not of that type.
     """
@@ -84,7 +101,11 @@ def read_value(text: str, parameter: Parameter) -> Any:
     except (ValueError, SyntaxError):
         value = text
     if parameter.kind == "list" and not isinstance(value, list):
-        value = list(value) if isinstance(value, tuple) else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+        value = (
+            list(value)
+            if isinstance(value, tuple)
+            else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
+        )
     return check_value(value, parameter)
 
 
@@ -93,8 +114,13 @@ def check_value(value: Any, parameter: Parameter) -> Any:
     wanted = _TYPES.get(parameter.kind)
     wrong_bool = isinstance(value, bool) and parameter.kind in ("int", "float")
     if wanted is not None and (wrong_bool or not isinstance(value, wanted)):
-        raise ConfigError("a parameter of the wrong type", where=parameter.name, expected=parameter.kind, found=repr(value),
-                          fix=f"e.g. {parameter.name}={parameter.default}")
+        raise ConfigError(
+            "a parameter of the wrong type",
+            where=parameter.name,
+            expected=parameter.kind,
+            found=repr(value),
+            fix=f"e.g. {parameter.name}={parameter.default}",
+        )
     return float(value) if parameter.kind == "float" else value
 
 
@@ -110,7 +136,11 @@ def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, A
     for name, value in values.items():
         if name not in declared:
             raise ConfigError("unknown parameter", where=str(path), found=name, fix=nearest(name, declared))
-        checked[name] = read_value(value, declared[name]) if isinstance(value, str) else check_value(value, declared[name])
+        checked[name] = (
+            read_value(value, declared[name])
+            if isinstance(value, str)
+            else check_value(value, declared[name])
+        )
     _check_ranges(checked)
     if checked.get("overrides") or checked.get("profile"):
         _check_overrides(checked.get("overrides") or [], profile=checked.get("profile"))
@@ -130,18 +160,29 @@ def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
 def _check_ranges(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError("a parameter is no finite number", where=name, found=repr(value),
-                              fix=f"e.g. {name}=9.0")
+            raise ConfigError(
+                "a parameter is no finite number", where=name, found=repr(value), fix=f"e.g. {name}=9.0"
+            )
     check_seed(values.get("seed", 0))
     hours = values.get("budget_hours")
     if hours is not None and not hours > 0:
-        raise ConfigError("a time budget must be positive", where="budget_hours", found=repr(hours),
-                          expected="hours above 0",
-                          fix="e.g. budget_hours=8.5")
+        raise ConfigError(
+            "a time budget must be positive",
+            where="budget_hours",
+            found=repr(hours),
+            expected="hours above 0",
+            fix="e.g. budget_hours=8.5",
+        )
 
 
-def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[str, Any] | None = None,
-                 working_dir: str | Path | None = None, log: bool = True) -> Path:
+def run_notebook(
+    path: str | Path,
+    output: str | Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    working_dir: str | Path | None = None,
+    log: bool = True,
+) -> Path:
     """Execute the notebook at ``path`` and save the executed copy at ``output``, also when a cell fails.
 
     Parameters
@@ -163,7 +204,8 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # the kernel of this environment, not a user's own of the same name
+    # the kernel of this environment, not a user's own of the same name
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
 
     output = Path(output)
     values = check_parameters(path, parameters or {})
@@ -183,8 +225,12 @@ def run_notebook(path: str | Path, output: str | Path, *, parameters: Mapping[st
             extra_arguments=["--log-level=CRITICAL"],
         )  # not the kernel's own sockets, nor its end
     except PapermillExecutionError as error:
-        raise DataError("a cell of the notebook failed", where=f"{path}, cell {error.cell_index}",
-                        found=f"{error.ename}: {error.evalue}", fix=f"the executed notebook is in {output}") from error
+        raise DataError(
+            "a cell of the notebook failed",
+            where=f"{path}, cell {error.cell_index}",
+            found=f"{error.ename}: {error.evalue}",
+            fix=f"the executed notebook is in {output}",
+        ) from error
     say(f"{Path(path).name}: {format_seconds(time.monotonic() - started)}, executed notebook in {output}")
     return output
 
@@ -198,12 +244,35 @@ def _plain_path(path: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/run_notebook",
-        description="Execute a notebook with papermill. Unknown parameters are errors; types come from the notebook.",
-        epilog="example: scripts/run_notebook notebooks/02_train.ipynb --out runs/mine -p profile=quick -p seed=3 -o train.epochs=20")
+        description="Execute a notebook with papermill. Unknown parameters are errors; types come from "
+        "the notebook.",
+        epilog="example: scripts/run_notebook notebooks/02_train.ipynb --out runs/mine -p profile=quick "
+        "-p seed=3 -o train.epochs=20",
+    )
     parser.add_argument("notebook", type=Path)
-    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebook; may be repeated")
-    parser.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE", help="a Hydra override, added to the parameter `overrides`")
-    parser.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder for the executed notebook (default: here)")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook; may be repeated",
+    )
+    parser.add_argument(
+        "-o",
+        "--override",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a Hydra override, added to the parameter `overrides`",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="folder for the executed notebook (default: here)",
+    )
     parser.add_argument("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
     parser.add_argument("--list", action="store_true", help="show the notebook's parameters and exit")
     parser.add_argument("--check", action="store_true", help="check the parameters and exit; nothing runs")
@@ -217,13 +286,22 @@ def main(arguments: list[str] | None = None) -> int:
         if options.override:
             declared = notebook_parameters(options.notebook)
             if "overrides" not in declared:
-                raise ConfigError("the notebook takes no overrides", where=str(options.notebook), fix=nearest("overrides", declared))
+                raise ConfigError(
+                    "the notebook takes no overrides",
+                    where=str(options.notebook),
+                    fix=nearest("overrides", declared),
+                )
             given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
             parameters["overrides"] = [*given, *options.override]
         if options.check:
             check_parameters(options.notebook, parameters)
             return 0
-        run_notebook(options.notebook, options.out / options.notebook.name, parameters=parameters, working_dir=options.cwd)
+        run_notebook(
+            options.notebook,
+            options.out / options.notebook.name,
+            parameters=parameters,
+            working_dir=options.cwd,
+        )
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1

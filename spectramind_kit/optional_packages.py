@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 
 NOT_INSTALLED = "not installed"
 
 
-@lru_cache(maxsize=None)
+@cache
 def why_not(package: str) -> str:
     """Empty where ``package`` (a name of `PROBES`) works, ``not installed``, or the cause in one line. Tried
     once in a process."""
@@ -31,7 +31,7 @@ def probe(package: str) -> str:
         raise
     except ModuleNotFoundError as error:
         return NOT_INSTALLED if (error.name or package) == package else describe(error)
-    except BaseException as error:  # noqa: BLE001 - pyo3's PanicException and SystemExit are no Exceptions
+    except BaseException as error:
         return describe(error)
     return ""
 
@@ -55,11 +55,9 @@ def scatter_add_function() -> Callable:
             function = module.scatter_add if hasattr(module, "scatter_add") else module.scatter_sum
             _check_scatter(function)
             return function
-        except Exception as error:  # noqa: BLE001 - a wheel built for another torch raises anything
-            if (
-                failed is None
-                or isinstance(failed, ModuleNotFoundError)
-                and not isinstance(error, ModuleNotFoundError)
+        except Exception as error:
+            if failed is None or (
+                isinstance(failed, ModuleNotFoundError) and not isinstance(error, ModuleNotFoundError)
             ):
                 failed = error  # of a broken one and an absent one, the broken one is the news
     assert failed is not None
@@ -142,8 +140,8 @@ def _papermill() -> None:
 
 
 def _causal_conv1d() -> None:
-    from causal_conv1d import causal_conv1d_fn
     import torch
+    from causal_conv1d import causal_conv1d_fn
 
     if torch.cuda.is_available():
         found = causal_conv1d_fn(torch.ones(1, 8, 5, device="cuda"), torch.ones(8, 4, device="cuda"))

@@ -5,6 +5,7 @@ Nothing here imports torch or pandas before a function needs it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import lru_cache
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from spectramind_kit.optional_packages import NOT_INSTALLED, why_not
 
 COMPETITION = "ariel-data-challenge-2025"
 KAGGLE_INPUT = Path("/kaggle/input")
-_MARKERS = ("wavelengths.csv", "axis_info.parquet")   # one is enough: the other may be what is missing
+_MARKERS = ("wavelengths.csv", "axis_info.parquet")  # one is enough: the other may be what is missing
 _PLAIN_PROGRESS_S = 30.0
 
 
 # ---------------------------------------------------------------- where
+
 
 @dataclass(frozen=True)
 class Place:
@@ -52,7 +54,8 @@ def where_am_i() -> Place:
 
 
 def kaggle_input() -> Path:
-    """Where Kaggle attaches inputs; ``SPECTRAMIND_INPUT`` names another folder, for a rehearsal of the rerun."""
+    """Where Kaggle attaches inputs; ``SPECTRAMIND_INPUT`` names another folder, for a rehearsal of the
+    rerun."""
     return Path(os.environ.get("SPECTRAMIND_INPUT") or KAGGLE_INPUT)
 
 
@@ -64,27 +67,41 @@ def find_data_dir(data_dir: str | Path = "", *, input_root: Path | None = None) 
     its name.
     """
     input_root = input_root or kaggle_input()
-    tried = [Path(data_dir).expanduser()] if str(data_dir) else [
-        input_root / COMPETITION, input_root / "competitions" / COMPETITION,
-        *sorted(p.parent for depth in ("*", "*/*", "*/*/*") for name in _MARKERS
-                for p in input_root.glob(f"{depth}/{name}")),
-    ]
+    tried = (
+        [Path(data_dir).expanduser()]
+        if str(data_dir)
+        else [
+            input_root / COMPETITION,
+            input_root / "competitions" / COMPETITION,
+            *sorted(
+                p.parent
+                for depth in ("*", "*/*", "*/*/*")
+                for name in _MARKERS
+                for p in input_root.glob(f"{depth}/{name}")
+            ),
+        ]
+    )
     for folder in tried:
-        if (any((folder / name).is_file() for name in _MARKERS)
-                and any((folder / split).is_dir() for split in ("train", "test"))):
+        if any((folder / name).is_file() for name in _MARKERS) and any(
+            (folder / split).is_dir() for split in ("train", "test")
+        ):
             return folder.resolve()
-    raise DataError("the competition's data were not found", where=", ".join(map(str, tried)),
-                    expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/",
-                    found="none of these does",
-                    fix="pass data_dir, or attach the competition to the kernel")
+    raise DataError(
+        "the competition's data were not found",
+        where=", ".join(map(str, tried)),
+        expected=f"a folder that holds {' or '.join(_MARKERS)}, and train/ or test/",
+        found="none of these does",
+        fix="pass data_dir, or attach the competition to the kernel",
+    )
 
 
 def find_inputs(name: str, *, input_root: Path | None = None, max_depth: int = 6) -> list[Path]:
-    """Files and folders called ``name`` (a glob pattern) in the attached datasets and outputs of earlier kernels.
+    """Files and folders called ``name`` (a glob pattern) in the attached datasets and outputs of earlier
+    kernels.
 
-    Kaggle mounts them at ``<input>/<slug>``, ``<input>/datasets/<owner>/<slug>`` or ``<input>/notebooks/<owner>/<slug>``,
-    so they are found by name. The competition's own planets are not searched, nor what lies inside a match.
-    Returns sorted paths, all read-only; none found is an empty list.
+    Kaggle mounts them at ``<input>/<slug>``, ``<input>/datasets/<owner>/<slug>`` or
+    ``<input>/notebooks/<owner>/<slug>``, so they are found by name. The competition's own planets are not
+    searched, nor what lies inside a match. Returns sorted paths, all read-only; none found is an empty list.
     """
     root = input_root or kaggle_input()
     found: list[Path] = []
@@ -100,6 +117,7 @@ def find_inputs(name: str, *, input_root: Path | None = None, max_depth: int = 6
 
 
 # ---------------------------------------------------------------- on what
+
 
 @dataclass(frozen=True)
 class Device:
@@ -125,7 +143,9 @@ def probe_device(wanted: str = "auto") -> Device:
     import torch
 
     if wanted not in ("auto", "cpu", "cuda") and not wanted.startswith("cuda:"):
-        raise DataError("unknown device", found=wanted, expected="auto, cpu, cuda or cuda:N", fix="correct `device`")
+        raise DataError(
+            "unknown device", found=wanted, expected="auto, cpu, cuda or cuda:N", fix="correct `device`"
+        )
     reason = "no CUDA device"
     if wanted != "cpu" and torch.cuda.is_available():
         target = "cuda" if wanted == "auto" else wanted
@@ -136,20 +156,37 @@ def probe_device(wanted: str = "auto") -> Device:
             major, minor = torch.cuda.get_device_capability(target)
             dtype = "bfloat16" if major >= 8 else "float16" if major >= 7 else "float32"
             name = torch.cuda.get_device_name(target)
-            return Device(name=target, kind="cuda", amp_dtype=dtype, note=f"{name}, sm_{major}{minor}, trains in {dtype}")
+            return Device(
+                name=target,
+                kind="cuda",
+                amp_dtype=dtype,
+                note=f"{name}, sm_{major}{minor}, trains in {dtype}",
+            )
         except (RuntimeError, AssertionError) as error:
-            reason = f"a GPU is there but runs no kernel ({type(error).__name__}: {str(error).splitlines()[0][:120]})"
+            why = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+            reason = f"a GPU is there but runs no kernel ({why})"
     if wanted not in ("auto", "cpu"):
-        raise DataError("the GPU that was asked for cannot be used", where=wanted, found=reason,
-                        fix="use device=auto, or another accelerator in the kernel's settings")
-    return Device(name="cpu", kind="cpu", amp_dtype="float32", note="CPU" if wanted == "cpu" else f"CPU: {reason}")
+        raise DataError(
+            "the GPU that was asked for cannot be used",
+            where=wanted,
+            found=reason,
+            fix="use device=auto, or another accelerator in the kernel's settings",
+        )
+    return Device(
+        name="cpu", kind="cpu", amp_dtype="float32", note="CPU" if wanted == "cpu" else f"CPU: {reason}"
+    )
 
 
 def check_seed(seed: int) -> None:
     """Raise ConfigError for a seed that a generator would refuse in the middle of a run."""
     if not 0 <= int(seed) < 2**63:
-        raise ConfigError("a seed is out of range", where="seed", found=repr(seed), expected="0 … 2⁶³ − 1",
-                          fix="e.g. seed=0")
+        raise ConfigError(
+            "a seed is out of range",
+            where="seed",
+            found=repr(seed),
+            expected="0 … 2⁶³ − 1",
+            fix="e.g. seed=0",
+        )
 
 
 def seed_everything(seed: int) -> None:
@@ -211,11 +248,25 @@ def describe_environment() -> dict[str, object]:
     from importlib import metadata
 
     versions = {}
-    for package in ("spectramind-kit", "torch", "numpy", "pandas", "pyarrow", "polars", "papermill", "hydra-core",
-                    "omegaconf", "mamba-ssm", "torch-scatter", "pyg-lib", "umap-learn", "shap"):
+    for package in (
+        "spectramind-kit",
+        "torch",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "polars",
+        "papermill",
+        "hydra-core",
+        "omegaconf",
+        "mamba-ssm",
+        "torch-scatter",
+        "pyg-lib",
+        "umap-learn",
+        "shap",
+    ):
         try:
             versions[package] = metadata.version(package)
-        except Exception:  # noqa: BLE001 - not there, or its metadata are damaged
+        except Exception:
             versions[package] = None
     causes = {package: why_not(package) for package in ("polars", "pyarrow", "hydra")}
     return {
@@ -232,16 +283,20 @@ def describe_environment() -> dict[str, object]:
 
 # ---------------------------------------------------------------- how long
 
+
 class TimeBudget:
     """Hours that a run may take, and what its parts have cost so far.
 
     ``charge(name, units, seconds)`` learns what one unit of a part costs; ``fits(name, units)`` tells whether
-    so many more units would end before the reserve. A part that was never charged fits as long as time is left.
+    so many more units would end before the reserve. A part that was never charged fits as long as time is
+    left.
     """
 
     def __init__(self, hours: float, *, reserve: float = 0.05, clock=time.monotonic):
         if not hours > 0:
-            raise DataError("a time budget must be positive", found=repr(hours), fix="set budget_hours, e.g. 8.5")
+            raise DataError(
+                "a time budget must be positive", found=repr(hours), fix="set budget_hours, e.g. 8.5"
+            )
         self._clock, self._start = clock, clock()
         self.total_s = hours * 3600.0
         self.reserve_s = self.total_s * reserve
@@ -271,16 +326,16 @@ class TimeBudget:
 
 # ---------------------------------------------------------------- said aloud
 
+
 def say(text: str) -> None:
     """One plain line, at once, in a notebook, a log or a terminal. Never raises: a log that cannot be written
     costs no run."""
-    try:
+    # the reader of the pipe is gone, the disk is full
+    with contextlib.suppress(OSError, ValueError):
         print(spell_out(text, getattr(sys.stdout, "encoding", None)), flush=True)
-    except (OSError, ValueError):  # the reader of a pipe has gone, the disk is full, stdout is closed
-        pass
 
 
-@lru_cache(maxsize=None)
+@cache
 def say_once(text: str) -> None:
     """`say`, but the same line only once in a process."""
     say(text)

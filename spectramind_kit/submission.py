@@ -21,10 +21,16 @@ SMALLEST_SIGMA = 1e-6  # 1 ppm: the metric's own sigma_true of FGS1; nothing hon
 
 def submission_columns(n_bins: int = N_BINS) -> list[str]:
     """``planet_id, wl_1 … wl_283, sigma_1 … sigma_283``."""
-    return ["planet_id", *(f"wl_{k}" for k in range(1, n_bins + 1)), *(f"sigma_{k}" for k in range(1, n_bins + 1))]
+    return [
+        "planet_id",
+        *(f"wl_{k}" for k in range(1, n_bins + 1)),
+        *(f"sigma_{k}" for k in range(1, n_bins + 1)),
+    ]
 
 
-def build_submission(planet_ids: Sequence[int], depth_mean: np.ndarray, *, depth_sigma: np.ndarray) -> pd.DataFrame:
+def build_submission(
+    planet_ids: Sequence[int], depth_mean: np.ndarray, *, depth_sigma: np.ndarray
+) -> pd.DataFrame:
     """A submission frame from arrays.
 
     Parameters
@@ -39,16 +45,23 @@ def build_submission(planet_ids: Sequence[int], depth_mean: np.ndarray, *, depth
     mean, sigma = np.asarray(depth_mean, dtype=np.float64), np.asarray(depth_sigma, dtype=np.float64)
     expected = (len(planet_ids), N_BINS)
     if mean.shape != expected or sigma.shape != expected:
-        raise SubmissionError("predictions have the wrong shape", expected=f"{expected} for depth_mean and depth_sigma",
-                              found=f"{mean.shape} and {sigma.shape}")
+        raise SubmissionError(
+            "predictions have the wrong shape",
+            expected=f"{expected} for depth_mean and depth_sigma",
+            found=f"{mean.shape} and {sigma.shape}",
+        )
     values = np.concatenate([np.clip(mean, 0.0, None), np.clip(sigma, SMALLEST_SIGMA, None)], axis=1)
     frame = pd.DataFrame(values, columns=submission_columns()[1:])
     frame.insert(0, "planet_id", np.asarray([int(p) for p in planet_ids], dtype=np.int64))
     return frame
 
 
-def fallback_submission(planet_ids: Sequence[int], *, naive_mean: float = OFFICIAL_NAIVE_MEAN,
-                        naive_sigma: float = OFFICIAL_NAIVE_SIGMA) -> pd.DataFrame:
+def fallback_submission(
+    planet_ids: Sequence[int],
+    *,
+    naive_mean: float = OFFICIAL_NAIVE_MEAN,
+    naive_sigma: float = OFFICIAL_NAIVE_SIGMA,
+) -> pd.DataFrame:
     """The naive prediction for every planet: scores 0, but is valid. Written before anything heavy begins."""
     shape = (len(planet_ids), N_BINS)
     return build_submission(planet_ids, np.full(shape, naive_mean), depth_sigma=np.full(shape, naive_sigma))
@@ -65,39 +78,66 @@ def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.Da
     expected = submission_columns()
     if list(frame.columns) != expected:
         given = list(frame.columns)
-        first = next((i for i, (a, b) in enumerate(zip(given, expected)) if a != b), min(len(given), len(expected)))
-        raise SubmissionError("wrong columns in the submission", where=f"column {first + 1}",
-                              expected=f"{len(expected)} columns, here '{expected[first] if first < 567 else 'none'}'",
-                              found=f"{len(given)} columns, here '{given[first] if first < len(given) else 'none'}'",
-                              fix="use build_submission")
+        first = next(
+            (i for i, (a, b) in enumerate(zip(given, expected)) if a != b), min(len(given), len(expected))
+        )
+        raise SubmissionError(
+            "wrong columns in the submission",
+            where=f"column {first + 1}",
+            expected=f"{len(expected)} columns, here '{expected[first] if first < 567 else 'none'}'",
+            found=f"{len(given)} columns, here '{given[first] if first < len(given) else 'none'}'",
+            fix="use build_submission",
+        )
     ids = [int(p) for p in planet_ids]
     found = frame["planet_id"].tolist()
     if found != ids:
         missing, extra = sorted(set(ids) - set(found)), sorted(set(found) - set(ids))
-        detail = f"missing {missing[:5]}, extra {extra[:5]}" if missing or extra else "the same planets in another order"
-        raise SubmissionError("the submission's rows are not the test planets", expected=f"{len(ids)} planets",
-                              found=f"{len(found)} rows; {detail}",
-                              fix="take the rows from the test folder, not from sample_submission.csv")
+        detail = (
+            f"missing {missing[:5]}, extra {extra[:5]}"
+            if missing or extra
+            else "the same planets in another order"
+        )
+        raise SubmissionError(
+            "the submission's rows are not the test planets",
+            expected=f"{len(ids)} planets",
+            found=f"{len(found)} rows; {detail}",
+            fix="take the rows from the test folder, not from sample_submission.csv",
+        )
     if len(set(ids)) != len(ids):
         twice = next(p for k, p in enumerate(ids) if p in ids[:k])
-        raise SubmissionError("a planet stands twice in the submission", where=f"planet {twice}",
-                              expected="one row per planet",
-                              found=f"{len(ids)} rows of {len(set(ids))} planets",
-                              fix="take the rows from the test folder")
+        raise SubmissionError(
+            "a planet stands twice in the submission",
+            where=f"planet {twice}",
+            expected="one row per planet",
+            found=f"{len(ids)} rows of {len(set(ids))} planets",
+            fix="take the rows from the test folder",
+        )
     for column in expected[1:]:
         if not pd.api.types.is_numeric_dtype(frame[column]):
-            raise SubmissionError("a submission column is not numeric", where=column, expected="a number",
-                                  found=str(frame[column].dtype))
+            raise SubmissionError(
+                "a submission column is not numeric",
+                where=column,
+                expected="a number",
+                found=str(frame[column].dtype),
+            )
     values = frame[expected[1:]].to_numpy(dtype=np.float64)
-    checks = (("not finite", ~np.isfinite(values)), ("negative", values < 0),
-              ("a zero sigma", np.concatenate([np.zeros_like(values[:, :N_BINS], dtype=bool),
-                                               values[:, N_BINS:] == 0], axis=1)))
+    checks = (
+        ("not finite", ~np.isfinite(values)),
+        ("negative", values < 0),
+        (
+            "a zero sigma",
+            np.concatenate([np.zeros_like(values[:, :N_BINS], dtype=bool), values[:, N_BINS:] == 0], axis=1),
+        ),
+    )
     for name, bad in checks:
         if bad.any():
             row, column = np.argwhere(bad)[0]
-            raise SubmissionError(f"{int(bad.sum())} values of the submission are {name}",
-                                  where=f"planet {ids[row]}, column {expected[1 + column]}",
-                                  expected="finite, depth >= 0, sigma > 0", found=repr(float(values[row, column])))
+            raise SubmissionError(
+                f"{int(bad.sum())} values of the submission are {name}",
+                where=f"planet {ids[row]}, column {expected[1 + column]}",
+                expected="finite, depth >= 0, sigma > 0",
+                found=repr(float(values[row, column])),
+            )
     return frame
 
 
@@ -127,13 +167,20 @@ def read_submission(path: str | Path) -> pd.DataFrame:
         raise DataError("file not found", where=str(path), fix="check the path")
     frame = read_cells(path)
     if "planet_id" not in frame.columns:
-        raise DataError("no planet_id column", where=str(path), expected="planet_id first",
-                        found=", ".join(map(str, frame.columns[:3])))
+        raise DataError(
+            "no planet_id column",
+            where=str(path),
+            expected="planet_id first",
+            found=", ".join(map(str, frame.columns[:3])),
+        )
     ids = [whole_number(text) for text in frame["planet_id"]]
     if None in ids:
-        raise DataError("a planet_id is no whole number", where=f"{path}, row {ids.index(None) + 1}",
-                        expected="e.g. 1103775",
-                        found=repr(frame["planet_id"].iloc[ids.index(None)]))
+        raise DataError(
+            "a planet_id is no whole number",
+            where=f"{path}, row {ids.index(None) + 1}",
+            expected="e.g. 1103775",
+            found=repr(frame["planet_id"].iloc[ids.index(None)]),
+        )
     columns = {"planet_id": np.array(ids, dtype=np.int64)}
     for name in frame.columns:
         if name != "planet_id":

@@ -12,8 +12,9 @@ from pathlib import Path
 def whole_file(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     """A path beside ``path`` to write to, which takes its place when the block ends well.
 
-    A reader sees the old file or the new one, whenever the process dies or the disk is full; what was half written is removed, and
-    two processes that write the same file do not mix. The folder is made. ``durable``: only once the bytes are on the disk.
+    A reader sees the old file or the new one, whenever the process dies or the disk is full; what was half
+    written is removed, and two processes that write the same file do not mix. The folder is made.
+    ``durable``: only once the bytes are on the disk.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

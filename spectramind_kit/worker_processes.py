@@ -102,7 +102,7 @@ def _start(workers: int, initializer: Callable[[], None] | None) -> tuple[Proces
         if answer == os.getpid():
             raise RuntimeError("the worker is this process")
         return pool, ""
-    except Exception as error:  # noqa: BLE001 - OSError, ImportError, BrokenProcessPool, TimeoutError, others
+    except Exception as error:
         if pool is not None:
             _end(pool)
         return None, describe(error)
@@ -146,7 +146,7 @@ def _main_script_hidden() -> Iterator[None]:
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update({name: "1" for name in _THREAD_VARIABLES})
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:
         yield
     finally:

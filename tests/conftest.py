@@ -18,7 +18,10 @@ def reference_data() -> Path:
     """Folder with real files of the competition, named by ARIEL_REFERENCE_DATA; skips where it is unset."""
     folder = os.environ.get("ARIEL_REFERENCE_DATA", "")
     if not folder:
-        pytest.skip("ARIEL_REFERENCE_DATA is unset: it names a folder with real competition files, which the project may not ship")
+        pytest.skip(
+            "ARIEL_REFERENCE_DATA is unset: it names a folder with real competition files, which the project "
+            "may not ship"
+        )
     path = Path(folder)
     if not path.is_dir():
         pytest.fail(f"ARIEL_REFERENCE_DATA names {folder}, which is not a folder")

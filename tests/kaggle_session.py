@@ -1,8 +1,10 @@
-"""A Kaggle session on this machine: attached inputs that cannot be written, no network, no checkout, no package that Kaggle lacks.
+"""A Kaggle session on this machine: attached inputs that cannot be written, no network, no checkout, no
+package that Kaggle lacks.
 
-The rules are enforced in every Python process of the session by an audit hook, which C code cannot go around and nothing
-can remove; a breach fails at once and is written down, so that a caller who swallows the error is found out too. Where the
-system lets us, the session also runs in a network namespace with nothing but loopback.
+The rules are enforced in every Python process of the session by an audit hook, which C code cannot go around
+and nothing can remove; a breach fails at once and is written down, so that a caller who swallows the error is
+found out too. Where the system lets us, the session also runs in a network namespace with nothing but
+loopback.
 """
 
 from __future__ import annotations
@@ -13,23 +15,27 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPETITION = "ariel-data-challenge-2025"
 LAYOUTS = {  # Kaggle has mounted inputs in both ways
     "flat": {"competition": COMPETITION, "dataset": "spectramind-kit", "kernel": "{slug}"},
-    "nested": {"competition": f"competitions/{COMPETITION}", "dataset": "datasets/someone/spectramind-kit", "kernel": "notebooks/someone/{slug}"},
+    "nested": {
+        "competition": f"competitions/{COMPETITION}",
+        "dataset": "datasets/someone/spectramind-kit",
+        "kernel": "notebooks/someone/{slug}",
+    },
 }
 
-SITECUSTOMIZE = '''
+SITECUSTOMIZE = """
 import importlib.machinery, ipaddress, os, sys
 
 INPUTS, CHECKOUT, BREACHES = {inputs!r}, {checkout!r}, {breaches!r}
 ABSENT = ("hydra", "mamba_ssm", "causal_conv1d", "torch_scatter", "batman")      # not in Kaggle's image
-WRITES = {{"os.mkdir": (0,), "os.rename": (0, 1), "os.remove": (0,), "os.rmdir": (0,), "os.link": (0, 1), "os.symlink": (1,),
-          "os.truncate": (0,), "os.chmod": (0,), "os.utime": (0,), "shutil.rmtree": (0,)}}
+WRITES = {{"os.mkdir": (0,), "os.rename": (0, 1), "os.remove": (0,), "os.rmdir": (0,), "os.link": (0, 1),
+          "os.symlink": (1,), "os.truncate": (0,), "os.chmod": (0,), "os.utime": (0,), "shutil.rmtree": (0,)}}
 
 def inside(path, folder):
     try:
@@ -68,7 +74,8 @@ def hook(event, arguments):
                 if writing and inside(path, INPUTS):
                     breach(f"write {{path}}")
                     raise OSError(30, "Read-only file system", path)
-                if any(inside(path, os.path.join(CHECKOUT, name)) for name in ("spectramind_kit", "notebooks", "scripts")):
+                own = ("spectramind_kit", "notebooks", "scripts")
+                if any(inside(path, os.path.join(CHECKOUT, name)) for name in own):
                     breach(f"checkout {{path}}")
                     raise FileNotFoundError(2, "not on Kaggle", path)
         elif event in WRITES:
@@ -96,7 +103,7 @@ def find_spec(cls, name, path=None, target=None):
     return found(cls, name, path, target)
 
 importlib.machinery.PathFinder.find_spec = classmethod(find_spec)
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,16 @@ class Outcome:
         return json.loads((self.working / "run.json").read_text(encoding="utf-8"))
 
 
-def attach(inputs: Path, *, layout: str, competition: Path, dataset: Path | None = None, kernels: dict[str, Path] | None = None) -> Path:
-    """Build an input tree of hard links (Kaggle mounts real folders, which a walk follows; it does not follow symbolic links)."""
+def attach(
+    inputs: Path,
+    *,
+    layout: str,
+    competition: Path,
+    dataset: Path | None = None,
+    kernels: dict[str, Path] | None = None,
+) -> Path:
+    """Build an input tree of hard links (Kaggle mounts real folders, which a walk follows; it does not follow
+    symbolic links)."""
     places = LAYOUTS[layout]
     parts = {places["competition"]: competition}
     if dataset is not None:
@@ -132,19 +147,40 @@ def attach(inputs: Path, *, layout: str, competition: Path, dataset: Path | None
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     """Size and time of every file: what a session may not change."""
-    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
-def start_session(folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True) -> tuple[Path, dict[str, str], list[str]]:
+def start_session(
+    folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True
+) -> tuple[Path, dict[str, str], list[str]]:
     """(working folder, environment, command prefix) of a session whose files lie in ``folder``."""
     working, site = folder / "working", folder / "site"
     for place in (working, site, folder / "home"):
         place.mkdir(parents=True, exist_ok=True)
-    (site / "sitecustomize.py").write_text(SITECUSTOMIZE.format(inputs=str(inputs.resolve()), checkout=str(ROOT), breaches=str(folder / "breaches.txt")))
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("KAGGLE_", "SPECTRAMIND_", "ARIEL_", "PIP_")) and name not in ("PYTHONPATH", "HOME")}
-    environment = kept | {"PYTHONPATH": str(site), "HOME": str(folder / "home"), "SPECTRAMIND_INPUT": str(inputs), "MPLBACKEND": "Agg",
-                          "KAGGLE_KERNEL_RUN_TYPE": "Batch", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    (site / "sitecustomize.py").write_text(
+        SITECUSTOMIZE.format(
+            inputs=str(inputs.resolve()), checkout=str(ROOT), breaches=str(folder / "breaches.txt")
+        )
+    )
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KAGGLE_", "SPECTRAMIND_", "ARIEL_", "PIP_"))
+        and name not in ("PYTHONPATH", "HOME")
+    }
+    environment = kept | {
+        "PYTHONPATH": str(site),
+        "HOME": str(folder / "home"),
+        "SPECTRAMIND_INPUT": str(inputs),
+        "MPLBACKEND": "Agg",
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
     if rerun:
         environment["KAGGLE_IS_COMPETITION_RERUN"] = "1"
     if not gpu:
@@ -152,37 +188,86 @@ def start_session(folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True) 
     return working, environment, list(network_namespace())
 
 
-@lru_cache(maxsize=None)
+@cache
 def network_namespace() -> tuple[str, ...]:
     """A command prefix for a namespace with only loopback, or nothing where the system does not allow one."""
     prefix = ("unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "session")
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         return ()
-    probe = "import socket; s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(s.getsockname(), timeout=5)"
-    done = subprocess.run([*prefix, sys.executable, "-c", probe], capture_output=True, check=False, timeout=60)
+    probe = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); "
+        "socket.create_connection(s.getsockname(), timeout=5)"
+    )
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", probe], capture_output=True, check=False, timeout=60
+    )
     return prefix if done.returncode == 0 else ()
 
 
-def run_kernel(notebook: Path, folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True, timeout_s: float = 900,
-               **parameters: object) -> Outcome:
-    """Run a notebook as Kaggle does: copied away from the checkout, in a folder of its own, parameters as in the file unless given."""
+def run_kernel(
+    notebook: Path,
+    folder: Path,
+    *,
+    inputs: Path,
+    rerun: bool,
+    gpu: bool = True,
+    timeout_s: float = 900,
+    **parameters: object,
+) -> Outcome:
+    """Run a notebook as Kaggle does: copied away from the checkout, in a folder of its own, parameters as in
+    the file unless given."""
     working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun, gpu=gpu)
     source = folder / "kernel" / "__notebook__.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(notebook, source)
     options = ["-y", json.dumps(parameters)] if parameters else []  # JSON is YAML, and keeps the types
-    command = [*prefix, sys.executable, "-m", "papermill", str(source), str(folder / "kernel" / "__results__.ipynb"), "--cwd", str(working),
-               "-k", "python3", "--log-output", "--no-progress-bar", *options]
-    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=timeout_s, check=False)
-    breaches = (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    command = [
+        *prefix,
+        sys.executable,
+        "-m",
+        "papermill",
+        str(source),
+        str(folder / "kernel" / "__results__.ipynb"),
+        "--cwd",
+        str(working),
+        "-k",
+        "python3",
+        "--log-output",
+        "--no-progress-bar",
+        *options,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    breaches = (
+        (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    )
     return Outcome(done.returncode, done.stdout, working, breaches)
 
 
 def run_code(code: str, folder: Path, *, inputs: Path, rerun: bool = True) -> Outcome:
     """Run a piece of Python in a session."""
     working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun)
-    done = subprocess.run([*prefix, sys.executable, "-c", code], cwd=working, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
-    breaches = (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    done = subprocess.run(
+        [*prefix, sys.executable, "-c", code],
+        cwd=working,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    breaches = (
+        (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
+    )
     return Outcome(done.returncode, done.stdout, working, breaches)

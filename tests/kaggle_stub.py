@@ -16,8 +16,8 @@ REQUEST_LIMIT = 200  # a client that loops ends here
 class KaggleStub:
     """Records the calls; answers as Kaggle does, as far as its settings say.
 
-    ``datasets``: references that exist. ``competitions``, ``kernels``: references that Kaggle knows (None: all).
-    ``tokens``: new-style API tokens and whose they are.
+    ``datasets``: references that exist. ``competitions``, ``kernels``: references that Kaggle knows (None:
+    all). ``tokens``: new-style API tokens and whose they are.
     """
 
     datasets: set[str] = field(default_factory=set)
@@ -44,7 +44,9 @@ class KaggleStub:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -59,11 +61,24 @@ class KaggleStub:
 
     def environment(self, home: Path, *, user: str | None = "someone") -> dict[str, str]:
         """Variables that make the stock CLI talk to this stub and to nothing else."""
-        kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and not name.startswith("KAGGLE_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if "proxy" not in name.lower() and not name.startswith("KAGGLE_")
+        }
         home.mkdir(parents=True, exist_ok=True)
         account = {"KAGGLE_USERNAME": user, "KAGGLE_KEY": "0" * 32} if user else {}
-        return kept | account | {"HOME": str(home), "KAGGLE_CONFIG_DIR": str(home / "kaggle"), "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
-                                 "http_proxy": f"http://127.0.0.1:{self.port}", "https_proxy": "http://127.0.0.1:9"}
+        return (
+            kept
+            | account
+            | {
+                "HOME": str(home),
+                "KAGGLE_CONFIG_DIR": str(home / "kaggle"),
+                "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+                "http_proxy": f"http://127.0.0.1:{self.port}",
+                "https_proxy": "http://127.0.0.1:9",
+            }
+        )
 
     def sent(self, name: str) -> list[dict]:
         return [body for call, body in self.calls if call == name]
@@ -80,7 +95,16 @@ class KaggleStub:
         if len(self.calls) > REQUEST_LIMIT:
             return _reply(handler, 429, {"code": 429, "message": "too many requests"})
         if self.refuse:
-            return _reply(handler, self.refuse, {"code": self.refuse, "message": {401: "Unauthenticated", 403: "Permission 'kernels.update' was denied"}[self.refuse]})
+            return _reply(
+                handler,
+                self.refuse,
+                {
+                    "code": self.refuse,
+                    "message": {401: "Unauthenticated", 403: "Permission 'kernels.update' was denied"}[
+                        self.refuse
+                    ],
+                },
+            )
         answer = getattr(self, f"_{name}", None)
         if answer is None:
             return _reply(handler, 404, {"code": 404, "message": f"the stub does not know {name}"})
@@ -99,10 +123,14 @@ class KaggleStub:
         def unknown(key: str, known: set[str] | None) -> list[str]:
             return [] if known is None else [source for source in body.get(key) or [] if source not in known]
 
-        return 200, {"ref": f"/code/{body.get('slug')}", "url": f"https://www.kaggle.com/code/{body.get('slug')}", "versionNumber": 3,
-                     "invalidCompetitionSources": unknown("competitionDataSources", self.competitions),
-                     "invalidKernelSources": unknown("kernelDataSources", self.kernels),
-                     "invalidDatasetSources": unknown("datasetDataSources", self.datasets or None)}
+        return 200, {
+            "ref": f"/code/{body.get('slug')}",
+            "url": f"https://www.kaggle.com/code/{body.get('slug')}",
+            "versionNumber": 3,
+            "invalidCompetitionSources": unknown("competitionDataSources", self.competitions),
+            "invalidKernelSources": unknown("kernelDataSources", self.kernels),
+            "invalidDatasetSources": unknown("datasetDataSources", self.datasets or None),
+        }
 
     def _GetDatasetStatus(self, body: dict) -> tuple[int, dict]:
         if f"{body.get('ownerSlug')}/{body.get('datasetSlug')}" in self.datasets:
@@ -115,13 +143,23 @@ class KaggleStub:
     def _CreateDataset(self, body: dict) -> tuple[int, dict]:
         reference = f"{body['ownerSlug']}/{body['slug']}"
         self.datasets.add(reference)
-        return 200, {"ref": reference, "url": f"https://www.kaggle.com/datasets/{reference}", "status": "ok", "error": ""}
+        return 200, {
+            "ref": reference,
+            "url": f"https://www.kaggle.com/datasets/{reference}",
+            "status": "ok",
+            "error": "",
+        }
 
     def _CreateDatasetVersion(self, body: dict) -> tuple[int, dict]:
         reference = f"{body['ownerSlug']}/{body['datasetSlug']}"
         if reference not in self.datasets:
             return 404, {"code": 404, "message": "Not found"}
-        return 200, {"ref": reference, "url": f"https://www.kaggle.com/datasets/{reference}", "status": "ok", "error": ""}
+        return 200, {
+            "ref": reference,
+            "url": f"https://www.kaggle.com/datasets/{reference}",
+            "status": "ok",
+            "error": "",
+        }
 
 
 def _reply(handler: BaseHTTPRequestHandler, status: int, content: dict) -> None:

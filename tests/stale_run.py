@@ -44,17 +44,14 @@ class SmallRun:
 
     def open(self, stage: str, **options) -> RunFolder:
         options = {"earlier": (), "profile": "smoke", "overrides": self.overrides, **options}
-        return RunFolder.open(options.pop("work_dir", self.root),
-                              stage=stage,
-                              data_dir=self.data_dir,
-                              **options)
+        return RunFolder.open(
+            options.pop("work_dir", self.root), stage=stage, data_dir=self.data_dir, **options
+        )
 
     def measure(self, run: RunFolder, split: str = "train"):
-        return measure_planets(run,
-                               self.light_curves[split],
-                               stars=read_star_info(self.data_dir, split),
-                               split=split,
-                               workers=1)
+        return measure_planets(
+            run, self.light_curves[split], stars=read_star_info(self.data_dir, split), split=split, workers=1
+        )
 
     def train(self, **options):
         """02_train; returns the network."""
@@ -62,8 +59,14 @@ class SmallRun:
         run, curves = self.open("train", **options), self.light_curves["train"]
         labels, measured = train_labels(run, curves), self.measure(run)
         anchors = cross_fit_anchors(run, measured, labels=labels)
-        network = train_folds(run, curves, measured=measured, anchors=anchors, labels=labels,
-                              stars=read_star_info(self.data_dir, "train"))
+        network = train_folds(
+            run,
+            curves,
+            measured=measured,
+            anchors=anchors,
+            labels=labels,
+            stars=read_star_info(self.data_dir, "train"),
+        )
         finish_training(run, curves, anchors=anchors, labels=labels, network=network)
         run.close()
         return network
@@ -71,8 +74,11 @@ class SmallRun:
     def submit(self, monkeypatch, **options):
         """03_submit; returns the prediction."""
         self.write_tables()
-        monkeypatch.setattr(submit, "extract_light_curves", lambda run, split, planet_ids, **_: {
-            p: self.light_curves["test"][p] for p in planet_ids})
+        monkeypatch.setattr(
+            submit,
+            "extract_light_curves",
+            lambda run, split, planet_ids, **_: {p: self.light_curves["test"][p] for p in planet_ids},
+        )
         run = self.open("submit", **options)
         prediction = submit.predict_test(run, submit.write_fallback(run))
         submit.write_prediction(run, prediction)
@@ -83,12 +89,19 @@ class SmallRun:
 def make_small_run(folder: Path) -> SmallRun:
     """Eight train and two test planets; a second per stage."""
     planets = {p: make_planet(p, level=0.01 + 0.001 * (p % 7)) for p in (*TRAIN, *TEST)}
-    curves = {split: {p: [make_light_curve(planets[p], seed=p, planet_id=p, n_times=60)] for p in ids}
-              for split, ids in (("train", TRAIN), ("test", TEST))}
-    stars = {split: pd.DataFrame({p: planets[p].star for p in ids}).T.rename_axis("planet_id")
-             for split, ids in (("train", TRAIN), ("test", TEST))}
-    labels = pd.DataFrame(np.stack([planets[p].depth for p in TRAIN]), columns=submission_columns()[1:284],
-                          index=pd.Index(TRAIN, name="planet_id"))
+    curves = {
+        split: {p: [make_light_curve(planets[p], seed=p, planet_id=p, n_times=60)] for p in ids}
+        for split, ids in (("train", TRAIN), ("test", TEST))
+    }
+    stars = {
+        split: pd.DataFrame({p: planets[p].star for p in ids}).T.rename_axis("planet_id")
+        for split, ids in (("train", TRAIN), ("test", TEST))
+    }
+    labels = pd.DataFrame(
+        np.stack([planets[p].depth for p in TRAIN]),
+        columns=submission_columns()[1:284],
+        index=pd.Index(TRAIN, name="planet_id"),
+    )
     data = folder / "data"
     for split, ids in (("train", TRAIN), ("test", TEST)):
         for planet in ids:

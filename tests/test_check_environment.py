@@ -19,8 +19,12 @@ def test_this_environment_is_complete(capsys):
     """Guards against a check that fails where the tests run, and against output that a script cannot read."""
     assert module.main(["--json"]) == 0
     out = capsys.readouterr().out
-    findings = {entry["name"]: entry for entry in json.loads(out[out.index("[\n"):])}
-    assert findings["torch"]["status"] == "ok" and findings["Python"]["status"] == "ok" and findings["memory"]["text"].endswith("GB free")
+    findings = {entry["name"]: entry for entry in json.loads(out[out.index("[\n") :])}
+    assert (
+        findings["torch"]["status"] == "ok"
+        and findings["Python"]["status"] == "ok"
+        and findings["memory"]["text"].endswith("GB free")
+    )
 
 
 def test_each_backend_is_reported():
@@ -55,6 +59,7 @@ def test_an_optional_package_that_is_installed_and_broken_is_told_with_its_cause
     monkeypatch, package, module_name
 ):
     """Guards against 'ok, 1.44' for a package whose import ends the run."""
+
     class PanicException(BaseException):
         pass
 
@@ -73,9 +78,21 @@ def test_an_optional_package_that_is_installed_and_broken_is_told_with_its_cause
     assert "--force-reinstall" in finding.fix
 
 
-@pytest.mark.parametrize("device, status", [
-    (Device("cpu", "cpu", "float32", "CPU: a GPU is there but runs no kernel (RuntimeError: no kernel image)"), "note"),
-    (Device("cpu", "cpu", "float32", "CPU: no CUDA device"), "note")])
+@pytest.mark.parametrize(
+    "device, status",
+    [
+        (
+            Device(
+                "cpu",
+                "cpu",
+                "float32",
+                "CPU: a GPU is there but runs no kernel (RuntimeError: no kernel image)",
+            ),
+            "note",
+        ),
+        (Device("cpu", "cpu", "float32", "CPU: no CUDA device"), "note"),
+    ],
+)
 def test_a_gpu_that_runs_nothing_is_told(monkeypatch, device, status):
     """Guards against a P100 that counts as a GPU."""
     monkeypatch.setattr(module, "probe_device", lambda: device)
@@ -104,12 +121,17 @@ def test_data_are_counted_or_said_to_be_missing(tmp_path, capsys):
 
 def test_a_check_that_breaks_is_a_line_of_the_report(monkeypatch):
     """Guards against a traceback from a broken wheel hiding the rest of the report."""
+
     def _packages():
         raise OSError("undefined symbol")
 
     monkeypatch.setattr(module, "_packages", _packages)
     findings = by_name(module.check_environment())
-    assert findings["packages"].status == "missing" and "undefined symbol" in findings["packages"].text and "disk" in findings
+    assert (
+        findings["packages"].status == "missing"
+        and "undefined symbol" in findings["packages"].text
+        and "disk" in findings
+    )
 
 
 def test_inputs_of_earlier_kernels_are_told_on_kaggle(monkeypatch, tmp_path):

@@ -1,4 +1,5 @@
-"""`spectramind_kit.compiled_wheels`: builds are tried before they are kept, and a failure costs only its package."""
+"""`spectramind_kit.compiled_wheels`: builds are tried before they are kept, and a failure costs only its
+package."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ SETUP = "from setuptools import setup\nsetup(name={name!r}, version='1.0', py_mo
 
 
 def make_source(folder: Path, name: str, *, setup: str = SETUP, value: str = "42") -> str:
-    """A tiny source package, which stands for one that takes an hour to compile; returns its path, which pip takes as a name."""
+    """A tiny source package, which stands for one that takes an hour to compile; returns its path, which pip
+    takes as a name."""
     folder = folder / name
     folder.mkdir()
     (folder / "setup.py").write_text(setup.format(name=name))
@@ -24,13 +26,17 @@ def make_source(folder: Path, name: str, *, setup: str = SETUP, value: str = "42
 
 @pytest.mark.slow
 def test_only_wheels_that_work_are_kept(tmp_path, monkeypatch):
-    """Guards against a wheel that installs and computes rubbish, and against one failed build ending the others."""
+    """Guards against a wheel that installs and computes rubbish, and against one failed build ending the
+    others."""
     works = make_source(tmp_path, "works")
     wrong = make_source(tmp_path, "wrong", value="41")
     fails = make_source(tmp_path, "fails", setup="raise SystemExit('nvcc was not found')")
     probe = "import {0}\nassert {0}.value == 42, 'wrong numbers'"
-    monkeypatch.setattr(compiled_wheels, "PROBES", {works: probe.format("works"), wrong: probe.format("wrong"), fails: ""})
-    monkeypatch.setattr(compiled_wheels, "_PROBE_HEAD", "import sys\nsys.path[:0] = {paths!r}\n")  # importing torch takes seconds
+    monkeypatch.setattr(
+        compiled_wheels, "PROBES", {works: probe.format("works"), wrong: probe.format("wrong"), fails: ""}
+    )
+    # importing torch takes seconds
+    monkeypatch.setattr(compiled_wheels, "_PROBE_HEAD", "import sys\nsys.path[:0] = {paths!r}\n")
     monkeypatch.setattr(compiled_wheels, "_build_environment", lambda: dict(compiled_wheels.os.environ))
     out = tmp_path / "out"
     builds = compiled_wheels.build_wheels([fails, wrong, works], out)
@@ -68,4 +74,7 @@ def test_the_numbers_of_the_scan_probe_are_right():
 
     ones, a = torch.ones(1, 3, 8), -torch.log(torch.tensor(2.0)).expand(8, 1)
     y = selective_scan_chunked(ones, ones, a, torch.ones(1, 3, 1), torch.ones(1, 3, 1), torch.zeros(8))
-    assert y[0, :, 0].tolist() == pytest.approx([1.0, 1.5, 1.75]) and "1.0, 1.5, 1.75" in compiled_wheels.PROBES["mamba-ssm"]
+    assert (
+        y[0, :, 0].tolist() == pytest.approx([1.0, 1.5, 1.75])
+        and "1.0, 1.5, 1.75" in compiled_wheels.PROBES["mamba-ssm"]
+    )

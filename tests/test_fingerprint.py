@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 
 from spectramind_kit import fingerprint as module
-from spectramind_kit.fingerprint import (file_fingerprint, file_fingerprints, fingerprint, from_text, to_text,
-                                         what_changed)
+from spectramind_kit.fingerprint import (
+    file_fingerprint,
+    file_fingerprints,
+    fingerprint,
+    from_text,
+    to_text,
+    what_changed,
+)
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,47 @@ def test_the_digits_are_fixed():
 
 
 @pytest.mark.parametrize(
-    "same", [({"a": 1, "b": 2}, {"b": 2, "a": 1}), ([1.5], (1.5, )), (0.0, -0.0), (np.float64(2.5), 2.5),
-             (np.int32(3), 3), (float("nan"), -np.float64("nan")),
-             (np.array([1.0, np.nan, 0.0]), np.array([1.0, -np.nan, -0.0])),
-             (np.arange(6.0).reshape(2, 3).T, np.ascontiguousarray(np.arange(6.0).reshape(2, 3).T)),
-             (np.array(2.5), np.array(2.5)), (np.float32([1, -np.nan]), np.float32([1, np.nan])),
-    (np.arange(4, dtype=">f4"), np.arange(4, dtype="<f4")),
-             (Table(1.0, np.ones(3)), Table(1.0, np.ones(3)))])
+    "same",
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ([1.5], (1.5,)),
+        (0.0, -0.0),
+        (np.float64(2.5), 2.5),
+        (np.int32(3), 3),
+        (float("nan"), -np.float64("nan")),
+        (np.array([1.0, np.nan, 0.0]), np.array([1.0, -np.nan, -0.0])),
+        (np.arange(6.0).reshape(2, 3).T, np.ascontiguousarray(np.arange(6.0).reshape(2, 3).T)),
+        (np.array(2.5), np.array(2.5)),
+        (np.float32([1, -np.nan]), np.float32([1, np.nan])),
+        (np.arange(4, dtype=">f4"), np.arange(4, dtype="<f4")),
+        (Table(1.0, np.ones(3)), Table(1.0, np.ones(3))),
+    ],
+)
 def test_the_same_content(same):
     """Guards against results made again for nothing: byte order, memory layout, key order, the sign of NaN
     and zero."""
     assert fingerprint(same[0]) == fingerprint(same[1])
 
 
-@pytest.mark.parametrize("pair", [(1, 1.0), (1, "1"), (1, True), (None, 0), ("ab", ["a", "b"]),
-                                  (["ab", "c"], ["a", "bc"]), ([], {}), ({"a": None}, {}),
-                                  (np.zeros(4), np.zeros((2, 2))), (np.zeros(4), np.zeros(4, np.float32)),
-                                  (np.zeros(4, np.int64), np.zeros(4)),
-                                  (np.array([1.0, np.nan]), np.array([1.0, 2.0])),
-                                  (Table(1.0, np.ones(3)), Table(1.0, np.ones(4))), (1e-300, 0.0)])
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (1, 1.0),
+        (1, "1"),
+        (1, True),
+        (None, 0),
+        ("ab", ["a", "b"]),
+        (["ab", "c"], ["a", "bc"]),
+        ([], {}),
+        ({"a": None}, {}),
+        (np.zeros(4), np.zeros((2, 2))),
+        (np.zeros(4), np.zeros(4, np.float32)),
+        (np.zeros(4, np.int64), np.zeros(4)),
+        (np.array([1.0, np.nan]), np.array([1.0, 2.0])),
+        (Table(1.0, np.ones(3)), Table(1.0, np.ones(4))),
+        (1e-300, 0.0),
+    ],
+)
 def test_other_content(pair):
     """Guards against a change that is not seen: types, shapes, borders between texts, a key that is gone."""
     assert fingerprint(pair[0]) != fingerprint(pair[1])
@@ -85,7 +113,7 @@ def test_a_large_file_is_sampled_all_over(tmp_path):
     # a twentieth of the file, anywhere, is one block at least
     for start in range(0, len(content) - step, step):
         other = bytearray(content)
-        other[start:start + step] = bytes(step)
+        other[start : start + step] = bytes(step)
         path.write_bytes(other)
         assert file_fingerprint(path) != before, start
 
@@ -107,8 +135,9 @@ def test_the_whole_footer_of_a_large_parquet_file_counts(tmp_path):
     before = write("a.parquet", None)
     assert write("same.parquet", None) == before
     for column in (17, 4321):
-        assert write("b.parquet",
-                     column) != before, "one pixel, one frame: its column's maximum is in the footer"
+        assert write("b.parquet", column) != before, (
+            "one pixel, one frame: its column's maximum is in the footer"
+        )
 
 
 def test_files_that_are_not_there_are_left_out(tmp_path):
@@ -116,12 +145,14 @@ def test_files_that_are_not_there_are_left_out(tmp_path):
     for path in paths[:2]:
         path.write_text(path.name)
     assert list(file_fingerprints(paths)) == paths[:2] and file_fingerprints(paths) == file_fingerprints(
-        paths, threads=1)
+        paths, threads=1
+    )
 
 
 def test_what_changed_is_named():
     """Guards against 'stale' without a reason."""
     assert what_changed({"a": "1", "b": "2", "c": "3"}, {"b": "9", "a": "1", "d": "4"}) == ["b", "d", "c"]
     assert what_changed(None, {"a": "1"}) == ["a"] and what_changed({"a": "1"}, {"a": "1"}) == []
-    assert from_text(to_text({"b": "1", "a": "2"})) == {"a": "2", "b": "1"
-                                                        } and from_text("9f3c") == {} == from_text("[1]")
+    assert from_text(to_text({"b": "1", "a": "2"})) == {"a": "2", "b": "1"} and from_text(
+        "9f3c"
+    ) == {} == from_text("[1]")

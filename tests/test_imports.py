@@ -15,23 +15,93 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spectramind_kit"
 
-OPTIONAL = {"polars", "hydra", "umap", "shap", "matplotlib", "mamba_ssm", "causal_conv1d", "torch_scatter", "pyg_lib", "batman",
-            "dask", "distributed", "papermill", "nbformat", "nbconvert", "IPython", "psutil", "sklearn", "numba", "kaggle"}
+OPTIONAL = {
+    "polars",
+    "hydra",
+    "umap",
+    "shap",
+    "matplotlib",
+    "mamba_ssm",
+    "causal_conv1d",
+    "torch_scatter",
+    "pyg_lib",
+    "batman",
+    "dask",
+    "distributed",
+    "papermill",
+    "nbformat",
+    "nbconvert",
+    "IPython",
+    "psutil",
+    "sklearn",
+    "numba",
+    "kaggle",
+}
 
 # A room may import those of lower floors, itself, and what is named for it below.
-FLOOR = {"errors": 0, "lazy": 0, "runtime": 0, "metric": 0, "configs": 0, "fingerprint": 0, "submission": 1, "detector": 1, "simulator": 2, "transit": 2,
-         "models": 3, "losses": 3, "training": 4, "inference": 4, "diagnostics": 5, "notebook": 6, "check_environment": 6, "compiled_wheels": 6,
-         "any_encoding": 0, "cgroup": 0, "optional_packages": 0, "worker_processes": 0,
-         "whole_file": 0}
+FLOOR = {
+    "errors": 0,
+    "lazy": 0,
+    "runtime": 0,
+    "metric": 0,
+    "configs": 0,
+    "fingerprint": 0,
+    "submission": 1,
+    "detector": 1,
+    "simulator": 2,
+    "transit": 2,
+    "models": 3,
+    "losses": 3,
+    "training": 4,
+    "inference": 4,
+    "diagnostics": 5,
+    "notebook": 6,
+    "check_environment": 6,
+    "compiled_wheels": 6,
+    "any_encoding": 0,
+    "cgroup": 0,
+    "optional_packages": 0,
+    "worker_processes": 0,
+    "whole_file": 0,
+}
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.
-ONLY = {"models": {"errors", "lazy", "optional_packages", "runtime", "metric", "detector.instrument", "models"},
-        "losses": {"errors", "lazy", "runtime", "metric", "detector.instrument", "losses", "models"},
-        "detector": {"errors", "lazy", "optional_packages", "runtime", "whole_file", "worker_processes", "configs",
-                     "fingerprint", "detector"},
-        "transit": {"errors", "lazy", "runtime", "whole_file", "metric", "configs", "fingerprint", "detector",
-                    "transit"},
-        "simulator": {"errors", "lazy", "runtime", "whole_file", "metric", "configs", "detector", "simulator",
-                      "transit"}}
+ONLY = {
+    "models": {"errors", "lazy", "optional_packages", "runtime", "metric", "detector.instrument", "models"},
+    "losses": {"errors", "lazy", "runtime", "metric", "detector.instrument", "losses", "models"},
+    "detector": {
+        "errors",
+        "lazy",
+        "optional_packages",
+        "runtime",
+        "whole_file",
+        "worker_processes",
+        "configs",
+        "fingerprint",
+        "detector",
+    },
+    "transit": {
+        "errors",
+        "lazy",
+        "runtime",
+        "whole_file",
+        "metric",
+        "configs",
+        "fingerprint",
+        "detector",
+        "transit",
+    },
+    "simulator": {
+        "errors",
+        "lazy",
+        "runtime",
+        "whole_file",
+        "metric",
+        "configs",
+        "detector",
+        "simulator",
+        "transit",
+    },
+}
 
 
 def source_files() -> list[Path]:
@@ -44,7 +114,8 @@ def module_name(path: Path) -> str:
 
 
 def imported_modules(path: Path) -> list[tuple[str, bool]]:
-    """(module, at top level) for every import of a file; names in ``if TYPE_CHECKING`` blocks are not imported."""
+    """(module, at top level) for every import of a file; names in ``if TYPE_CHECKING`` blocks are not
+    imported."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: list[tuple[str, bool]] = []
 
@@ -58,8 +129,11 @@ def imported_modules(path: Path) -> list[tuple[str, bool]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             found.append((node.module, top))
-            found.extend((f"{node.module}.{alias.name}", top) for alias in node.names
-                         if (ROOT / Path(*node.module.split("."), alias.name)).with_suffix(".py").is_file())
+            found.extend(
+                (f"{node.module}.{alias.name}", top)
+                for alias in node.names
+                if (ROOT / Path(*node.module.split("."), alias.name)).with_suffix(".py").is_file()
+            )
         for child in ast.iter_child_nodes(node):
             visit(child, top and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
 
@@ -85,11 +159,19 @@ def test_imports_run_one_way():
                 continue
             other, inside = room(module), module.removeprefix("spectramind_kit.")
             if own not in FLOOR or other not in FLOOR:
-                wrong.append(f"{path.relative_to(ROOT)}: {module}: no floor is set for {own if own not in FLOOR else other}")
+                wrong.append(
+                    f"{path.relative_to(ROOT)}: {module}: no floor is set for "
+                    f"{own if own not in FLOOR else other}"
+                )
             elif other != own and FLOOR[other] > FLOOR[own]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}, which is above it")
-            elif own in ONLY and not any(inside == allowed or inside.startswith(f"{allowed}.") for allowed in ONLY[own]):
-                wrong.append(f"{path.relative_to(ROOT)} imports {module}: {own} may import only {', '.join(sorted(ONLY[own]))}")
+            elif own in ONLY and not any(
+                inside == allowed or inside.startswith(f"{allowed}.") for allowed in ONLY[own]
+            ):
+                wrong.append(
+                    f"{path.relative_to(ROOT)} imports {module}: {own} may import only "
+                    f"{', '.join(sorted(ONLY[own]))}"
+                )
     assert not wrong, "\n".join(wrong)
 
 
@@ -107,7 +189,8 @@ def kit_imports(path: Path) -> set[str]:
 
 
 def test_no_file_imports_in_a_circle():
-    """Guards against two files that cannot be read one after the other; a package's front names its modules as text."""
+    """Guards against two files that cannot be read one after the other; a package's front names its modules
+    as text."""
     files = [path for path in source_files() if path.name != "__init__.py"]
     names = {module_name(path) for path in files}
     graph = {module_name(path): kit_imports(path) & names for path in files}
@@ -117,13 +200,15 @@ def test_no_file_imports_in_a_circle():
         pytest.fail("imports run in a circle: " + " -> ".join(error.args[1]))
 
 
-# Folders of a room, lower ones first; "" are the room's own files. A file imports from its own folder and lower ones.
+# Folders of a room, lower ones first; "" are the room's own files. A file imports from its own folder and
+# lower ones.
 LAYERS = {"transit": ("", "likelihood", "priors", "fit", "anchor")}
 
 
 @pytest.mark.parametrize("own_room", LAYERS)
 def test_layers_import_downwards(own_room: str):
     """Guards against a likelihood that knows a prior, or a fit that knows an anchor."""
+
     def layer(module: str) -> int:
         parts = module.split(".")[2:]
         return LAYERS[own_room].index(parts[0] if len(parts) > 1 else "")
@@ -133,31 +218,45 @@ def test_layers_import_downwards(own_room: str):
         if path.name == "__init__.py":
             continue
         mine = layer(module_name(path))
-        wrong += [f"{path.relative_to(ROOT)} imports {module}, which is above it" for module in sorted(kit_imports(path))
-                  if module.startswith(f"spectramind_kit.{own_room}.") and layer(module) > mine]
+        wrong += [
+            f"{path.relative_to(ROOT)} imports {module}, which is above it"
+            for module in sorted(kit_imports(path))
+            if module.startswith(f"spectramind_kit.{own_room}.") and layer(module) > mine
+        ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_optional_packages_are_imported_inside_functions():
-    """Guards against a module that cannot be imported where an optional package is missing (Kaggle has no hydra)."""
-    wrong = [f"{path.relative_to(ROOT)}: {module}" for path in source_files() for module, top in imported_modules(path)
-             if top and module.split(".")[0] in OPTIONAL]
+    """Guards against a module that cannot be imported where an optional package is missing (Kaggle has no
+    hydra)."""
+    wrong = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in source_files()
+        for module, top in imported_modules(path)
+        if top and module.split(".")[0] in OPTIONAL
+    ]
     assert not wrong, "\n".join(wrong)
 
 
 def test_third_party_imports_are_declared():
     """Guards against a package that is there only because another one happens to bring it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[A-Za-z0-9_-]+", line)[0].lower().replace("-", "_") for line in project["dependencies"]}
+    declared = {
+        re.match(r"[A-Za-z0-9_-]+", line)[0].lower().replace("-", "_") for line in project["dependencies"]
+    }
     needed = {module.split(".")[0] for path in source_files() for module, _ in imported_modules(path)}
     needed -= set(sys.stdlib_module_names) | OPTIONAL | {"spectramind_kit"}
     assert needed <= declared | {"yaml"}, f"not in pyproject's dependencies: {sorted(needed - declared)}"
 
 
 def test_the_front_door_is_light():
-    """Guards against `import spectramind_kit` costing seconds: neither torch nor pandas, and dir() lists the names."""
-    done = run_python("import sys, spectramind_kit as kit; dir(kit); kit.__version__; import spectramind_kit.runtime, spectramind_kit.errors; "
-                      "print(sorted({'torch', 'pandas', 'scipy', 'pyarrow'} & set(sys.modules)))")
+    """Guards against `import spectramind_kit` costing seconds: neither torch nor pandas, and dir() lists the
+    names."""
+    done = run_python(
+        "import sys, spectramind_kit as kit; dir(kit); kit.__version__; import spectramind_kit.runtime, "
+        "spectramind_kit.errors; "
+        "print(sorted({'torch', 'pandas', 'scipy', 'pyarrow'} & set(sys.modules)))"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 
@@ -193,16 +292,22 @@ def test_every_module_imports_alone_without_optional_packages():
 
 def test_the_public_names_exist():
     """Guards against a front door that promises a name which its module does not have."""
-    done = run_python("import spectramind_kit as kit\n"
-                      "for name in kit.__all__:\n    assert getattr(kit, name) is not None, name")
+    done = run_python(
+        "import spectramind_kit as kit\n"
+        "for name in kit.__all__:\n    assert getattr(kit, name) is not None, name"
+    )
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", source_files() + sorted((ROOT / "scripts").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", source_files() + sorted((ROOT / "scripts").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_files_hold_one_idea(path: Path):
     """Guards against files that no longer fit in a head, and names that say nothing."""
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 350, "longer than 350 lines"
-    assert not re.match(r"(utils?|helpers?|misc|common|.*_v\d+|.*_final)$", path.stem), "a name that says nothing"
+    assert not re.match(r"(utils?|helpers?|misc|common|.*_v\d+|.*_final)$", path.stem), (
+        "a name that says nothing"
+    )
     if any(not isinstance(node, ast.Expr) for node in ast.parse(text).body):  # more than a docstring
         assert "from __future__ import annotations" in text

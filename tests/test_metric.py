@@ -55,8 +55,10 @@ def test_score_against_scipy_free_formula(truth):
     total = weight_sum = 0.0
     for p in range(truth.shape[0]):
         for k in range(283):
+
             def log_n(x, m, s):
                 return -((x - m) ** 2) / (2 * s * s) - np.log(s * np.sqrt(2 * np.pi))
+
             ideal = log_n(truth[p, k], truth[p, k], 1e-6 if k == 0 else 1e-5)
             naive = log_n(truth[p, k], 0.0147, 0.0107)
             w = 57.846 if k == 0 else 1.0
@@ -74,9 +76,11 @@ def test_perfect_and_naive_are_one_and_zero(truth):
 def test_host_errors(truth):
     """Guards against passing locally what the host refuses."""
     solution, good = frames(truth, truth, np.full_like(truth, 1e-4))
-    for change, words in ((lambda f: f.drop(columns=[5]), "columns"),
-                          (lambda f: f.assign(text="a"), "numeric"),
-                          (lambda f: f.iloc[:-1], "rows")):
+    for change, words in (
+        (lambda f: f.drop(columns=[5]), "columns"),
+        (lambda f: f.assign(text="a"), "numeric"),
+        (lambda f: f.iloc[:-1], "rows"),
+    ):
         with pytest.raises(SubmissionError, match=words):
             gll_score(solution, change(good.copy()), **NAIVE)
     negative = good.copy()

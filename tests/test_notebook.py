@@ -13,21 +13,29 @@ import pytest
 from spectramind_kit import notebook
 from spectramind_kit.errors import ConfigError, DataError
 
-PARAMETERS = '''data_dir: str = ""  # where the data are
+PARAMETERS = """data_dir: str = ""  # where the data are
 profile: str = "smoke"
 seed: int = 0
 budget_hours: float = 8.5
 overrides: list[str] = []
 fast: bool = False
-plain = 3'''
+plain = 3"""
 
 
 @pytest.fixture
 def path(tmp_path):
-    cells = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
-             nbformat.v4.new_code_cell("from pathlib import Path\nPath('result.txt').write_text(repr((data_dir, seed, budget_hours, overrides, fast, plain)))"),
-             nbformat.v4.new_code_cell("print('seed is', seed)\nassert seed != 7, 'an unlucky seed'")]
-    content = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    cells = [
+        nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(
+            "from pathlib import Path\nPath('result.txt').write_text(repr((data_dir, seed, budget_hours, "
+            "overrides, fast, plain)))"
+        ),
+        nbformat.v4.new_code_cell("print('seed is', seed)\nassert seed != 7, 'an unlucky seed'"),
+    ]
+    content = nbformat.v4.new_notebook(
+        cells=cells,
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
     nbformat.write(content, tmp_path / "small.ipynb")
     return tmp_path / "small.ipynb"
 
@@ -36,21 +44,49 @@ def test_parameters_are_read_with_their_types(path):
     """Guards against a type lost on the way from the notebook's annotations."""
     declared = notebook.notebook_parameters(path)
     assert {name: parameter.kind for name, parameter in declared.items()} == {
-        "data_dir": "str", "profile": "str", "seed": "int", "budget_hours": "float", "overrides": "list", "fast": "bool", "plain": "int"}
+        "data_dir": "str",
+        "profile": "str",
+        "seed": "int",
+        "budget_hours": "float",
+        "overrides": "list",
+        "fast": "bool",
+        "plain": "int",
+    }
     assert declared["data_dir"].help == "where the data are"
 
 
-@pytest.mark.parametrize("name, text, value", [
-    ("seed", "3", 3), ("budget_hours", "2", 2.0), ("fast", "true", True), ("fast", "0", False), ("data_dir", "12", "12"), ("plain", "4", 4),
-    ("overrides", "[]", []), ("overrides", "a=1,b=2", ["a=1", "b=2"]), ("overrides", "['a=[1,2]']", ["a=[1,2]"])])
+@pytest.mark.parametrize(
+    "name, text, value",
+    [
+        ("seed", "3", 3),
+        ("budget_hours", "2", 2.0),
+        ("fast", "true", True),
+        ("fast", "0", False),
+        ("data_dir", "12", "12"),
+        ("plain", "4", 4),
+        ("overrides", "[]", []),
+        ("overrides", "a=1,b=2", ["a=1", "b=2"]),
+        ("overrides", "['a=[1,2]']", ["a=[1,2]"]),
+    ],
+)
 def test_texts_become_values(path, name, text, value):
-    """Guards against a folder called 12 that becomes a number, and an int where the notebook divides by a float."""
+    """Guards against a folder called 12 that becomes a number, and an int where the notebook divides by a
+    float."""
     read = notebook.read_value(text, notebook.notebook_parameters(path)[name])
     assert read == value and type(read) is type(value)
 
 
-@pytest.mark.parametrize("values, word", [({"sed": 1}, "did you mean 'seed'"), ({"seed": "abc"}, "expected: int"), ({"seed": True}, "expected: int"),
-                                          ({"fast": "maybe"}, "expected: bool"), ({"seed": 1.5}, "expected: int"), ({"overrides": 3}, "expected: list")])
+@pytest.mark.parametrize(
+    "values, word",
+    [
+        ({"sed": 1}, "did you mean 'seed'"),
+        ({"seed": "abc"}, "expected: int"),
+        ({"seed": True}, "expected: int"),
+        ({"fast": "maybe"}, "expected: bool"),
+        ({"seed": 1.5}, "expected: int"),
+        ({"overrides": 3}, "expected: list"),
+    ],
+)
 def test_a_wrong_parameter_is_an_error(path, values, word):
     """Guards against papermill's habit: it warns about an unknown parameter and runs with the default."""
     with pytest.raises(ConfigError, match=word):
@@ -63,19 +99,27 @@ def test_a_wrong_override_is_an_error(path):
         notebook.check_parameters(path, {"overrides": ["train.epoch=3"], "profile": "smoke"})
     with pytest.raises(ConfigError, match="smoke"):
         notebook.check_parameters(path, {"overrides": ["train.epochs=3"], "profile": "smokey"})
-    assert notebook.check_parameters(path, {"overrides": ["train.epochs=3"]}) == {"overrides": ["train.epochs=3"]}
+    assert notebook.check_parameters(path, {"overrides": ["train.epochs=3"]}) == {
+        "overrides": ["train.epochs=3"]
+    }
 
 
-@pytest.mark.parametrize("values, word", [({"budget_hours": "-1"}, "above 0"),
-                                          ({"budget_hours": 0}, "above 0"),
-                                          ({"budget_hours": "1e999"}, "finite"),
-                                          ({"budget_hours": float("nan")}, "finite"),
-                                          ({"seed": "-1"}, "seed"), ({"seed": 2**70}, "seed"),
-                                          ({"overrides": ["train.epochs=ten"]}, "whole number"),
-                                          ({"overrides": ["data.airs_rows=8:24"]}, "8, 24"),
-                                          ({"overrides": ["model.size.width=33"]}, "divide"),
-                                          ({"overrides": ["model.size.width=-8"]}, "model"),
-                                          ({"profile": "smokey"}, "smoke")])
+@pytest.mark.parametrize(
+    "values, word",
+    [
+        ({"budget_hours": "-1"}, "above 0"),
+        ({"budget_hours": 0}, "above 0"),
+        ({"budget_hours": "1e999"}, "finite"),
+        ({"budget_hours": float("nan")}, "finite"),
+        ({"seed": "-1"}, "seed"),
+        ({"seed": 2**70}, "seed"),
+        ({"overrides": ["train.epochs=ten"]}, "whole number"),
+        ({"overrides": ["data.airs_rows=8:24"]}, "8, 24"),
+        ({"overrides": ["model.size.width=33"]}, "divide"),
+        ({"overrides": ["model.size.width=-8"]}, "model"),
+        ({"profile": "smokey"}, "smoke"),
+    ],
+)
 def test_a_value_that_makes_no_run_is_an_error(path, values, word):
     """Guards against `train.epochs=ten`, which passed this check and ended the run after light curves and
     anchors."""
@@ -85,8 +129,9 @@ def test_a_value_that_makes_no_run_is_an_error(path, values, word):
 
 def test_the_check_alone_runs_nothing(path, tmp_path, capfd):
     """Guards against `scripts/run` simulating for a minute before it finds a typing error."""
-    assert notebook.main([str(path), "--check", "-o", "train.epochs=ten", "--out",
-                          str(tmp_path / "out")]) == 2
+    assert (
+        notebook.main([str(path), "--check", "-o", "train.epochs=ten", "--out", str(tmp_path / "out")]) == 2
+    )
     assert "whole number" in capfd.readouterr().err
     assert notebook.main([str(path), "--check", "-p", "seed=5", "--out", str(tmp_path / "out")]) == 0
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
@@ -102,27 +147,52 @@ def test_a_file_that_is_no_notebook_is_an_error(tmp_path, path):
 
 
 def test_a_notebook_runs_with_its_parameters(path, tmp_path, capfd):
-    """Guards against parameters that do not arrive, a wrong working folder, and cells whose output is not shown."""
+    """Guards against parameters that do not arrive, a wrong working folder, and cells whose output is not
+    shown."""
     work = tmp_path / "work"
     work.mkdir()
-    status = notebook.main([str(path), "-p", "seed=5", "-p", "fast=yes", "-p", "data_dir=somewhere", "--out", str(tmp_path / "out"), "--cwd", str(work)])
+    status = notebook.main(
+        [
+            str(path),
+            "-p",
+            "seed=5",
+            "-p",
+            "fast=yes",
+            "-p",
+            "data_dir=somewhere",
+            "--out",
+            str(tmp_path / "out"),
+            "--cwd",
+            str(work),
+        ]
+    )
     assert status == 0
     assert (work / "result.txt").read_text() == "('somewhere', 5, 8.5, [], True, 3)"
     executed = nbformat.read(tmp_path / "out" / "small.ipynb", as_version=4)
-    assert any("seed is 5" in output.get("text", "") for cell in executed.cells for output in cell.get("outputs", []))
+    assert any(
+        "seed is 5" in output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])
+    )
     assert "seed is 5" in capfd.readouterr().out
 
 
 def test_a_failing_cell_leaves_the_executed_notebook(path, tmp_path, capfd):
     """Guards against a failed run of hours that leaves nothing to read."""
-    assert notebook.main([str(path), "-p", "seed=7", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]) == 1
+    assert (
+        notebook.main([str(path), "-p", "seed=7", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)])
+        == 1
+    )
     assert "an unlucky seed" in capfd.readouterr().err
     assert "an unlucky seed" in (tmp_path / "out" / "small.ipynb").read_text()
 
 
 def test_a_typing_error_ends_before_anything_runs(path, tmp_path, capfd):
     """Guards against an hour spent before a misspelt parameter is noticed."""
-    assert notebook.main([str(path), "-p", "budget_hour=1", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]) == 2
+    assert (
+        notebook.main(
+            [str(path), "-p", "budget_hour=1", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]
+        )
+        == 2
+    )
     assert "did you mean 'budget_hours'?" in capfd.readouterr().err
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
 

@@ -1,4 +1,5 @@
-"""The notebooks' structure: short cells, parameters, nothing stored, one bootstrap cell, nothing that belongs in the kit."""
+"""The notebooks' structure: short cells, parameters, nothing stored, one bootstrap cell, nothing that belongs
+in the kit."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BOOTSTRAP = (ROOT / "notebooks" / "bootstrap_cell.py").read_text(encoding="utf-8").strip()
 EXPECTED = ["00_wheels", "01_light_curves", "02_train", "03_submit", "04_diagnostics"]
-PIPELINE = {"data_dir": "str", "work_dir": "str", "profile": "str", "seed": "int", "budget_hours": "float", "overrides": "list"}
+PIPELINE = {
+    "data_dir": "str",
+    "work_dir": "str",
+    "profile": "str",
+    "seed": "int",
+    "budget_hours": "float",
+    "overrides": "list",
+}
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -22,7 +30,11 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 def code_cells(path: Path, *, bootstrap: bool = True) -> list[nbformat.NotebookNode]:
-    return [cell for cell in read(path).cells if cell.cell_type == "code" and (bootstrap or cell.source.strip() != BOOTSTRAP)]
+    return [
+        cell
+        for cell in read(path).cells
+        if cell.cell_type == "code" and (bootstrap or cell.source.strip() != BOOTSTRAP)
+    ]
 
 
 def lines(source: str) -> list[str]:
@@ -62,13 +74,22 @@ def test_a_notebook_is_short(path):
 
 @each
 def test_a_notebook_begins_with_title_and_parameters(path):
-    """Guards against a notebook that papermill cannot set, and against parameters that depend on one another."""
+    """Guards against a notebook that papermill cannot set, and against parameters that depend on one
+    another."""
     cells = read(path).cells
-    assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ") and len(cells[0].source.splitlines()) >= 3, "title and a paragraph"
+    assert (
+        cells[0].cell_type == "markdown"
+        and cells[0].source.startswith("# ")
+        and len(cells[0].source.splitlines()) >= 3
+    ), "title and a paragraph"
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1 and tagged[0] is next(cell for cell in cells if cell.cell_type == "code"), "the first code cell"
+    assert len(tagged) == 1 and tagged[0] is next(cell for cell in cells if cell.cell_type == "code"), (
+        "the first code cell"
+    )
     for statement in ast.parse(tagged[0].source).body:
-        assert isinstance(statement, ast.AnnAssign), "each parameter is annotated: papermill reads its type from there"
+        assert isinstance(statement, ast.AnnAssign), (
+            "each parameter is annotated: papermill reads its type from there"
+        )
         ast.literal_eval(statement.value)
 
 
@@ -87,7 +108,9 @@ def test_a_notebook_installs_nothing_and_knows_no_paths(path):
         assert "pip install" not in cell.source
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                assert not re.match(r"(/[A-Za-z]|~|[A-Za-z]:\\)", node.value), f"an absolute path: {node.value!r}"
+                assert not re.match(r"(/[A-Za-z]|~|[A-Za-z]:\\)", node.value), (
+                    f"an absolute path: {node.value!r}"
+                )
 
 
 @pytest.mark.parametrize("name", EXPECTED[1:])
@@ -95,5 +118,8 @@ def test_the_pipeline_shares_its_parameters(name):
     """Guards against a parameter that scripts/run passes and one notebook does not know."""
     from spectramind_kit.notebook import notebook_parameters
 
-    declared = {name: parameter.kind for name, parameter in notebook_parameters(ROOT / "notebooks" / f"{name}.ipynb").items()}
+    declared = {
+        name: parameter.kind
+        for name, parameter in notebook_parameters(ROOT / "notebooks" / f"{name}.ipynb").items()
+    }
     assert PIPELINE.items() <= declared.items()

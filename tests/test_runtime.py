@@ -17,14 +17,18 @@ def make_competition(folder):
     return folder
 
 
-@pytest.mark.parametrize("variables, name, on_kaggle, rerun", [
-    ({}, "local", False, False),
-    ({"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}, "kaggle", True, False),
-    ({"KAGGLE_KERNEL_RUN_TYPE": "Batch", "KAGGLE_IS_COMPETITION_RERUN": "1"}, "kaggle-rerun", True, True),
-    ({"KAGGLE_IS_COMPETITION_RERUN": "1"}, "kaggle-rerun", True, True),
-])
+@pytest.mark.parametrize(
+    "variables, name, on_kaggle, rerun",
+    [
+        ({}, "local", False, False),
+        ({"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}, "kaggle", True, False),
+        ({"KAGGLE_KERNEL_RUN_TYPE": "Batch", "KAGGLE_IS_COMPETITION_RERUN": "1"}, "kaggle-rerun", True, True),
+        ({"KAGGLE_IS_COMPETITION_RERUN": "1"}, "kaggle-rerun", True, True),
+    ],
+)
 def test_where_am_i(monkeypatch, variables, name, on_kaggle, rerun):
-    """Guards against a rerun that is taken for an editing session (and would then skip the hidden planets)."""
+    """Guards against a rerun that is taken for an editing session (and would then skip the hidden
+    planets)."""
     for variable in ("KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_IS_COMPETITION_RERUN"):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in variables.items():
@@ -33,7 +37,9 @@ def test_where_am_i(monkeypatch, variables, name, on_kaggle, rerun):
     assert (place.name, place.on_kaggle, place.is_rerun) == (name, on_kaggle, rerun)
 
 
-@pytest.mark.parametrize("mount", ["ariel-data-challenge-2025", "competitions/ariel-data-challenge-2025", "x/y/another-name"])
+@pytest.mark.parametrize(
+    "mount", ["ariel-data-challenge-2025", "competitions/ariel-data-challenge-2025", "x/y/another-name"]
+)
 def test_data_are_found_in_each_mount_layout(tmp_path, monkeypatch, mount):
     """Guards against one of Kaggle's mount layouts being unknown."""
     folder = make_competition(tmp_path / mount)
@@ -43,7 +49,8 @@ def test_data_are_found_in_each_mount_layout(tmp_path, monkeypatch, mount):
 
 
 def test_missing_data_say_where_they_were_looked_for(tmp_path):
-    """Guards against an error that does not tell which folders were tried, and against half a folder being taken."""
+    """Guards against an error that does not tell which folders were tried, and against half a folder being
+    taken."""
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "wavelengths.csv").write_text("")
     for arguments in ({"input_root": tmp_path}, {"data_dir": tmp_path / "half"}):
@@ -78,18 +85,25 @@ class FakeTorch:
     """As much of torch as `probe_device` uses, with a GPU of a given kind."""
 
     def __init__(self, *, capability, fails=False):
-        self.cuda = SimpleNamespace(is_available=lambda: True, get_device_capability=lambda device: capability,
-                                    get_device_name=lambda device: "a GPU")
+        self.cuda = SimpleNamespace(
+            is_available=lambda: True,
+            get_device_capability=lambda device: capability,
+            get_device_name=lambda device: "a GPU",
+        )
         self._fails = fails
 
     def ones(self, *shape, device):
         if self._fails:
             raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
         import numpy as np
+
         return np.ones(shape)
 
 
-@pytest.mark.parametrize("capability, dtype", [((6, 0), "float32"), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+@pytest.mark.parametrize(
+    "capability, dtype",
+    [((6, 0), "float32"), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")],
+)
 def test_dtype_follows_the_compute_capability(monkeypatch, capability, dtype):
     """Guards against bf16 on a T4, which claims to support it and emulates it."""
     monkeypatch.setitem(sys.modules, "torch", FakeTorch(capability=capability))
@@ -131,10 +145,17 @@ def test_progress_is_plain_and_sparse_without_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(runtime.time, "monotonic", lambda: float(next(clock)))
     assert list(runtime.progress(range(9), desc="visits", unit="visit")) == list(range(9))
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4 and lines[0].startswith("visits: 3/9 visit") and "left" in lines[0] and lines[-1].startswith("visits: 9 visit in")
+    assert (
+        len(lines) == 4
+        and lines[0].startswith("visits: 3/9 visit")
+        and "left" in lines[0]
+        and lines[-1].startswith("visits: 9 visit in")
+    )
 
 
-@pytest.mark.parametrize("seconds, text", [(0.44, "0.4 s"), (45, "45 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0.44, "0.4 s"), (45, "45 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
 def test_format_seconds(seconds, text):
     """Guards against times that nobody can read."""
     assert runtime.format_seconds(seconds) == text

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix) + [ROOT / ".ci" / "run"]
+SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
+SCRIPTS.append(ROOT / ".ci" / "run")
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
 
@@ -25,9 +26,15 @@ def standing(tmp_path: Path) -> dict[str, str]:
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
-    environment |= {"SPECTRAMIND_VENV": str(tmp_path / "venv"), "SPECTRAMIND_TORCH": "cpu", "PYTHONPATH": str(ROOT)}
-    stamp = (f"source {ROOT}/scripts/environment.sh; cd {tmp_path}/venv; "
-             f"_stamp {python} cpu {ROOT}/requirements.txt > stamp; cp stamp test_packages")
+    environment |= {
+        "SPECTRAMIND_VENV": str(tmp_path / "venv"),
+        "SPECTRAMIND_TORCH": "cpu",
+        "PYTHONPATH": str(ROOT),
+    }
+    stamp = (
+        f"source {ROOT}/scripts/environment.sh; cd {tmp_path}/venv; "
+        f"_stamp {python} cpu {ROOT}/requirements.txt > stamp; cp stamp test_packages"
+    )
     subprocess.run(["bash", "-c", stamp], env=environment, check=True, timeout=60)
     return environment
 
@@ -43,10 +50,20 @@ def test_scripts_are_executable_and_valid(script):
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.parent.name == "scripts"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [path for path in SCRIPTS if path.parent.name == "scripts"], ids=lambda path: path.name
+)
 def test_scripts_have_help(script, standing, tmp_path):
     """Guards against a script that starts working when asked what it does."""
-    done = subprocess.run([str(script), "--help"], cwd=tmp_path, env=standing, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [str(script), "--help"],
+        cwd=tmp_path,
+        env=standing,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert "usage" in done.stdout.lower() and script.name in done.stdout
 
@@ -55,9 +72,17 @@ def test_the_test_command_passes_arguments_on(standing, tmp_path):
     """Guards against a test command that runs everything whatever it is asked for."""
     case = tmp_path / "test_two.py"
     case.write_text("import pytest\ndef test_quick(): pass\n@pytest.mark.slow\ndef test_long(): pass\n")
-    for arguments, expected in ((["-q"], "1 passed, 1 deselected"), (["-q", "-m", "slow", "-k", "nothing"], "2 deselected")):
-        done = subprocess.run([str(ROOT / "scripts" / "test"), str(case), "-c", str(ROOT / "pyproject.toml"), *arguments], env=standing,
-                              capture_output=True, text=True, timeout=120)
+    for arguments, expected in (
+        (["-q"], "1 passed, 1 deselected"),
+        (["-q", "-m", "slow", "-k", "nothing"], "2 deselected"),
+    ):
+        done = subprocess.run(
+            [str(ROOT / "scripts" / "test"), str(case), "-c", str(ROOT / "pyproject.toml"), *arguments],
+            env=standing,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         assert expected in done.stdout, done.stdout + done.stderr
     assert done.returncode == 5, "pytest's exit code must reach the caller"
 
@@ -94,12 +119,17 @@ def test_what_is_skipped_is_said_in_one_line(standing, tmp_path):
 @pytest.fixture
 def dispatcher(tmp_path, monkeypatch):
     """The dispatcher, over a folder with two benchmarks of this test's own."""
-    spec = importlib.util.spec_from_file_location("benchmark_dispatcher", ROOT / "scripts" / "benchmarks" / "__main__.py")
+    spec = importlib.util.spec_from_file_location(
+        "benchmark_dispatcher", ROOT / "scripts" / "benchmarks" / "__main__.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folder = tmp_path / "benchmarks"
     folder.mkdir()
-    (folder / "detector.py").write_text('"""Frames per second."""\ndef run(*, quick):\n    return {"quick": quick, "seconds": {"mean": 0.5}}\n')
+    (folder / "detector.py").write_text(
+        '"""Frames per second."""\ndef run(*, quick):\n'
+        '    return {"quick": quick, "seconds": {"mean": 0.5}}\n'
+    )
     (folder / "broken.py").write_text("")
     (folder / "_shared.py").write_text("raise SystemExit('a benchmark beginning with an underscore is none')")
     monkeypatch.setattr(module, "FOLDER", folder)
@@ -111,7 +141,10 @@ def dispatcher(tmp_path, monkeypatch):
 def test_benchmarks_write_their_figures(dispatcher, tmp_path, capsys):
     """Guards against figures that are printed and lost, or lose their names."""
     assert dispatcher.main(["detector", "--quick", "--json", str(tmp_path / "a" / "figures.json")]) == 0
-    assert json.loads((tmp_path / "a" / "figures.json").read_text()) == {"quick": True, "seconds": {"mean": 0.5}}
+    assert json.loads((tmp_path / "a" / "figures.json").read_text()) == {
+        "quick": True,
+        "seconds": {"mean": 0.5},
+    }
     out = capsys.readouterr().out
     assert "seconds.mean" in out and "0.5" in out
 
@@ -128,7 +161,9 @@ def test_an_unknown_benchmark_names_the_nearest(dispatcher, capsys):
     assert ended.value.code == 0 and "Frames per second." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "scripts" / "benchmarks").glob("[!_]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "scripts" / "benchmarks").glob("[!_]*.py")), ids=lambda path: path.stem
+)
 def test_each_benchmark_can_be_dispatched(path):
     """Guards against a benchmark that the dispatcher lists and cannot call."""
     import ast
@@ -136,4 +171,6 @@ def test_each_benchmark_can_be_dispatched(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     (run,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"]
     names = [argument.arg for argument in (*run.args.args, *run.args.kwonlyargs)]
-    assert "quick" in names and ast.get_docstring(tree), "run(*, quick) and a docstring whose first line is listed"
+    assert "quick" in names and ast.get_docstring(tree), (
+        "run(*, quick) and a docstring whose first line is listed"
+    )

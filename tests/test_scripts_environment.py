@@ -16,8 +16,14 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is no
 
 def bash(code: str, **variables: str) -> subprocess.CompletedProcess:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
-    return subprocess.run(["bash", "-c", f"source {ROOT}/scripts/environment.sh\n{code}"], env=environment | variables,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        ["bash", "-c", f"source {ROOT}/scripts/environment.sh\n{code}"],
+        env=environment | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def program(path: Path, text: str) -> Path:
@@ -32,7 +38,20 @@ def tools(tmp_path: Path) -> Path:
     """A PATH with the few programs that the script needs and no Python."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in ("bash", "sh", "dirname", "cat", "grep", "tail", "sed", "uname", "mkdir", "rm", "flock", "env"):
+    for name in (
+        "bash",
+        "sh",
+        "dirname",
+        "cat",
+        "grep",
+        "tail",
+        "sed",
+        "uname",
+        "mkdir",
+        "rm",
+        "flock",
+        "env",
+    ):
         if shutil.which(name):
             (folder / name).symlink_to(shutil.which(name))
     return folder
@@ -50,7 +69,9 @@ def test_an_interpreter_is_taken_only_if_it_runs(tmp_path, tools):
 
 def test_an_interpreter_under_pyenv_is_found_without_its_shims(tmp_path, tools):
     """Guards against a machine whose only fitting Python is one that pyenv has not activated."""
-    good = program(tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3", f'exec {sys.executable} "$@"')
+    good = program(
+        tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3", f'exec {sys.executable} "$@"'
+    )
     done = bash("_find_interpreter", PATH=str(tools), PYENV_ROOT=str(tmp_path / "pyenv"))
     assert done.stdout.strip() == str(good), done.stderr
 
@@ -58,16 +79,26 @@ def test_an_interpreter_under_pyenv_is_found_without_its_shims(tmp_path, tools):
 def test_no_interpreter_is_a_clear_error(tmp_path, tools):
     """Guards against a shell error in place of the sentence that says what to install."""
     done = bash("_find_interpreter", PATH=str(tools), PYENV_ROOT=str(tmp_path / "none"))
-    assert done.returncode != 0 and "no working Python 3.11, 3.12 or 3.13" in done.stderr and "SPECTRAMIND_PYTHON" in done.stderr
+    assert (
+        done.returncode != 0
+        and "no working Python 3.11, 3.12 or 3.13" in done.stderr
+        and "SPECTRAMIND_PYTHON" in done.stderr
+    )
     done = bash("_find_interpreter", PATH=str(tools), SPECTRAMIND_PYTHON="/nowhere/python")
     assert done.returncode != 0 and "/nowhere/python is not a working Python" in done.stderr
 
 
-@pytest.mark.parametrize("choice, driver, build", [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", False, "cuda")])
+@pytest.mark.parametrize(
+    "choice, driver, build",
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", False, "cuda")],
+)
 def test_the_torch_build_follows_the_driver_or_the_variable(tmp_path, tools, choice, driver, build):
     """Guards against several GB of CUDA libraries on a machine that cannot use them."""
     program(tmp_path / "driver" / "nvidia-smi", "exit 0" if driver else "exit 9")
-    assert bash("_torch_build", PATH=f"{tmp_path}/driver:{tools}", SPECTRAMIND_TORCH=choice).stdout.strip() == build
+    assert (
+        bash("_torch_build", PATH=f"{tmp_path}/driver:{tools}", SPECTRAMIND_TORCH=choice).stdout.strip()
+        == build
+    )
 
 
 def test_an_unknown_torch_build_is_an_error():
@@ -77,11 +108,16 @@ def test_an_unknown_torch_build_is_an_error():
 
 
 def test_a_standing_environment_is_reused(tmp_path):
-    """Guards against an installation at every call, and against a stale environment after the pins have changed."""
+    """Guards against an installation at every call, and against a stale environment after the pins have
+    changed."""
     python = program(tmp_path / "venv" / "bin" / "python", f'exec {sys.executable} "$@"')
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("torch==1\n")
-    settings = {"SPECTRAMIND_VENV": str(tmp_path / "venv"), "SPECTRAMIND_REQUIREMENTS": str(requirements), "SPECTRAMIND_TORCH": "cpu"}
+    settings = {
+        "SPECTRAMIND_VENV": str(tmp_path / "venv"),
+        "SPECTRAMIND_REQUIREMENTS": str(requirements),
+        "SPECTRAMIND_TORCH": "cpu",
+    }
     stamp = f'_stamp "{python}" cpu "{requirements}" > "{tmp_path}/venv/stamp"'
     broken_pip = '_install_all() { echo "pip was called"; return 1; }\n'
     done = bash(f"{broken_pip}{stamp}; ensure_environment && echo $PYTHON", **settings)
@@ -96,18 +132,39 @@ def test_a_failed_installation_shows_the_end_of_the_log(tmp_path):
     """Guards against 'error' without a reason: what pip said must be on the screen."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("torch==0.0.1\n")
-    done = bash("ensure_environment", SPECTRAMIND_VENV=str(tmp_path / "venv"), SPECTRAMIND_REQUIREMENTS=str(requirements),
-                SPECTRAMIND_PYTHON=sys.executable, SPECTRAMIND_TORCH="cpu", PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+    done = bash(
+        "ensure_environment",
+        SPECTRAMIND_VENV=str(tmp_path / "venv"),
+        SPECTRAMIND_REQUIREMENTS=str(requirements),
+        SPECTRAMIND_PYTHON=sys.executable,
+        SPECTRAMIND_TORCH="cpu",
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS="",
+    )
     assert done.returncode != 0
-    assert "could not be made" in done.stderr and "torch==0.0.1" in done.stderr and "install.log" in done.stderr
+    assert (
+        "could not be made" in done.stderr and "torch==0.0.1" in done.stderr and "install.log" in done.stderr
+    )
     assert (tmp_path / "venv" / "install.log").is_file() and not (tmp_path / "venv" / "stamp").exists()
 
 
 def test_a_venv_that_cannot_be_made_is_told(tmp_path):
     """Guards against a script that ends without a word, because `set -e` acts before the message."""
-    python = program(tmp_path / "bin" / "python3.11", f'if [ "$2" = venv ]; then echo "no space left on device"; exit 1; fi\nexec {sys.executable} "$@"')
-    done = bash("set -euo pipefail\nensure_environment", SPECTRAMIND_VENV=str(tmp_path / "venv"), SPECTRAMIND_PYTHON=str(python), SPECTRAMIND_TORCH="cpu")
-    assert done.returncode != 0 and "no space left on device" in done.stderr and "could not be made" in done.stderr, done.stdout + done.stderr
+    python = program(
+        tmp_path / "bin" / "python3.11",
+        f'if [ "$2" = venv ]; then echo "no space left on device"; exit 1; fi\nexec {sys.executable} "$@"',
+    )
+    done = bash(
+        "set -euo pipefail\nensure_environment",
+        SPECTRAMIND_VENV=str(tmp_path / "venv"),
+        SPECTRAMIND_PYTHON=str(python),
+        SPECTRAMIND_TORCH="cpu",
+    )
+    assert (
+        done.returncode != 0
+        and "no space left on device" in done.stderr
+        and "could not be made" in done.stderr
+    ), done.stdout + done.stderr
 
 
 def with_pip(tmp_path: Path, tools: Path, *, works: bool, importable: str = "") -> dict[str, str]:
@@ -168,7 +225,7 @@ def test_oracles_are_those_of_the_test_extra():
     ]["test"]
     text = (ROOT / "scripts" / "environment.sh").read_text(encoding="utf-8")
     for requirement in ("batman-package>=2.5", "dask[distributed]>=2024.8"):
-        assert requirement in extra and f"={requirement}\"" in text
+        assert requirement in extra and f'={requirement}"' in text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,14 @@ import pytest
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import SubmissionError, gll_score
-from spectramind_kit.submission import (build_submission, fallback_submission, read_submission, submission_columns,
-                                        validate_submission, write_submission)
+from spectramind_kit.submission import (
+    build_submission,
+    fallback_submission,
+    read_submission,
+    submission_columns,
+    validate_submission,
+    write_submission,
+)
 
 IDS = [30, 10, 20]
 
@@ -19,7 +25,11 @@ def good():
 
 def test_columns_are_the_official_ones():
     columns = submission_columns()
-    assert len(columns) == 567 and columns[:2] == ["planet_id", "wl_1"] and columns[283:285] == ["wl_283", "sigma_1"]
+    assert (
+        len(columns) == 567
+        and columns[:2] == ["planet_id", "wl_1"]
+        and columns[283:285] == ["wl_283", "sigma_1"]
+    )
 
 
 def test_build_repairs_what_the_host_refuses():
@@ -44,16 +54,19 @@ def test_float_planet_ids_are_read_as_integers(tmp_path):
     assert read_submission(path)["planet_id"].tolist() == IDS
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda f: f.iloc[:, :-1], "columns"),
-    (lambda f: f[[*f.columns[:-2], f.columns[-1], f.columns[-2]]], "columns"),
-    (lambda f: f.iloc[::-1].reset_index(drop=True), "another order"),
-    (lambda f: f.iloc[:2], "missing"),
-    (lambda f: f.assign(wl_5=np.nan), "finite.*wl_5"),
-    (lambda f: f.assign(wl_5=-1.0), "negative.*wl_5"),
-    (lambda f: f.assign(sigma_9=0.0), "zero sigma.*sigma_9"),
-    (lambda f: f.assign(sigma_9="x"), "numeric.*sigma_9"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda f: f.iloc[:, :-1], "columns"),
+        (lambda f: f[[*f.columns[:-2], f.columns[-1], f.columns[-2]]], "columns"),
+        (lambda f: f.iloc[::-1].reset_index(drop=True), "another order"),
+        (lambda f: f.iloc[:2], "missing"),
+        (lambda f: f.assign(wl_5=np.nan), "finite.*wl_5"),
+        (lambda f: f.assign(wl_5=-1.0), "negative.*wl_5"),
+        (lambda f: f.assign(sigma_9=0.0), "zero sigma.*sigma_9"),
+        (lambda f: f.assign(sigma_9="x"), "numeric.*sigma_9"),
+    ],
+)
 def test_validation_names_what_is_wrong(change, words, tmp_path):
     with pytest.raises(SubmissionError, match=words):
         write_submission(change(good()), tmp_path / "submission.csv", planet_ids=IDS)
@@ -88,10 +101,16 @@ def test_a_planet_twice_is_refused():
         validate_submission(frame, [7, 8, 7])
 
 
-@pytest.mark.parametrize("content, words", [("", "empty"), ("wl_1\n1\n", "planet_id"),
-                                            ("planet_id,wl_1\nx,1\n", "whole number"),
-                                            ("planet_id,wl_1\n1.5,1\n", "whole number"),
-                                            ("\0\0", "planet_id")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("", "empty"),
+        ("wl_1\n1\n", "planet_id"),
+        ("planet_id,wl_1\nx,1\n", "whole number"),
+        ("planet_id,wl_1\n1.5,1\n", "whole number"),
+        ("\0\0", "planet_id"),
+    ],
+)
 def test_a_damaged_file_is_a_data_error(tmp_path, content, words):
     """Guards against pandas' own exceptions, of which there are many."""
     (tmp_path / "s.csv").write_text(content)

@@ -196,9 +196,8 @@ def test_workers_end_with_their_parent(tmp_path, how):
 def test_an_error_in_the_block_does_not_wait_for_what_is_under_way():
     """Guards against an error (or a notebook's stop button) that shows only after minutes of other work."""
     start = time.monotonic()
-    with pytest.raises(ZeroDivisionError):
-        with worker_pool(1, task="test") as pool:
-            pool.submit(time.sleep, 60)
-            time.sleep(0.2)
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), worker_pool(1, task="test") as pool:
+        pool.submit(time.sleep, 60)
+        time.sleep(0.2)
+        raise ZeroDivisionError
     assert time.monotonic() - start < 20

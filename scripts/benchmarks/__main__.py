@@ -1,4 +1,5 @@
-"""`scripts/benchmark NAME`: import NAME.py from this folder, call its `run(quick=…)`, print and store what it returns."""
+"""`scripts/benchmark NAME`: import NAME.py from this folder, call its `run(quick=…)`, print and store what it
+returns."""
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def load_benchmark(name: str, folder: Path = FOLDER) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses and worker processes look their module up by name
     spec.loader.exec_module(module)
     if not callable(getattr(module, "run", None)):
-        raise ConfigError("a benchmark without run(quick=…)", where=str(folder / f"{name}.py"), fix="define run(*, quick: bool) -> dict")
+        raise ConfigError(
+            "a benchmark without run(quick=…)",
+            where=str(folder / f"{name}.py"),
+            fix="define run(*, quick: bool) -> dict",
+        )
     return module
 
 
@@ -45,26 +50,38 @@ def flatten(figures: dict, prefix: str = "") -> dict[str, object]:
     """Nested figures as one level: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``."""
     flat: dict[str, object] = {}
     for name, value in figures.items():
-        flat.update(flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value})
+        flat.update(
+            flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        )
     return flat
 
 
 def table(figures: dict) -> str:
     """The figures as two columns of text."""
-    flat = {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in flatten(figures).items()}
+    flat = {
+        name: f"{value:.6g}" if isinstance(value, float) else str(value)
+        for name, value in flatten(figures).items()
+    }
     width = max(map(len, flat), default=0)
     return "\n".join(f"{name:{width}}  {value}" for name, value in flat.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
     names = benchmark_names()
-    listing = "\n".join(f"  {name:24} {first_line(FOLDER / f'{name}.py')}" for name in names) or "  (none yet)"
+    listing = (
+        "\n".join(f"  {name:24} {first_line(FOLDER / f'{name}.py')}" for name in names) or "  (none yet)"
+    )
     parser = argparse.ArgumentParser(
-        prog="scripts/benchmark", description="Measure one part of the kit and print the figures.",
-        epilog=f"benchmarks:\n{listing}", formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="scripts/benchmark",
+        description="Measure one part of the kit and print the figures.",
+        epilog=f"benchmarks:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", help="one of the names below", metavar="NAME")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
-    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, not the figures to quote")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: shows that it works, not the figures to quote"
+    )
     options = parser.parse_args(arguments)
     try:
         sys.path.insert(0, str(FOLDER))  # a benchmark may import a neighbour that begins with an underscore
@@ -74,14 +91,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not isinstance(figures, dict):
-        print(f"error: {options.name}.run returned {type(figures).__name__}, not a dict of figures", file=sys.stderr)
+        print(
+            f"error: {options.name}.run returned {type(figures).__name__}, not a dict of figures",
+            file=sys.stderr,
+        )
         return 2
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2, default=float) + "\n", encoding="utf-8")
     say(table(figures))
-    say(f"{options.name}: {format_seconds(time.monotonic() - started)}, {time.process_time() - cpu:.1f} CPU s"
-        + (f", figures in {options.json}" if options.json else ""))
+    say(
+        f"{options.name}: {format_seconds(time.monotonic() - started)}, {time.process_time() - cpu:.1f} CPU s"
+        + (f", figures in {options.json}" if options.json else "")
+    )
     return 0
 
 

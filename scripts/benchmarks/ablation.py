@@ -1,9 +1,10 @@
 """Cross-attention against the fusions it was chosen over, and the anchor; same data, same budget
 (docs/decisions.md D45, D48).
 
-One simulated set of planets (light-curve level), anchors out of fold for the train planets and from all of them for the test
-planets; then each fusion is trained from three seeds with the same number of steps. The score is the official one, of the network
-alone, on test planets that neither prior, calibration nor network has seen. Nothing is selected by them: the weights are the last.
+One simulated set of planets (light-curve level), anchors out of fold for the train planets and from all of
+them for the test planets; then each fusion is trained from three seeds with the same number of steps. The
+score is the official one, of the network alone, on test planets that neither prior, calibration nor network
+has seen. Nothing is selected by them: the weights are the last.
 """
 
 from __future__ import annotations
@@ -29,9 +30,14 @@ def run(*, quick: bool = False) -> dict:
             result = train_once(dataset, train, test, naive, fusion=fusion, seed=seed, epochs=epochs)
             scores.setdefault(fusion, []).append(result.held_out_score)
             figures["anchor_score"] = result.anchor_score
-            print(f"{fusion:>10} seed {seed}: {result.held_out_score:.4f} (anchor {result.anchor_score:.4f})", flush=True)
+            print(
+                f"{fusion:>10} seed {seed}: {result.held_out_score:.4f} (anchor {result.anchor_score:.4f})",
+                flush=True,
+            )
         figures[f"{fusion}_score"] = float(np.mean(scores[fusion]))
-        figures[f"{fusion}_spread"] = float(np.std(scores[fusion], ddof=1)) if len(seeds) > 1 else float("nan")
+        figures[f"{fusion}_spread"] = (
+            float(np.std(scores[fusion], ddof=1)) if len(seeds) > 1 else float("nan")
+        )
         figures[f"{fusion}_cpu_s"] = (time.process_time() - start) / len(seeds)
     for fusion in FUSIONS[1:]:
         figures[f"xattn_minus_{fusion}"] = float(np.mean(np.subtract(scores["xattn"], scores[fusion])))
@@ -67,9 +73,12 @@ def prepare(n_train: int, n_test: int):
     naive = {"naive_mean": naive_mean, "naive_sigma": naive_sigma}
     fitted = cross_fit(measured[:n_train], np.stack([label[p] for p in train_ids]), folds=5, **naive)
     anchors = [*fitted.anchors, *(fitted.predict(m) for m in measured[n_train:])]
-    rows = [visit_row(curve, m, anchor, star=stars[p])
-            for p, m, anchor in zip(ids, measured, anchors) for curve in planets[p]
-            if curve.visit in {v.visit for v in m.visits}]
+    rows = [
+        visit_row(curve, m, anchor, star=stars[p])
+        for p, m, anchor in zip(ids, measured, anchors)
+        for curve in planets[p]
+        if curve.visit in {v.visit for v in m.visits}
+    ]
     train_rows = [row for row in rows if row["planet_id"] in set(train_ids)]
     dataset = VisitDataset(rows, normaliser=Normaliser.fit(train_rows), depth=label)
     return dataset, dataset.rows_of(train_ids), dataset.rows_of(ids[n_train:]), naive
@@ -86,10 +95,25 @@ def train_once(dataset, train, test, naive, *, fusion: str, seed: int, epochs: i
 
     config = load_config(profile="quick", overrides=[f"model/fusion={fusion}", f"train.epochs={epochs}"])
     torch.manual_seed(seed)
-    model = build_model(config.model, bin_features=dataset.tensors["bins"].shape[-1],
-                        star_features=dataset.tensors["star"].shape[-1])
+    model = build_model(
+        config.model,
+        bin_features=dataset.tensors["bins"].shape[-1],
+        star_features=dataset.tensors["star"].shape[-1],
+    )
     loss = instantiate({**to_plain(config.loss), **naive}, where="loss")
     with tempfile.TemporaryDirectory() as folder:
-        return train_fold(model, loss, dataset=dataset, train_rows=train, held_out_rows=test, fold=0,
-                          settings=TrainSettings(**config.train), device=probe_device("cpu"), seed=seed, naive=naive,
-                          checkpoint=Path(folder) / "fold_0.pt", digest="ablation", log=lambda *_, **__: None)
+        return train_fold(
+            model,
+            loss,
+            dataset=dataset,
+            train_rows=train,
+            held_out_rows=test,
+            fold=0,
+            settings=TrainSettings(**config.train),
+            device=probe_device("cpu"),
+            seed=seed,
+            naive=naive,
+            checkpoint=Path(folder) / "fold_0.pt",
+            digest="ablation",
+            log=lambda *_, **__: None,
+        )

@@ -1,4 +1,5 @@
-"""The anchor: score against the flat baseline and the bound, pulls, seconds per visit against a generic optimiser, hard cases."""
+"""The anchor: score against the flat baseline and the bound, pulls, seconds per visit against a generic
+optimiser, hard cases."""
 
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from spectramind_kit.runtime import progress, say
 
 SEEDS = (11, 12, 13)
 TRAIN, TEST = 200, 300
-FRAMES = (100, 100)   # train and test planets whose frames are made
-TOGETHER = 20   # planets that are measured in one go, as the worker processes of a run do
+FRAMES = (100, 100)  # train and test planets whose frames are made
+TOGETHER = 20  # planets that are measured in one go, as the worker processes of a run do
 
 
 def run(*, quick: bool = False) -> dict:
-    """Three seeds of 200 train and 300 test planets (quick: one of 40 and 20), reduced cadence; prints a table.
+    """Three seeds of 200 train and 300 test planets (quick: one of 40 and 20), reduced cadence; prints a
+    table.
 
-    The planets are those of `simulate_competition`, taken at the light-curve level (stage 1's output without its
-    files); SPECTRAMIND_ANCHOR_TRAIN, _TEST and _SEEDS set other sizes.
+    The planets are those of `simulate_competition`, taken at the light-curve level (stage 1's output without
+    its files); SPECTRAMIND_ANCHOR_TRAIN, _TEST and _SEEDS set other sizes.
     """
     import torch
 
@@ -36,19 +38,30 @@ def run(*, quick: bool = False) -> dict:
     # groups: FGS1, then six parts of AIRS-CH0; biases average over the seeds before the largest is taken
     figures["group_bias_error"] /= math.sqrt(len(rows))
     figures["largest_group_bias"] = max(abs(figures[f"bias_group_{k}"]) for k in range(7))
-    figures |= {"by_seed": {str(seed): row for seed, row in zip(seeds, rows)}, "train": n_train, "test": n_test}
+    figures |= {
+        "by_seed": {str(seed): row for seed, row in zip(seeds, rows)},
+        "train": n_train,
+        "test": n_test,
+    }
     figures |= _speed(seeds[0])
     figures["hard_cases"] = _hard_cases(seeds[0])
     frames = (8, 4) if quick else FRAMES
-    figures["from_frames"] = from_frames(seeds[0], n_train=frames[0], n_test=frames[1],
-                                         at_light_curve_level=lambda n, seed, split: _measure_all(n, seed, split)[:2])
+    figures["from_frames"] = from_frames(
+        seeds[0],
+        n_train=frames[0],
+        n_test=frames[1],
+        at_light_curve_level=lambda n, seed, split: _measure_all(n, seed, split)[:2],
+    )
     figures["must_show"] = {
         "1_score_over_flat": figures["anchor_score"] >= figures["flat_baseline"] + 0.15,
         "1_share_of_bound": figures["anchor_score"] >= 0.92 * figures["bound"],
         "2_pull_width": all(abs(figures[k] - 1.0) <= 0.1 for k in ("pull_width_fgs1", "pull_width_airs")),
         "2_group_bias": figures["largest_group_bias"] <= 0.1,
-        "3_seconds": figures["seconds_per_visit"] <= 0.5, "3_ratio": figures["generic_over_ours"] >= 50.0,
-        "4_hard_cases": all(case["largest_pull"] < 4.0 and case["flagged"] for case in figures["hard_cases"].values()),
+        "3_seconds": figures["seconds_per_visit"] <= 0.5,
+        "3_ratio": figures["generic_over_ours"] >= 50.0,
+        "4_hard_cases": all(
+            case["largest_pull"] < 4.0 and case["flagged"] for case in figures["hard_cases"].values()
+        ),
         **must_show(figures["from_frames"]),
     }
     _print(figures)
@@ -56,6 +69,7 @@ def run(*, quick: bool = False) -> dict:
 
 
 # ---------------------------------------------------------------- 1 and 2: score and pulls
+
 
 def _simulate(n: int, seed: int, split: str):
     """Per planet: light curves, star-table row, label, true visits."""
@@ -71,7 +85,12 @@ def _simulate_batch(n: int, seed: int, split: str, start: int):
     for planet_id in dict.fromkeys(ids.tolist()):
         own = np.flatnonzero(ids == planet_id)
         truths = [batch.visits[k] for k in own]
-        yield [batch.light_curve(int(k)) for k in own], truths[0].planet.catalogue_row(), batch.depth[own[0]].numpy(), truths
+        yield (
+            [batch.light_curve(int(k)) for k in own],
+            truths[0].planet.catalogue_row(),
+            batch.depth[own[0]].numpy(),
+            truths,
+        )
 
 
 def _measure_all(n: int, seed: int, split: str):
@@ -107,17 +126,27 @@ def _one_seed(seed: int, n_train: int, n_test: int) -> dict[str, float]:
     groups = [slice(0, 1)] + [slice(1 + 47 * k, 1 + 47 * (k + 1)) for k in range(6)]
     return {
         "anchor_score": array_score(y_test, mean, sigma, **naive),
-        "score_uncalibrated": array_score(y_test, np.array([a.depth for a in plain]), np.array([a.depth_err for a in plain]), **naive),
-        "score_out_of_fold": array_score(y, np.array([a.depth for a in fitted.anchors]), np.array([a.depth_err for a in fitted.anchors]), **naive),
+        "score_uncalibrated": array_score(
+            y_test, np.array([a.depth for a in plain]), np.array([a.depth_err for a in plain]), **naive
+        ),
+        "score_out_of_fold": array_score(
+            y,
+            np.array([a.depth for a in fitted.anchors]),
+            np.array([a.depth_err for a in fitted.anchors]),
+            **naive,
+        ),
         "flat_baseline": _flat_baseline(train_curves, y, test_curves, y_test, naive),
         "bound": _bound(truths, y_test, seed, naive),
-        "pull_width_fgs1": float(pull[:, 0].std()), "pull_width_airs": float(pull[:, 1:].std()),
+        "pull_width_fgs1": float(pull[:, 0].std()),
+        "pull_width_airs": float(pull[:, 1:].std()),
         **{f"bias_group_{k}": float(pull[:, g].mean()) for k, g in enumerate(groups)},
         "group_bias_error": float(max(pull[:, g].mean(1).std() for g in groups) / math.sqrt(n_test)),
-        "median_sigma_fgs1_ppm": float(1e6 * np.median(sigma[:, 0])), "median_sigma_airs_ppm": float(1e6 * np.median(sigma[:, 1:])),
+        "median_sigma_fgs1_ppm": float(1e6 * np.median(sigma[:, 0])),
+        "median_sigma_airs_ppm": float(1e6 * np.median(sigma[:, 1:])),
         "rms_fgs1_ppm": float(1e6 * np.sqrt(np.mean((mean - y_test)[:, 0] ** 2))),
         "rms_airs_ppm": float(1e6 * np.sqrt(np.mean((mean - y_test)[:, 1:] ** 2))),
-        "calibrated": float(not fitted.calibration.identity), "seconds_per_visit": measure_s + predict_s,
+        "calibrated": float(not fitted.calibration.identity),
+        "seconds_per_visit": measure_s + predict_s,
     }
 
 
@@ -141,17 +170,24 @@ def _bound(truths, y_test: np.ndarray, seed: int, naive) -> float:
     from spectramind_kit.simulator import draw_visits
     from spectramind_kit.simulator.bound import expected_score, learn_knowledge, posterior_covariance
 
-    knowledge = learn_knowledge(np.array([draw_visits(seed + 100, "train", k)[0].label for k in range(600)]), seed=seed)
-    variance = np.array([np.diag(posterior_covariance(visits, knowledge))
-                         for visits in progress(truths, desc="bound", unit="planet")])
+    knowledge = learn_knowledge(
+        np.array([draw_visits(seed + 100, "train", k)[0].label for k in range(600)]), seed=seed
+    )
+    variance = np.array(
+        [
+            np.diag(posterior_covariance(visits, knowledge))
+            for visits in progress(truths, desc="bound", unit="planet")
+        ]
+    )
     return expected_score(y_test, variance, **naive)
 
 
 # ---------------------------------------------------------------- 3: against a generic optimiser
 
+
 def _speed(seed: int) -> dict[str, float]:
-    """batman + scipy least_squares for each wavelength of one visit (12 of 283 timed), and ours on the same visit; planets alone
-    against planets together, and on a GPU where there is one."""
+    """batman + scipy least_squares for each wavelength of one visit (12 of 283 timed), and ours on the same
+    visit; planets alone against planets together, and on a GPU where there is one."""
     from spectramind_kit.runtime import probe_device
     from spectramind_kit.transit import apply_prior, measure_depths, measure_together
 
@@ -194,28 +230,38 @@ def _generic(curve, star, ours: float) -> dict[str, float]:
     x = np.linspace(-1.0, 1.0, len(days))
 
     def model(p):
-        params.t0, params.rp, params.a, params.inc, params.u = p[0] / 24.0, abs(p[1]), p[2], min(p[3], 90.0), [p[4], p[5]]
+        params.t0, params.rp, params.a, params.inc, params.u = (
+            p[0] / 24.0,
+            abs(p[1]),
+            p[2],
+            min(p[3], 90.0),
+            [p[4], p[5]],
+        )
         transit = batman.TransitModel(params, days, supersample_factor=3, exp_time=curve.exposure_h / 24.0)
         return transit.light_curve(params) * (p[6] + p[7] * x + p[8] * x**2 + p[9] * x**3)
 
     start = time.process_time()
     for k in columns:
-        flux = curve.flux[:, k].astype(float)
+        flux, err = curve.flux[:, k].astype(float), curve.flux_err[:, k]
         scale = np.median(flux)
         first = np.array([curve.time.mean(), 0.11, star["sma"], star["i"], 0.2, 0.13, 1.0, 0.0, 0.0, 0.0])
-        least_squares(lambda p: (flux / scale - model(p)) / (curve.flux_err[:, k] / scale), first, x_scale="jac")
+        least_squares(lambda p, f=flux / scale, e=err / scale: (f - model(p)) / e, first, x_scale="jac")
     generic = (time.process_time() - start) * 283 / len(columns)
     return {"seconds_one_visit": ours, "generic_seconds": generic, "generic_over_ours": generic / ours}
 
 
 # ---------------------------------------------------------------- 4: hard cases
 
+
 def _hard_cases(seed: int) -> dict[str, dict]:
     """Cases made from simulated visits and altered light curves: largest |pull|, flags."""
     from spectramind_kit.simulator import simulate_light_curves
 
     truths = [truth for _, _, _, visits in _simulate(12, seed, "test") for truth in visits[:1]]
-    plain = min(truths, key=lambda v: v.planet.period_d / v.planet.semi_major_axis + v.planet.impact_parameter)   # short, central
+    # short, central
+    plain = min(
+        truths, key=lambda v: v.planet.period_d / v.planet.semi_major_axis + v.planet.impact_parameter
+    )
 
     def redraw(truth, **planet):
         return replace(truth, planet=replace(truth.planet, **planet)) if planet else truth
@@ -228,9 +274,14 @@ def _hard_cases(seed: int) -> dict[str, dict]:
         inclination = math.degrees(math.acos(b / plain.planet.semi_major_axis))
         return redraw(plain, inclination_deg=inclination, catalogue_inclination_deg=inclination)
 
-    shallow = replace(plain, depth=plain.depth * 7e-4 / plain.depth.mean(), label=plain.label * 7e-4 / plain.label.mean())
+    shallow = replace(
+        plain, depth=plain.depth * 7e-4 / plain.depth.mean(), label=plain.label * 7e-4 / plain.label.mean()
+    )
     glitch = curve(plain)
-    glitch = replace(glitch, flux=np.where((np.arange(len(glitch.time)) % 187 // 12 == 2)[:, None], 0.992, 1.0) * glitch.flux)
+    glitch = replace(
+        glitch,
+        flux=np.where((np.arange(len(glitch.time)) % 187 // 12 == 2)[:, None], 0.992, 1.0) * glitch.flux,
+    )
     twin = replace(plain, depth=plain.depth * 1.06)
     missed = tilted(1.0 + 1.6 * math.sqrt(plain.planet.depth))
     cases = {
@@ -243,7 +294,9 @@ def _hard_cases(seed: int) -> dict[str, dict]:
         "visits disagree": ([curve(plain), curve(twin, 1)], plain, 1.03, "disagree"),
         "outlier run": ([glitch], plain, 1.0, "outliers"),
     }
-    return {name: _one_case(curves, truth, factor, flag) for name, (curves, truth, factor, flag) in cases.items()}
+    return {
+        name: _one_case(curves, truth, factor, flag) for name, (curves, truth, factor, flag) in cases.items()
+    }
 
 
 def _one_case(curves: Sequence, truth, factor: float, flag: str) -> dict:
@@ -251,26 +304,50 @@ def _one_case(curves: Sequence, truth, factor: float, flag: str) -> dict:
     from spectramind_kit.transit import fit_anchor
 
     anchor = fit_anchor(list(curves), truth.planet.catalogue_row())
-    depth = grid_to_bins(truth.depth) * factor   # what the light curve shows; a label that differs is no fault of the fit
+    # what the light curve shows; a label that differs is no fault of the fit
+    depth = grid_to_bins(truth.depth) * factor
     pull = np.abs(anchor.depth - depth) / anchor.depth_err
-    return {"largest_pull": float(pull.max()), "sigma_airs_ppm": float(1e6 * np.median(anchor.depth_err[1:])),
-            "flagged": any(flag in f for f in anchor.flags), "flags": ", ".join(anchor.flags)}
+    return {
+        "largest_pull": float(pull.max()),
+        "sigma_airs_ppm": float(1e6 * np.median(anchor.depth_err[1:])),
+        "flagged": any(flag in f for f in anchor.flags),
+        "flags": ", ".join(anchor.flags),
+    }
 
 
 def _print(figures: dict) -> None:
-    rows = [("anchor score", "anchor_score"), ("  without calibration", "score_uncalibrated"), ("  train, out of fold", "score_out_of_fold"),
-            ("flat baseline", "flat_baseline"), ("bound", "bound"), ("pull width FGS1", "pull_width_fgs1"),
-            ("pull width AIRS-CH0", "pull_width_airs"), ("largest bias of a group", "largest_group_bias"),
-            ("  its error", "group_bias_error"), ("seconds per visit (CPU)", "seconds_per_visit"),
-            ("planets alone / together", "alone_over_together"), ("generic / ours", "generic_over_ours")]
+    rows = [
+        ("anchor score", "anchor_score"),
+        ("  without calibration", "score_uncalibrated"),
+        ("  train, out of fold", "score_out_of_fold"),
+        ("flat baseline", "flat_baseline"),
+        ("bound", "bound"),
+        ("pull width FGS1", "pull_width_fgs1"),
+        ("pull width AIRS-CH0", "pull_width_airs"),
+        ("largest bias of a group", "largest_group_bias"),
+        ("  its error", "group_bias_error"),
+        ("seconds per visit (CPU)", "seconds_per_visit"),
+        ("planets alone / together", "alone_over_together"),
+        ("generic / ours", "generic_over_ours"),
+    ]
     for label, name in rows:
         by_seed = "  ".join(f"{row[name]:.4f}" for row in figures["by_seed"].values() if name in row)
         say(f"{label:28} {figures[name]:10.4f}   {by_seed}")
     frames = figures["from_frames"]
-    say(f"{'from frames':28} score {frames['score']:.4f}, the same planets at the light-curve level {frames['score_light_curve_level']:.4f}")
-    say(f"{'':28} noise scale {frames['noise_scale_airs']:.3f} and {frames['noise_scale_fgs1']:.3f}, chi^2 {frames['chi2_airs']:.3f} and "
-        f"{frames['chi2_fgs1']:.3f} (AIRS-CH0, FGS1), poor fit {frames['poor_fit']:.1%}, any flag {frames['any_flag']:.1%}")
+    say(
+        f"{'from frames':28} score {frames['score']:.4f}, the same planets at the light-curve level "
+        f"{frames['score_light_curve_level']:.4f}"
+    )
+    say(
+        f"{'':28} noise scale {frames['noise_scale_airs']:.3f} and {frames['noise_scale_fgs1']:.3f}, chi^2 "
+        f"{frames['chi2_airs']:.3f} and "
+        f"{frames['chi2_fgs1']:.3f} (AIRS-CH0, FGS1), poor fit {frames['poor_fit']:.1%}, any flag "
+        f"{frames['any_flag']:.1%}"
+    )
     for name, case in figures["hard_cases"].items():
-        say(f"{name:28} |pull| < {case['largest_pull']:.2f}, sigma {case['sigma_airs_ppm']:.0f} ppm, {case['flags'] or 'no flag'}")
+        say(
+            f"{name:28} |pull| < {case['largest_pull']:.2f}, sigma {case['sigma_airs_ppm']:.0f} ppm, "
+            f"{case['flags'] or 'no flag'}"
+        )
     for name, passed in figures["must_show"].items():
         say(f"{name:28} {'yes' if passed else 'NO'}")

@@ -1,4 +1,5 @@
-"""Stage 1 on simulated planets with the truth known: bias of the depth and scatter, each correction switched off in turn."""
+"""Stage 1 on simulated planets with the truth known: bias of the depth and scatter, each correction switched
+off in turn."""
 
 from __future__ import annotations
 
@@ -29,9 +30,10 @@ READ_NOISE_E = 13.3  # median of the read-noise maps, per read
 
 
 def run(*, quick: bool = False) -> dict[str, float]:
-    """Two sets of reduced-cadence planets: one without shot, reset and read noise (cosmic rays, dead and hot pixels, linearity, flat, dark,
-    foreground, drift and jitter on), which shows biases far below a single planet's error bar; and one with all noise, for
-    the scatter against what shot and read noise allow. 40 and 12 planets; quick: 6 and 4."""
+    """Two sets of reduced-cadence planets: one without shot, reset and read noise (cosmic rays, dead and hot
+    pixels, linearity, flat, dark, foreground, drift and jitter on), which shows biases far below a single
+    planet's error bar; and one with all noise, for the scatter against what shot and read noise allow. 40 and
+    12 planets; quick: 6 and 4."""
     from spectramind_kit.simulator import simulate_competition
     from spectramind_kit.simulator.settings import Settings
 
@@ -39,8 +41,14 @@ def run(*, quick: bool = False) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="spectramind_corrections_") as folder:
         loud = Settings(two_visit_fraction=0.0)
         quiet = replace(loud, effects=loud.effects.without("shot_noise", "ktc_noise", "read_noise"))
-        sets = {"quiet": simulate_competition(Path(folder) / "quiet", n_train=n_quiet, n_test=n_quiet, seed=21, settings=quiet),
-                "noisy": simulate_competition(Path(folder) / "noisy", n_train=n_noisy, n_test=n_noisy, seed=21, settings=loud)}
+        sets = {
+            "quiet": simulate_competition(
+                Path(folder) / "quiet", n_train=n_quiet, n_test=n_quiet, seed=21, settings=quiet
+            ),
+            "noisy": simulate_competition(
+                Path(folder) / "noisy", n_train=n_noisy, n_test=n_noisy, seed=21, settings=loud
+            ),
+        }
         return study(sets)
 
 
@@ -48,23 +56,38 @@ def study(sets: dict) -> dict[str, float]:
     """Print the table for the two sets and return its figures."""
     figures: dict[str, float] = {}
     print(f"{'':26s} {'bias / error bar':>27s} {'|bias| / error bar':>27s} {'scatter / limit':>17s}")
-    print(f"{'':26s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} {'FGS1':>8s} {'white':>8s}")
+    print(
+        f"{'':26s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} "
+        f"{'FGS1':>8s} {'white':>8s}"
+    )
     for name, switches in progress(VARIANTS.items(), desc="corrections", unit="variants"):
         bias = np.array([b for b, _ in _each(sets["quiet"], switches, some=bool(switches))])  # (planets, 3)
-        scatter = np.array([s for _, s in _each(sets["noisy"], switches, some=bool(switches))])  # (planets, 2)
+        # (planets, 2)
+        scatter = np.array([s for _, s in _each(sets["noisy"], switches, some=bool(switches))])
         mean, size, limit = bias.mean(axis=0), np.abs(bias).mean(axis=0), np.median(scatter, axis=0)
-        print(f"{name:26s} {mean[0]:8.3f} {mean[1]:9.3f} {mean[2]:8.3f} {size[0]:8.3f} {size[1]:9.3f} {size[2]:8.3f} "
-              f"{limit[0]:8.3f} {limit[1]:8.3f}", flush=True)
+        print(
+            f"{name:26s} {mean[0]:8.3f} {mean[1]:9.3f} {mean[2]:8.3f} {size[0]:8.3f} {size[1]:9.3f} "
+            f"{size[2]:8.3f} "
+            f"{limit[0]:8.3f} {limit[1]:8.3f}",
+            flush=True,
+        )
         key = name.replace(" ", "_")
-        figures |= {f"{key}.bias_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), mean, strict=True)}
-        figures |= {f"{key}.size_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), size, strict=True)}
-        figures |= {f"{key}.scatter_over_limit_{what}": float(v) for what, v in zip(("fgs1", "white"), limit, strict=True)}
+        figures |= {
+            f"{key}.bias_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), mean, strict=True)
+        }
+        figures |= {
+            f"{key}.size_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), size, strict=True)
+        }
+        figures |= {
+            f"{key}.scatter_over_limit_{what}": float(v)
+            for what, v in zip(("fgs1", "white"), limit, strict=True)
+        }
     return figures
 
 
 def _each(made, switches: dict, *, some: bool):
-    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white) of every visit;
-    ``some``: of every third (what a switch costs shows on fewer planets)."""
+    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white) of
+    every visit; ``some``: of every third (what a switch costs shows on fewer planets)."""
     from spectramind_kit.detector import DetectorSettings, extract_light_curve, find_visits
 
     switches = dict(switches)
@@ -72,7 +95,7 @@ def _each(made, switches: dict, *, some: bool):
     if switches.get("airs_extraction") == "other":
         switches["airs_extraction"] = "sum" if base.airs_extraction == "optimal" else "optimal"
     for split in ("train", "test"):
-        for files in find_visits(made.data_dir, split)[::3 if some else 1]:
+        for files in find_visits(made.data_dir, split)[:: 3 if some else 1]:
             lc = extract_light_curve(files, settings=replace(base, **switches))
             yield _compare(lc, made.visits(files.planet_id)[files.visit])
 
@@ -82,14 +105,18 @@ def _compare(lc, visit):
     from spectramind_kit.simulator.visit import true_light_curve
 
     truth = true_light_curve(visit, lc.time, exposure_h=lc.exposure_h)  # (T, 283) with drift and transit
-    base = true_light_curve(replace(visit, depth=np.full_like(visit.depth, 1e-12)), lc.time, exposure_h=lc.exposure_h)
+    base = true_light_curve(
+        replace(visit, depth=np.full_like(visit.depth, 1e-12)), lc.time, exposure_h=lc.exposure_h
+    )
     exposures = 5625.0 / 188.0  # real exposures behind a bin of the reduced cadence
     rows, pixels = 16, 256
     variance = np.empty(283)
-    variance[0] = (truth[:, 0].mean() + pixels * 2 * READ_NOISE_E ** 2) / (12 * exposures)
-    variance[1:] = (truth[:, 1:].mean(axis=0) + rows * 2 * READ_NOISE_E ** 2) / exposures
-    series = [(lc.fgs1, truth[:, 0], base[:, 0], variance[0]),
-              (lc.white_airs, truth[:, 1:].sum(axis=1), base[:, 1:].sum(axis=1), variance[1:].sum())]
+    variance[0] = (truth[:, 0].mean() + pixels * 2 * READ_NOISE_E**2) / (12 * exposures)
+    variance[1:] = (truth[:, 1:].mean(axis=0) + rows * 2 * READ_NOISE_E**2) / exposures
+    series = [
+        (lc.fgs1, truth[:, 0], base[:, 0], variance[0]),
+        (lc.white_airs, truth[:, 1:].sum(axis=1), base[:, 1:].sum(axis=1), variance[1:].sum()),
+    ]
     bias, scatter = [], []
     for flux, true, star, var in series:
         bias.append(_depth_bias(flux, true, star, var))
@@ -100,7 +127,8 @@ def _compare(lc, visit):
 
 
 def _depth_bias(flux, truth, star, variance) -> float:
-    """Least squares of flux / star = a + a·κ·(transit shape): (κ − 1) over its error. κ scales the true transit."""
+    """Least squares of flux / star = a + a·κ·(transit shape): (κ − 1) over its error. κ scales the true
+    transit."""
     shape = truth / star - 1.0
     y = flux / star
     design = np.stack([np.ones_like(shape), shape], axis=1)

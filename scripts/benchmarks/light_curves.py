@@ -1,4 +1,5 @@
-"""Stage 1 on one full-size visit: decoding alone, pandas, the host's recipe, ours; CPU seconds and peak memory."""
+"""Stage 1 on one full-size visit: decoding alone, pandas, the host's recipe, ours; CPU seconds and peak
+memory."""
 
 from __future__ import annotations
 
@@ -12,55 +13,89 @@ from pathlib import Path
 
 SELF = Path(__file__).resolve()
 ROOT = SELF.parents[2]
-WAYS = {"decode": "decoding the needed columns", "pandas": "decoding everything with pandas", "host": "host-style recipe, float64",
-        "ours": "ours: file to light curve"}
+WAYS = {
+    "decode": "decoding the needed columns",
+    "pandas": "decoding everything with pandas",
+    "host": "host-style recipe, float64",
+    "ours": "ours: file to light curve",
+}
 KAGGLE_CORES, HIDDEN_AND_TRAIN_VISITS = 4, 1210
 
 
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure and print the table; returns its figures.
 
-    The same simulated visit at true frame counts (11,250 and 135,000), ZSTD, one row group, goes through each way in a process
-    of its own, with one thread. Each process repeats its work and reports the least CPU time; the processes of ``decode`` and
-    ``ours`` are repeated in turn, so that whatever else the machine does weighs on both alike. ``quick``: fewer repeats, and the
-    two slow ways once.
+    The same simulated visit at true frame counts (11,250 and 135,000), ZSTD, one row group, goes through each
+    way in a process of its own, with one thread. Each process repeats its work and reports the least CPU
+    time; the processes of ``decode`` and ``ours`` are repeated in turn, so that whatever else the machine
+    does weighs on both alike. ``quick``: fewer repeats, and the two slow ways once.
     """
     from spectramind_kit.simulator import simulate_competition
 
     rounds = 2 if quick else 4
     with tempfile.TemporaryDirectory(prefix="spectramind_light_curves_") as folder:
-        made = simulate_competition(folder, n_train=1, n_test=0, seed=1, cadence="full", two_visit_fraction=0.0)
+        made = simulate_competition(
+            folder, n_train=1, n_test=0, seed=1, cadence="full", two_visit_fraction=0.0
+        )
         results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
         for k in range(rounds):
             for way in WAYS:
                 if way in ("decode", "ours") or k == 0:
-                    results[way].append(_measure(way, made.data_dir, repeats=3 if way in ("decode", "ours") else 1))
+                    results[way].append(
+                        _measure(way, made.data_dir, repeats=3 if way in ("decode", "ours") else 1)
+                    )
     cpu = {way: min(r["cpu_s"] for r in rs) for way, rs in results.items()}
     wall = {way: min(r["wall_s"] for r in rs) for way, rs in results.items()}
     peak = {way: max(r["peak_mb"] for r in rs) for way, rs in results.items()}
     # of each round's pair, then the median: a busy neighbour slows both of a pair
     ratios = sorted(o["cpu_s"] / d["cpu_s"] for o, d in zip(results["ours"], results["decode"], strict=True))
-    figures = {f"{way}_cpu_s": cpu[way] for way in WAYS} | {f"{way}_wall_s": wall[way] for way in WAYS} | \
-        {f"{way}_peak_mb": peak[way] for way in WAYS}
-    figures |= {"ours_over_decode": cpu["ours"] / cpu["decode"], "ours_over_decode_median_pair": ratios[len(ratios) // 2],
-                "host_over_ours": cpu["host"] / cpu["ours"], "peak_mb_per_worker": peak["ours"],
-                "minutes_for_1210_visits_on_4_cores": HIDDEN_AND_TRAIN_VISITS * cpu["ours"] / KAGGLE_CORES / 60.0,
-                "host_depth_minus_ours_ppm": 1e6 * (results["host"][0]["depth"] - results["ours"][0]["depth"])}
+    figures = (
+        {f"{way}_cpu_s": cpu[way] for way in WAYS}
+        | {f"{way}_wall_s": wall[way] for way in WAYS}
+        | {f"{way}_peak_mb": peak[way] for way in WAYS}
+    )
+    figures |= {
+        "ours_over_decode": cpu["ours"] / cpu["decode"],
+        "ours_over_decode_median_pair": ratios[len(ratios) // 2],
+        "host_over_ours": cpu["host"] / cpu["ours"],
+        "peak_mb_per_worker": peak["ours"],
+        "minutes_for_1210_visits_on_4_cores": HIDDEN_AND_TRAIN_VISITS * cpu["ours"] / KAGGLE_CORES / 60.0,
+        "host_depth_minus_ours_ppm": 1e6 * (results["host"][0]["depth"] - results["ours"][0]["depth"]),
+    }
     print(f"\n{'':34s} {'CPU s':>8s} {'wall s':>8s} {'peak MB':>8s}")
     for way, name in WAYS.items():
         print(f"{name:34s} {cpu[way]:8.2f} {wall[way]:8.2f} {peak[way]:8.0f}")
-    for name in ("ours_over_decode", "ours_over_decode_median_pair", "host_over_ours", "peak_mb_per_worker",
-                 "minutes_for_1210_visits_on_4_cores", "host_depth_minus_ours_ppm"):
+    for name in (
+        "ours_over_decode",
+        "ours_over_decode_median_pair",
+        "host_over_ours",
+        "peak_mb_per_worker",
+        "minutes_for_1210_visits_on_4_cores",
+        "host_depth_minus_ours_ppm",
+    ):
         print(f"{name:34s} {figures[name]:8.2f}")
     return figures
 
 
 def _measure(way: str, data_dir: Path, *, repeats: int) -> dict[str, float]:
-    environment = os.environ | {name: "1" for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-                                                       "MKL_NUM_THREADS", "ARROW_DEFAULT_MEMORY_POOL_THREADS")}
+    environment = os.environ | dict.fromkeys(
+        (
+            "POLARS_MAX_THREADS",
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "ARROW_DEFAULT_MEMORY_POOL_THREADS",
+        ),
+        "1",
+    )
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
-    out = subprocess.run([sys.executable, str(SELF), way, str(data_dir), str(repeats)], env=environment, check=True,
-                         stdout=subprocess.PIPE, text=True)
+    out = subprocess.run(
+        [sys.executable, str(SELF), way, str(data_dir), str(repeats)],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return json.loads(out.stdout.splitlines()[-1])
 
 
@@ -86,16 +121,18 @@ def _work(way: str, data_dir: str) -> float:
 
 
 def _depth(white) -> float:
-    """1 − flux of the middle tenth over flux of the first and last tenth: enough to see that both ways made a transit."""
+    """1 − flux of the middle tenth over flux of the first and last tenth: enough to see that both ways made a
+    transit."""
     n = len(white)
     part = max(1, n // 10)
-    middle = white[n // 2 - part // 2:n // 2 + part - part // 2].mean()
+    middle = white[n // 2 - part // 2 : n // 2 + part - part // 2].mean()
     return float(1.0 - middle / (0.5 * (white[:part].mean() + white[-part:].mean())))
 
 
 def _host_recipe(files, data_dir):
-    """The chain of the host's starter notebook on whole frames in float64: a polynomial object per pixel, then NumPy arrays of
-    all frames, then the sum over the rows and bins of 30 exposures. Returns white AIRS."""
+    """The chain of the host's starter notebook on whole frames in float64: a polynomial object per pixel,
+    then NumPy arrays of all frames, then the sum over the rows and bins of 30 exposures. Returns white
+    AIRS."""
     import numpy as np
     import pandas as pd
 
@@ -104,8 +141,16 @@ def _host_recipe(files, data_dir):
     adc = read_adc_info(data_dir)
     white = None
     for instrument in (FGS1, AIRS):
-        frames = pd.read_parquet(files.signal(instrument)).to_numpy().reshape(-1, *instrument.shape).astype(np.float64)
-        maps = {p: pd.read_parquet(files.calibration(instrument, p)).to_numpy() for p in ("dark", "dead", "flat", "linear_corr")}
+        frames = (
+            pd.read_parquet(files.signal(instrument))
+            .to_numpy()
+            .reshape(-1, *instrument.shape)
+            .astype(np.float64)
+        )
+        maps = {
+            p: pd.read_parquet(files.calibration(instrument, p)).to_numpy()
+            for p in ("dark", "dead", "flat", "linear_corr")
+        }
         frames = frames / adc.gain(instrument) + adc.offset(instrument)
         frames = frames[:, :, instrument.cut]
         dark, flat = (np.where(maps["dead"], np.nan, maps[p])[:, instrument.cut] for p in ("dark", "flat"))
@@ -120,7 +165,11 @@ def _host_recipe(files, data_dir):
         del frames
         exposures = exposures / flat
         per_bin = 30 if instrument is AIRS else 360
-        binned = exposures[:len(exposures) // per_bin * per_bin].reshape(-1, per_bin, *exposures.shape[1:]).mean(axis=1)
+        binned = (
+            exposures[: len(exposures) // per_bin * per_bin]
+            .reshape(-1, per_bin, *exposures.shape[1:])
+            .mean(axis=1)
+        )
         white = np.nansum(binned, axis=(1, 2))
     return white
 
@@ -128,18 +177,23 @@ def _host_recipe(files, data_dir):
 def _child(way: str, data_dir: str, repeats: int) -> None:
     if way != "pandas":  # imports are paid once per process and are not the visit's
         import polars  # noqa: F401
+
         import spectramind_kit.detector.extraction  # noqa: F401
     best_cpu = best_wall = float("inf")
     depth = float("nan")
     for _ in range(repeats):
         cpu, wall = time.process_time(), time.perf_counter()
         depth = _work(way, data_dir)
-        best_cpu, best_wall = min(best_cpu, time.process_time() - cpu), min(best_wall, time.perf_counter() - wall)
+        best_cpu, best_wall = (
+            min(best_cpu, time.process_time() - cpu),
+            min(best_wall, time.perf_counter() - wall),
+        )
     print(json.dumps({"cpu_s": best_cpu, "wall_s": best_wall, "peak_mb": _peak_mb(), "depth": depth}))
 
 
 def _peak_mb() -> float:
-    """Largest resident size since this program began. (ru_maxrss would count the parent's from before exec.)"""
+    """Largest resident size since this program began. (ru_maxrss would count the parent's from before
+    exec.)"""
     with open("/proc/self/status", encoding="ascii") as lines:
         return next(float(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
 

@@ -1,7 +1,7 @@
 """Speed and memory of the model: scans against plain loops, graph backends, a training step per size.
 
-Times are CPU seconds (other processes do not count) of the best of several interleaved rounds, forward + backward,
-one thread. On a CUDA device also wall times there, against mamba_ssm's kernels where they import.
+Times are CPU seconds (other processes do not count) of the best of several interleaved rounds, forward +
+backward, one thread. On a CUDA device also wall times there, against mamba_ssm's kernels where they import.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ HEAD_CHANNELS = 64
 
 
 # ---------------------------------------------------------------- plain loops, several ways to write them
+
 
 def mamba1_loop_precomputed(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor) -> Tensor:
     """Decays and inputs of all steps at once, then one multiply-add per step."""
@@ -56,21 +58,41 @@ def scans() -> dict:
     from spectramind_kit.models.selective_scan import selective_scan_chunked
     from spectramind_kit.models.ssd import ssd_chunked
 
-    return {"mamba1_loop": selective_scan_sequential, "mamba1_loop_precomputed": mamba1_loop_precomputed,
-            "mamba1_loop_matvec": mamba1_loop_matvec, "mamba2_loop": ssd_sequential, "mamba2_loop_matvec": mamba2_loop_matvec,
-            "mamba1": selective_scan_chunked, "ssd": ssd_chunked}
+    return {
+        "mamba1_loop": selective_scan_sequential,
+        "mamba1_loop_precomputed": mamba1_loop_precomputed,
+        "mamba1_loop_matvec": mamba1_loop_matvec,
+        "mamba2_loop": ssd_sequential,
+        "mamba2_loop_matvec": mamba2_loop_matvec,
+        "mamba1": selective_scan_chunked,
+        "ssd": ssd_chunked,
+    }
 
 
-def scan_inputs(name: str, *, batch: int, length: int, width: int, states: int, device: str = "cpu") -> list[Tensor]:
+def scan_inputs(
+    name: str, *, batch: int, length: int, width: int, states: int, device: str = "cpu"
+) -> list[Tensor]:
     """Random inputs of a scan; d_inner = ``width``, Mamba-2 in heads of 64 channels."""
     torch.manual_seed(0)
     if name.startswith("mamba1"):
-        inputs = [torch.randn(batch, length, width), F.softplus(torch.randn(batch, length, width) - 3), -torch.exp(torch.randn(width, states)),
-                  torch.randn(batch, length, states), torch.randn(batch, length, states), torch.randn(width)]
+        inputs = [
+            torch.randn(batch, length, width),
+            F.softplus(torch.randn(batch, length, width) - 3),
+            -torch.exp(torch.randn(width, states)),
+            torch.randn(batch, length, states),
+            torch.randn(batch, length, states),
+            torch.randn(width),
+        ]
     else:
         heads = max(1, width // HEAD_CHANNELS)
-        inputs = [torch.randn(batch, length, heads, width // heads), F.softplus(torch.randn(batch, length, heads) - 3), -torch.exp(torch.randn(heads)),
-                  torch.randn(batch, length, 1, states), torch.randn(batch, length, 1, states), torch.randn(heads)]
+        inputs = [
+            torch.randn(batch, length, heads, width // heads),
+            F.softplus(torch.randn(batch, length, heads) - 3),
+            -torch.exp(torch.randn(heads)),
+            torch.randn(batch, length, 1, states),
+            torch.randn(batch, length, 1, states),
+            torch.randn(heads),
+        ]
     return [t.to(device).requires_grad_() for t in inputs]
 
 
@@ -81,6 +103,7 @@ def forward_backward(scan, inputs: list[Tensor]) -> None:
 
 
 # ---------------------------------------------------------------- on the CPU
+
 
 def cpu_seconds(work) -> float:
     start = time.process_time()
@@ -102,8 +125,9 @@ def best_of(works: dict, *, rounds: int) -> dict[str, float]:
 def scan_figures(*, rounds: int) -> dict:
     """Seconds of every form and the two ratios.
 
-    ``ssd_speedup`` and ``mamba1_speedup`` are over the fastest plain loop of the selective scan with these d_inner and
-    N (Mamba-1's); ``ssd_speedup_same_recurrence`` is over the fastest loop of Mamba-2's own, cheaper recurrence.
+    ``ssd_speedup`` and ``mamba1_speedup`` are over the fastest plain loop of the selective scan with these
+    d_inner and N (Mamba-1's); ``ssd_speedup_same_recurrence`` is over the fastest loop of Mamba-2's own,
+    cheaper recurrence.
     """
     works = {}
     for name, scan in scans().items():
@@ -112,8 +136,12 @@ def scan_figures(*, rounds: int) -> dict:
     seconds = best_of(works, rounds=rounds)
     loop1 = min(v for k, v in seconds.items() if k.startswith("mamba1_loop"))
     loop2 = min(v for k, v in seconds.items() if k.startswith("mamba2_loop"))
-    return {"ssd_speedup": loop1 / seconds["ssd"], "mamba1_speedup": loop1 / seconds["mamba1"],
-            "ssd_speedup_same_recurrence": loop2 / seconds["ssd"], "scan_cpu_s": seconds}
+    return {
+        "ssd_speedup": loop1 / seconds["ssd"],
+        "mamba1_speedup": loop1 / seconds["mamba1"],
+        "ssd_speedup_same_recurrence": loop2 / seconds["ssd"],
+        "scan_cpu_s": seconds,
+    }
 
 
 # ru_maxrss would begin at the parent's peak: a child inherits it
@@ -133,12 +161,15 @@ print((peak() - before) * 1024 / 1e6)
 
 
 def scan_memory_mb(names: tuple[str, ...]) -> dict[str, float]:
-    """Growth of the peak resident size over one forward and backward pass, each in a process of its own, MB (Linux)."""
+    """Growth of the peak resident size over one forward and backward pass, each in a process of its own, MB
+    (Linux)."""
     found: dict[str, float] = {}
     if not sys.platform.startswith("linux"):
         return found
     for name in names:
-        done = subprocess.run([sys.executable, "-c", _MEMORY_PROBE, __file__, name], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", _MEMORY_PROBE, __file__, name], capture_output=True, text=True, check=True
+        )
         found[name] = float(done.stdout.split()[-1])
     return found
 
@@ -208,10 +239,16 @@ print((peak() - before) * 1024 / 1e6)
 
 
 def step_memory_mb(size: str, *, batch: int) -> float:
-    """Growth of the peak resident size over one training step, in a process of its own, MB (Linux; else NaN)."""
+    """Growth of the peak resident size over one training step, in a process of its own, MB (Linux; else
+    NaN)."""
     if not sys.platform.startswith("linux"):
         return float("nan")
-    done = subprocess.run([sys.executable, "-c", _STEP_PROBE, __file__, size, str(batch)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _STEP_PROBE, __file__, size, str(batch)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -220,13 +257,17 @@ def step_figures(sizes: tuple[str, ...], *, batch: int, rounds: int) -> dict:
     found = {}
     for size in sizes:
         step, model = training_step(size, batch=batch)
-        found[size] = {"parameters": model.n_parameters()["total"], "step_gflop": gflop_of(step),
-                       "step_cpu_s": best_of({"step": step}, rounds=rounds)["step"],
-                       "step_peak_mb": step_memory_mb(size, batch=batch)}
+        found[size] = {
+            "parameters": model.n_parameters()["total"],
+            "step_gflop": gflop_of(step),
+            "step_cpu_s": best_of({"step": step}, rounds=rounds)["step"],
+            "step_peak_mb": step_memory_mb(size, batch=batch),
+        }
     return found
 
 
 # ---------------------------------------------------------------- on a GPU
+
 
 def gpu_seconds(work, *, rounds: int = 20) -> float:
     for _ in range(3):
@@ -240,16 +281,21 @@ def gpu_seconds(work, *, rounds: int = 20) -> float:
 
 
 def gpu_figures() -> dict:
-    """Our scans against mamba_ssm's kernels, and the share of the GPU's measured matmul rate that `base` reaches."""
+    """Our scans against mamba_ssm's kernels, and the share of the GPU's measured matmul rate that `base`
+    reaches."""
     from spectramind_kit.models.scan import mamba1_scan, mamba2_scan, resolve_scan_backend
 
     found: dict = {"device": torch.cuda.get_device_name()}
-    for name, form, scan, chunk in (("mamba1", "mamba1", mamba1_scan, 16), ("ssd", "mamba2", mamba2_scan, 64)):
+    for name, form, scan, chunk in (
+        ("mamba1", "mamba1", mamba1_scan, 16),
+        ("ssd", "mamba2", mamba2_scan, 64),
+    ):
         inputs = scan_inputs(name, **SCAN_SHAPE, device="cuda")
         backends = {"torch", resolve_scan_backend("auto", form=form, device=torch.device("cuda"))}
         for backend in sorted(backends):
             found[f"{name}_{backend}_s"] = gpu_seconds(
-                lambda: forward_backward(lambda *t: scan(*t, backend=backend, chunk=chunk), inputs))
+                partial(forward_backward, partial(scan, backend=backend, chunk=chunk), inputs)
+            )
     step, _ = training_step("base", batch=16, device="cuda")
     square = torch.randn(4096, 4096, device="cuda", dtype=torch.float16)
     peak = 2 * 4096**3 / gpu_seconds(lambda: square @ square)

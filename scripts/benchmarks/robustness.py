@@ -1,4 +1,5 @@
-"""Inputs that real users have: damaged, saturated, odd or stale; what the kit makes of each, and whether it says so."""
+"""Inputs that real users have: damaged, saturated, odd or stale; what the kit makes of each, and whether it
+says so."""
 
 from __future__ import annotations
 
@@ -12,7 +13,13 @@ from robustness_cases import Case, Outcome
 
 from spectramind_kit.runtime import format_seconds, say
 
-KINDS = tuple(sorted(p.stem for p in (Path(__file__).parent / "robustness_cases").glob("*.py") if not p.stem.startswith("_")))
+KINDS = tuple(
+    sorted(
+        p.stem
+        for p in (Path(__file__).parent / "robustness_cases").glob("*.py")
+        if not p.stem.startswith("_")
+    )
+)
 
 
 def run(*, quick: bool = False) -> dict:
@@ -23,16 +30,27 @@ def run(*, quick: bool = False) -> dict:
         for case in cases[:1] if quick else cases:
             started = time.monotonic()
             outcome = _outcome(case)
-            rows[case.name] = {"kind": case.kind, "before": case.before, "after": _words(outcome), "pull": outcome.pull, "said": outcome.said,
-                               "raised": outcome.raised, "silent_wrong": outcome.silent_wrong}
+            rows[case.name] = {
+                "kind": case.kind,
+                "before": case.before,
+                "after": _words(outcome),
+                "pull": outcome.pull,
+                "said": outcome.said,
+                "raised": outcome.raised,
+                "silent_wrong": outcome.silent_wrong,
+            }
             say(f"{case.kind}: {case.name}: {_words(outcome)} ({format_seconds(time.monotonic() - started)})")
     say("")
     say("| kind | case | before | now |")
     say("|---|---|---|---|")
     for name, row in rows.items():
         say(f"| {row['kind']} | {name} | {row['before']} | {row['after']} |")
-    return {"cases": len(rows), "silent_wrong": sum(row["silent_wrong"] for row in rows.values()),
-            "raised": sum(bool(row["raised"]) for row in rows.values()), "by_case": rows}
+    return {
+        "cases": len(rows),
+        "silent_wrong": sum(row["silent_wrong"] for row in rows.values()),
+        "raised": sum(bool(row["raised"]) for row in rows.values()),
+        "by_case": rows,
+    }
 
 
 def _outcome(case: Case) -> Outcome:
@@ -50,6 +68,13 @@ def _words(outcome: Outcome) -> str:
         parts.append(f"{outcome.pull:.1f} σ")
     if outcome.sigma_ppm == outcome.sigma_ppm:
         parts.append(f"level ± {outcome.sigma_ppm:.0f} ppm")
-    parts.append(f"raised {outcome.raised}" if outcome.raised else f"said: {outcome.said}" if outcome.said
-                 else "**wrong without a word**" if outcome.silent_wrong else "nothing to say")
+    parts.append(
+        f"raised {outcome.raised}"
+        if outcome.raised
+        else f"said: {outcome.said}"
+        if outcome.said
+        else "**wrong without a word**"
+        if outcome.silent_wrong
+        else "nothing to say"
+    )
     return "; ".join(parts).replace("|", "/")

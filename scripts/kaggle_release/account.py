@@ -9,9 +9,8 @@ import re
 import sys
 from pathlib import Path
 
-from spectramind_kit.errors import DataError
-
 from scripts.kaggle_release.kaggle_cli import Answer, run_cli
+from spectramind_kit.errors import DataError
 
 _TOKEN_FILES = ("~/.kaggle/access_token", "~/.kaggle/access_token.txt")
 _NEW_TOKEN = (

@@ -16,22 +16,51 @@ from spectramind_kit.errors import DataError
 
 # What the CLI prints and then exits 0: the pattern, what it means, what to do.
 FAILURES = (
-    (r"already in use by a dataset", "the dataset exists already", 'push a new version: scripts/push_kaggle dataset --version "what changed"'),
-    (r"not valid competition sources.*", "Kaggle does not know the competition",
-     "check the slug, and accept the competition's rules on its page with this account"),
-    (r"not valid dataset sources.*", "Kaggle does not know a dataset", "push it first: scripts/push_kaggle dataset"),
-    (r"not valid kernel sources.*", "Kaggle does not know a kernel whose output is needed", "push and run that kernel first"),
-    (r"does not resolve to the specified id.*", "the kernel's title does not turn into its slug", "make them agree"),
+    (
+        r"already in use by a dataset",
+        "the dataset exists already",
+        'push a new version: scripts/push_kaggle dataset --version "what changed"',
+    ),
+    (
+        r"not valid competition sources.*",
+        "Kaggle does not know the competition",
+        "check the slug, and accept the competition's rules on its page with this account",
+    ),
+    (
+        r"not valid dataset sources.*",
+        "Kaggle does not know a dataset",
+        "push it first: scripts/push_kaggle dataset",
+    ),
+    (
+        r"not valid kernel sources.*",
+        "Kaggle does not know a kernel whose output is needed",
+        "push and run that kernel first",
+    ),
+    (
+        r"does not resolve to the specified id.*",
+        "the kernel's title does not turn into its slug",
+        "make them agree",
+    ),
     (r"Kernel push error:.*", "Kaggle refused the kernel", "see what it said"),
     (r"Dataset (version )?creation error:.*", "Kaggle refused the dataset", "see what it said"),
     (r"Skipping folder:.*", "a folder was left out of the upload", "pass --dir-mode zip"),
 )
 EXIT_FAILURES = (  # whole phrases: a bare 401 is also a part of an upload's speed
-    (r"401 Client Error|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN", "Kaggle does not accept the credentials",
-     "make a new API token on the account's settings page"),
-    (r"403 Client Error|[Ff]orbidden|[Dd]enied", "Kaggle forbids it", "accept the competition's rules, and check that the owner is this account"),
-    (r"404 Client Error|[Nn]ot [Ff]ound", "Kaggle does not know the address",
-     "check owner and slug; a dataset must be created before it gets a version"),
+    (
+        r"401 Client Error|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN",
+        "Kaggle does not accept the credentials",
+        "make a new API token on the account's settings page",
+    ),
+    (
+        r"403 Client Error|[Ff]orbidden|[Dd]enied",
+        "Kaggle forbids it",
+        "accept the competition's rules, and check that the owner is this account",
+    ),
+    (
+        r"404 Client Error|[Nn]ot [Ff]ound",
+        "Kaggle does not know the address",
+        "check owner and slug; a dataset must be created before it gets a version",
+    ),
     (r"ConnectionError|Max retries|ProxyError|timed out", "Kaggle cannot be reached", "check the network"),
 )
 SUCCESS = r"successfully pushed|Dataset is being created|Dataset version is being created"
@@ -55,7 +84,9 @@ def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
     """Run ``kaggle ARGUMENTS`` from this environment; raise DataError when it is not installed or hangs."""
     program = Path(sys.executable).with_name("kaggle")
     if not program.is_file():
-        raise DataError("the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six")
+        raise DataError(
+            "the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six"
+        )
     try:
         # no terminal to ask on: without credentials the CLI must fail, not wait for an answer
         done = subprocess.run(
@@ -85,10 +116,13 @@ def check_answer(answer: Answer) -> None:
             raise DataError(what, where=where, found=found[0].strip(), fix=fix)
     if answer.exit_code == 0 and re.search(SUCCESS, answer.text):
         return
-    lines = [line.strip() for line in answer.text.splitlines() if line.strip() and "%|" not in line]  # no progress bars
+    # no progress bars
+    lines = [line.strip() for line in answer.text.splitlines() if line.strip() and "%|" not in line]
     what, fix = "the Kaggle CLI failed" if answer.exit_code else "the Kaggle CLI did not report success", ""
     for pattern, meaning, advice in EXIT_FAILURES:
         if any(re.search(pattern, line) for line in lines):
             what, fix = meaning, advice
             break
-    raise DataError(what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix)
+    raise DataError(
+        what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix
+    )

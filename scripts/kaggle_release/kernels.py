@@ -13,13 +13,31 @@ from spectramind_kit.runtime import COMPETITION
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER_OWNER = "INSERT_OWNER"
 DATASET_SLUG = "spectramind-kit"
-KERNEL_KEYS = frozenset({"id", "title", "code_file", "language", "kernel_type", "is_private", "enable_gpu", "enable_tpu", "enable_internet",
-                         "machine_shape", "keywords", "dataset_sources", "kernel_sources", "competition_sources", "model_sources"})
+KERNEL_KEYS = frozenset(
+    {
+        "id",
+        "title",
+        "code_file",
+        "language",
+        "kernel_type",
+        "is_private",
+        "enable_gpu",
+        "enable_tpu",
+        "enable_internet",
+        "machine_shape",
+        "keywords",
+        "dataset_sources",
+        "kernel_sources",
+        "competition_sources",
+        "model_sources",
+    }
+)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One notebook on Kaggle. ``after`` names the kernels whose output it reads; ``machine`` is empty for a CPU session.
+    """One notebook on Kaggle. ``after`` names the kernels whose output it reads; ``machine`` is empty for a
+    CPU session.
 
     The title must turn into the slug, or Kaggle makes a second kernel under another address.
     """
@@ -35,15 +53,42 @@ class Kernel:
 
 
 # NvidiaTeslaT4 is two T4 of 16 GB. It has to be named: the default has been a P100, which Kaggle has retired.
-KERNELS = {kernel.name: kernel for kernel in (
-    Kernel("wheels", "notebooks/00_wheels.ipynb", "spectramind-wheels", "SpectraMind wheels", machine="NvidiaTeslaT4",
-           internet=True, competition=False),
-    Kernel("light_curves", "notebooks/01_light_curves.ipynb", "spectramind-light-curves", "SpectraMind light curves"),
-    Kernel("train", "notebooks/02_train.ipynb", "spectramind-train", "SpectraMind train", machine="NvidiaTeslaT4",
-           after=("light_curves",)),
-    Kernel("submit", "notebooks/03_submit.ipynb", "spectramind-submit", "SpectraMind submit", machine="NvidiaTeslaT4",
-           after=("train",)),
-)}
+KERNELS = {
+    kernel.name: kernel
+    for kernel in (
+        Kernel(
+            "wheels",
+            "notebooks/00_wheels.ipynb",
+            "spectramind-wheels",
+            "SpectraMind wheels",
+            machine="NvidiaTeslaT4",
+            internet=True,
+            competition=False,
+        ),
+        Kernel(
+            "light_curves",
+            "notebooks/01_light_curves.ipynb",
+            "spectramind-light-curves",
+            "SpectraMind light curves",
+        ),
+        Kernel(
+            "train",
+            "notebooks/02_train.ipynb",
+            "spectramind-train",
+            "SpectraMind train",
+            machine="NvidiaTeslaT4",
+            after=("light_curves",),
+        ),
+        Kernel(
+            "submit",
+            "notebooks/03_submit.ipynb",
+            "spectramind-submit",
+            "SpectraMind submit",
+            machine="NvidiaTeslaT4",
+            after=("train",),
+        ),
+    )
+}
 
 
 def find_kernel(name: str) -> Kernel:
@@ -53,21 +98,31 @@ def find_kernel(name: str) -> Kernel:
     return KERNELS[name]
 
 
-def kernel_metadata(kernel: Kernel, *, owner: str, code_file: str, with_wheels: bool = False) -> dict[str, object]:
+def kernel_metadata(
+    kernel: Kernel, *, owner: str, code_file: str, with_wheels: bool = False
+) -> dict[str, object]:
     """``kernel-metadata.json`` of one kernel.
 
-    Everything that has a default on Kaggle's side is said explicitly: ``enable_internet`` is on unless it says off,
-    and a kernel with internet cannot be submitted.
+    Everything that has a default on Kaggle's side is said explicitly: ``enable_internet`` is on unless it
+    says off, and a kernel with internet cannot be submitted.
     """
     after = [*kernel.after, *(["wheels"] if with_wheels and kernel.name in ("train", "submit") else [])]
     metadata: dict[str, object] = {
-        "id": f"{owner}/{kernel.slug}", "title": kernel.title, "code_file": code_file,
-        "language": "python", "kernel_type": "notebook", "is_private": True,
-        "enable_gpu": bool(kernel.machine), "enable_tpu": False, "enable_internet": kernel.internet,
+        "id": f"{owner}/{kernel.slug}",
+        "title": kernel.title,
+        "code_file": code_file,
+        "language": "python",
+        "kernel_type": "notebook",
+        "is_private": True,
+        "enable_gpu": bool(kernel.machine),
+        "enable_tpu": False,
+        "enable_internet": kernel.internet,
         **({"machine_shape": kernel.machine} if kernel.machine else {}),
-        "keywords": [], "dataset_sources": [f"{owner}/{DATASET_SLUG}"],
+        "keywords": [],
+        "dataset_sources": [f"{owner}/{DATASET_SLUG}"],
         "competition_sources": [COMPETITION] if kernel.competition else [],
-        "kernel_sources": [f"{owner}/{KERNELS[name].slug}" for name in after], "model_sources": [],
+        "kernel_sources": [f"{owner}/{KERNELS[name].slug}" for name in after],
+        "model_sources": [],
     }
     check_kernel_metadata(metadata)
     return metadata
@@ -76,10 +131,13 @@ def kernel_metadata(kernel: Kernel, *, owner: str, code_file: str, with_wheels: 
 def dataset_metadata(*, owner: str) -> dict[str, object]:
     """``dataset-metadata.json`` of the dataset that carries the kit."""
     metadata: dict[str, object] = {
-        "id": f"{owner}/{DATASET_SLUG}", "title": "SpectraMind kit",
+        "id": f"{owner}/{DATASET_SLUG}",
+        "title": "SpectraMind kit",
         "subtitle": "Wheels and weights of SpectraMind for the Ariel Data Challenge",
-        "description": "The SpectraMind kit as a wheel, the pure wheels that Kaggle's image lacks, and trained weights where there are any.",
-        "licenses": [{"name": "apache-2.0"}], "keywords": [],
+        "description": "The SpectraMind kit as a wheel, the pure wheels that Kaggle's image lacks, and "
+        "trained weights where there are any.",
+        "licenses": [{"name": "apache-2.0"}],
+        "keywords": [],
     }
     check_dataset_metadata(metadata)
     return metadata
@@ -89,19 +147,36 @@ def check_kernel_metadata(metadata: dict[str, object]) -> None:
     """Raise ConfigError for what the stock CLI lets pass or answers with a traceback."""
     unknown = sorted(set(metadata) - KERNEL_KEYS)
     if unknown:
-        raise ConfigError("unknown key in kernel-metadata.json", found=unknown[0], fix=nearest(unknown[0], KERNEL_KEYS))
+        raise ConfigError(
+            "unknown key in kernel-metadata.json", found=unknown[0], fix=nearest(unknown[0], KERNEL_KEYS)
+        )
     for key in ("dataset_sources", "kernel_sources", "competition_sources", "model_sources", "keywords"):
         if not isinstance(metadata.get(key, []), list):
-            raise ConfigError(f"{key} must be a list", found=repr(metadata[key]), fix=f'write ["{metadata[key]}"]')
+            raise ConfigError(
+                f"{key} must be a list", found=repr(metadata[key]), fix=f'write ["{metadata[key]}"]'
+            )
     if metadata.get("enable_internet") is None:
-        raise ConfigError("enable_internet is not said", fix="say false: Kaggle's default is true, and such a kernel cannot be submitted")
+        raise ConfigError(
+            "enable_internet is not said",
+            fix="say false: Kaggle's default is true, and such a kernel cannot be submitted",
+        )
     title = str(metadata.get("title", ""))
-    if len(title) < 5 or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") != str(metadata["id"]).split("/")[-1]:
-        raise ConfigError("the kernel's title does not turn into its slug", found=f"{title!r} for {metadata['id']}",
-                          expected="5 characters or more, the slug with capitals and spaces")
-    for reference in (metadata["id"], *metadata.get("dataset_sources", []), *metadata.get("kernel_sources", [])):  # type: ignore[misc]
+    if (
+        len(title) < 5
+        or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") != str(metadata["id"]).split("/")[-1]
+    ):
+        raise ConfigError(
+            "the kernel's title does not turn into its slug",
+            found=f"{title!r} for {metadata['id']}",
+            expected="5 characters or more, the slug with capitals and spaces",
+        )
+    for reference in (
+        metadata["id"],
+        *metadata.get("dataset_sources", []),
+        *metadata.get("kernel_sources", []),
+    ):  # type: ignore[misc]
         check_reference(str(reference))
-    wrong = [slug for slug in metadata.get("competition_sources", []) if slug != COMPETITION]  # type: ignore[attr-defined]
+    wrong = [slug for slug in metadata.get("competition_sources", []) if slug != COMPETITION]
     if wrong:
         raise ConfigError("wrong competition slug", found=str(wrong[0]), expected=COMPETITION)
 
@@ -110,11 +185,17 @@ def check_dataset_metadata(metadata: dict[str, object]) -> None:
     """Raise ConfigError for lengths and licences that Kaggle refuses."""
     check_reference(str(metadata["id"]))
     slug = str(metadata["id"]).split("/")[1]
-    for name, text, low, high in (("slug", slug, 6, 50), ("title", str(metadata["title"]), 6, 50),
-                                  ("subtitle", str(metadata["subtitle"]), 20, 80)):
+    for name, text, low, high in (
+        ("slug", slug, 6, 50),
+        ("title", str(metadata["title"]), 6, 50),
+        ("subtitle", str(metadata["subtitle"]), 20, 80),
+    ):
         if not low <= len(text) <= high:
-            raise ConfigError(f"the dataset's {name} is too short or too long", found=f"{text!r} ({len(text)} characters)",
-                              expected=f"{low}-{high} characters")
+            raise ConfigError(
+                f"the dataset's {name} is too short or too long",
+                found=f"{text!r} ({len(text)} characters)",
+                expected=f"{low}-{high} characters",
+            )
     if len(metadata["licenses"]) != 1:  # type: ignore[arg-type]
         raise ConfigError("a dataset has exactly one licence", found=repr(metadata["licenses"]))
 
@@ -125,20 +206,28 @@ def check_reference(text: str) -> None:
         raise ConfigError("not an owner/slug", found=text, expected="e.g. your-name/spectramind-kit")
 
 
-def write_kernel_folder(kernel: Kernel, folder: Path, *, owner: str, with_wheels: bool = False, root: Path = ROOT) -> Path:
-    """Fill ``folder`` with the notebook and its ``kernel-metadata.json``: what `kaggle kernels push -p` takes.
+def write_kernel_folder(
+    kernel: Kernel, folder: Path, *, owner: str, with_wheels: bool = False, root: Path = ROOT
+) -> Path:
+    """Fill ``folder`` with the notebook and its ``kernel-metadata.json``: what `kaggle kernels push -p`
+    takes.
 
     Raises DataError when the notebook is missing or is not one.
     """
     notebook = root / kernel.notebook
     if not notebook.is_file():
-        raise DataError("the notebook does not exist", where=str(notebook),
-                        fix=nearest(notebook.name, [p.name for p in notebook.parent.glob("*.ipynb")]))
+        raise DataError(
+            "the notebook does not exist",
+            where=str(notebook),
+            fix=nearest(notebook.name, [p.name for p in notebook.parent.glob("*.ipynb")]),
+        )
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
         content["cells"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError("the file is not a notebook", where=str(notebook), found=f"{type(error).__name__}: {error}") from error
+        raise DataError(
+            "the file is not a notebook", where=str(notebook), found=f"{type(error).__name__}: {error}"
+        ) from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / notebook.name).write_text(notebook.read_text(encoding="utf-8"), encoding="utf-8")
     metadata = kernel_metadata(kernel, owner=owner, code_file=notebook.name, with_wheels=with_wheels)

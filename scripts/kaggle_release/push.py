@@ -1,4 +1,5 @@
-"""`scripts/push_kaggle`: push a kernel, or create the dataset and give it a new version, with the stock Kaggle CLI."""
+"""`scripts/push_kaggle`: push a kernel, or create the dataset and give it a new version, with the stock
+Kaggle CLI."""
 
 from __future__ import annotations
 
@@ -7,18 +8,25 @@ import json
 import sys
 from pathlib import Path
 
-from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import say
-
 from scripts.kaggle_release.account import configured_owner
 from scripts.kaggle_release.kaggle_cli import check_answer, run_cli
-from scripts.kaggle_release.kernels import (KERNELS, ROOT, PLACEHOLDER_OWNER, check_dataset_metadata, find_kernel,
-                                            write_kernel_folder)
+from scripts.kaggle_release.kernels import (
+    KERNELS,
+    PLACEHOLDER_OWNER,
+    ROOT,
+    check_dataset_metadata,
+    find_kernel,
+    write_kernel_folder,
+)
+from spectramind_kit.errors import DataError
+from spectramind_kit.runtime import say
 
 STAGED = ROOT / "dist" / "kaggle"
 
 
-def push_kernel(name: str, *, owner: str, folder: Path, hours: float | None, with_wheels: bool, dry_run: bool) -> str:
+def push_kernel(
+    name: str, *, owner: str, folder: Path, hours: float | None, with_wheels: bool, dry_run: bool
+) -> str:
     """Write the kernel's folder and push it; returns its address on Kaggle (empty for a dry run)."""
     write_kernel_folder(find_kernel(name), folder, owner=owner, with_wheels=with_wheels)
     command = ["kernels", "push", "-p", str(folder)]
@@ -37,7 +45,12 @@ def push_dataset(*, owner: str, folder: Path, version: str | None, dry_run: bool
     """Create the dataset from the staged folder, or give it a new version; returns its address on Kaggle."""
     files = check_staged(folder, owner=owner)
     # folders are left out silently unless a mode is given
-    command = (["datasets", "version", "-m", version] if version is not None else ["datasets", "create"]) + ["-p", str(folder), "-r", "zip"]
+    command = (["datasets", "version", "-m", version] if version is not None else ["datasets", "create"]) + [
+        "-p",
+        str(folder),
+        "-r",
+        "zip",
+    ]
     if dry_run:
         say(f"dry run, nothing is sent: kaggle {' '.join(command)}")
         for path in files:
@@ -49,7 +62,8 @@ def push_dataset(*, owner: str, folder: Path, version: str | None, dry_run: bool
 
 
 def check_staged(folder: Path, *, owner: str) -> list[Path]:
-    """The staged files, after checking that the folder is a staged one: never the repository or half a staging."""
+    """The staged files, after checking that the folder is a staged one: never the repository or half a
+    staging."""
     fix = "run scripts/stage_kaggle first"
     metadata = folder / "dataset-metadata.json"
     if not metadata.is_file():
@@ -67,7 +81,13 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
             fix=fix,
         ) from error
     if content["id"].split("/")[0] != owner:
-        raise DataError("the folder was staged for another owner", where=str(metadata), expected=owner, found=content["id"], fix=fix)
+        raise DataError(
+            "the folder was staged for another owner",
+            where=str(metadata),
+            expected=owner,
+            found=content["id"],
+            fix=fix,
+        )
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != metadata]
     if not any(path.name.startswith("spectramind_kit-") for path in files):
         raise DataError("the kit's wheel is missing in the staged folder", where=str(folder), fix=fix)
@@ -76,15 +96,31 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="scripts/push_kaggle", description="Push a kernel or the dataset to Kaggle with the stock CLI. A failure that the CLI "
-        "only prints is an error here.", epilog="order the first time: dataset, light_curves, train, submit (each kernel after the one before has run)")
-    parser.add_argument("what", choices=[*KERNELS, "dataset"], help="which kernel, or the dataset that scripts/stage_kaggle has staged")
-    parser.add_argument("--dry-run", action="store_true", help="write the files, show what would be sent, send nothing")
+        prog="scripts/push_kaggle",
+        description="Push a kernel or the dataset to Kaggle with the stock CLI. A failure that the CLI "
+        "only prints is an error here.",
+        epilog="order the first time: dataset, light_curves, train, submit (each kernel after the one before "
+        "has run)",
+    )
+    parser.add_argument(
+        "what",
+        choices=[*KERNELS, "dataset"],
+        help="which kernel, or the dataset that scripts/stage_kaggle has staged",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write the files, show what would be sent, send nothing"
+    )
     parser.add_argument("--owner", help="account on Kaggle (default: the CLI's configuration)")
     parser.add_argument("--version", metavar="NOTES", help="dataset: a new version of an existing one")
     parser.add_argument("--hours", type=float, help="kernel: stop it after so many hours")
-    parser.add_argument("--with-wheels", action="store_true", help="train, submit: also attach the output of the wheels kernel")
-    parser.add_argument("--folder", type=Path, help="where the files are written or staged (default: dist/kaggle/NAME)")
+    parser.add_argument(
+        "--with-wheels",
+        action="store_true",
+        help="train, submit: also attach the output of the wheels kernel",
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where the files are written or staged (default: dist/kaggle/NAME)"
+    )
     options = parser.parse_args(arguments)
     folder = (options.folder or STAGED / options.what).resolve()
     try:
@@ -94,8 +130,14 @@ def main(arguments: list[str] | None = None) -> int:
         if options.what == "dataset":
             url = push_dataset(owner=owner, folder=folder, version=options.version, dry_run=options.dry_run)
         else:
-            url = push_kernel(options.what, owner=owner, folder=folder, hours=options.hours, with_wheels=options.with_wheels,
-                              dry_run=options.dry_run)
+            url = push_kernel(
+                options.what,
+                owner=owner,
+                folder=folder,
+                hours=options.hours,
+                with_wheels=options.with_wheels,
+                dry_run=options.dry_run,
+            )
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

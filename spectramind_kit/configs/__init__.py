@@ -3,9 +3,9 @@ OmegaConf.
 
 ``load_config(profile="quick", overrides=["model/fusion=concat", "train.epochs=5"])``
 
-An override is either a choice of a group (``model/fusion=concat``) or a value (``train.epochs=5``). A value that is
-a mapping with ``_target_`` replaces its node whole, so that a part of your own needs no file in the kit:
-``model.fgs1_encoder={_target_: my_module.MyEncoder, width: 32}``.
+An override is either a choice of a group (``model/fusion=concat``) or a value (``train.epochs=5``). A value
+that is a mapping with ``_target_`` replaces its node whole, so that a part of your own needs no file in the
+kit: ``model.fgs1_encoder={_target_: my_module.MyEncoder, width: 32}``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def available_groups() -> list[str]:
     return sorted({p.parent.relative_to(CONFIG_DIR).as_posix() for p in CONFIG_DIR.rglob("*.yaml")} - {"."})
 
 
-def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hydra: bool | None = None) -> DictConfig:
+def load_config(
+    *, profile: str = "quick", overrides: Sequence[str] = (), use_hydra: bool | None = None
+) -> DictConfig:
     """Compose the configuration.
 
     Parameters
@@ -66,8 +68,11 @@ def load_config(*, profile: str = "quick", overrides: Sequence[str] = (), use_hy
     try:
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError("the configuration cannot be resolved", found=str(error).splitlines()[0],
-                          fix="correct the ${...} reference of an override") from error
+        raise ConfigError(
+            "the configuration cannot be resolved",
+            found=str(error).splitlines()[0],
+            fix="correct the ${...} reference of an override",
+        ) from error
     check_config(plain, touched=[*choices, *(key for key, _ in values)])
     OmegaConf.set_readonly(config, True)
     return config
@@ -87,6 +92,7 @@ def config_digest(*nodes: Any, length: int = 12) -> str:
 
 # ---------------------------------------------------------------- composing
 
+
 def _composed(choices: dict[str, str], use_hydra: bool | None) -> DictConfig:
     why = "" if use_hydra is False else why_not("hydra")
     if use_hydra is not False and not why:
@@ -98,8 +104,10 @@ def _composed(choices: dict[str, str], use_hydra: bool | None) -> DictConfig:
         what = "is not installed" if why == NOT_INSTALLED else "was asked for and does not work"
         raise ConfigError(f"hydra-core {what}", found=why, fix="pip install hydra-core, or use_hydra=None")
     if why not in ("", NOT_INSTALLED):
-        say_once(f"hydra-core is installed and does not work ({why}): the configuration is composed without it, "
-                 "with the same result")
+        say_once(
+            f"hydra-core is installed and does not work ({why}): the configuration is composed without it, "
+            "with the same result"
+        )
     return _compose_plain(choices)
 
 
@@ -108,7 +116,9 @@ def _compose_with_hydra(choices: dict[str, str]) -> DictConfig:
     from omegaconf import OmegaConf
 
     with _own_hydra(), initialize_config_dir(config_dir=str(CONFIG_DIR), version_base="1.3"):
-        config = compose(config_name="config", overrides=[f"{group}={choice}" for group, choice in choices.items()])
+        config = compose(
+            config_name="config", overrides=[f"{group}={choice}" for group, choice in choices.items()]
+        )
     OmegaConf.set_struct(config, False)
     return config
 
@@ -161,6 +171,7 @@ def _compose_plain(choices: dict[str, str]) -> DictConfig:
 
 # ---------------------------------------------------------------- overrides
 
+
 def _split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
     groups = available_groups()
     choices: dict[str, str] = {}
@@ -169,10 +180,16 @@ def _split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], list[tup
         key, separator, value = str(text).partition("=")
         key, value = key.strip(), value.strip()
         if not separator or not key:
-            raise ConfigError("an override must read key=value", found=repr(text), expected="train.epochs=5 or model/fusion=concat")
+            raise ConfigError(
+                "an override must read key=value",
+                found=repr(text),
+                expected="train.epochs=5 or model/fusion=concat",
+            )
         if key in groups and not value.startswith("{"):
             if value not in available_choices(key):
-                raise ConfigError(f"unknown choice for {key}", found=value, fix=nearest(value, available_choices(key)))
+                raise ConfigError(
+                    f"unknown choice for {key}", found=value, fix=nearest(value, available_choices(key))
+                )
             choices[key] = value
         elif "/" in key:
             raise ConfigError("unknown config group", found=key, fix=nearest(key, groups))
@@ -186,19 +203,27 @@ def _set_value(config: DictConfig, key: str, text: str) -> None:
 
     try:
         value = OmegaConf.create({"value": read_yaml_value(text)})["value"]
-    except Exception as error:  # a YAML parser's own message is about columns of a line that the user never saw
-        raise ConfigError("the value of an override cannot be read", where=key, found=text, fix="quote it as in YAML") from error
+    # a YAML parser's own message is about columns of a line that the user never saw
+    except Exception as error:
+        raise ConfigError(
+            "the value of an override cannot be read", where=key, found=text, fix="quote it as in YAML"
+        ) from error
     known = _key_paths(config)
     if key not in known:
         raise ConfigError("unknown override", found=key, fix=nearest(key, known))
     old = OmegaConf.select(config, key)
     if OmegaConf.is_dict(old) and not OmegaConf.is_dict(value):
-        raise ConfigError(f"{key} is a group of settings, not a value", found=text,
-                          fix=f"set one of: {', '.join(f'{key}.{k}' for k in old)}")
+        raise ConfigError(
+            f"{key} is a group of settings, not a value",
+            found=text,
+            fix=f"set one of: {', '.join(f'{key}.{k}' for k in old)}",
+        )
     if OmegaConf.is_dict(value) and "_target_" not in value and OmegaConf.is_dict(old):
         unknown = [k for k in value if k not in old]
         if unknown:
-            raise ConfigError("unknown override", found=f"{key}.{unknown[0]}", fix=nearest(unknown[0], map(str, old)))
+            raise ConfigError(
+                "unknown override", found=f"{key}.{unknown[0]}", fix=nearest(unknown[0], map(str, old))
+            )
         _check_alike(old, value, key)
         OmegaConf.update(config, key, value, merge=True)
         return
@@ -219,8 +244,13 @@ def _check_alike(old: Any, value: Any, key: str) -> None:
         return
     problem = misfit(value, type(old)) if isinstance(old, (bool, int, float, str)) else ""
     if problem:
-        raise ConfigError("a setting of the wrong type", where=key, found=repr(value), expected=problem,
-                          fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}")
+        raise ConfigError(
+            "a setting of the wrong type",
+            where=key,
+            found=repr(value),
+            expected=problem,
+            fix=f"write e.g. {key}={str(old).lower() if isinstance(old, bool) else old}",
+        )
 
 
 def _key_paths(config: DictConfig, prefix: str = "") -> list[str]:

@@ -19,10 +19,12 @@ from typing import Any
 
 from spectramind_kit.errors import ConfigError, nearest
 
-SETTINGS = {"data": "spectramind_kit.detector.settings.DetectorSettings",
-            "anchor": "spectramind_kit.transit.settings.AnchorSettings",
-            "train": "spectramind_kit.training.settings.TrainSettings",
-            "simulate": "spectramind_kit.simulator.settings.SimulationSize"}
+SETTINGS = {
+    "data": "spectramind_kit.detector.settings.DetectorSettings",
+    "anchor": "spectramind_kit.transit.settings.AnchorSettings",
+    "train": "spectramind_kit.training.settings.TrainSettings",
+    "simulate": "spectramind_kit.simulator.settings.SimulationSize",
+}
 _OWN = "spectramind_kit."
 _PARTS = ("model", "loss")
 
@@ -42,11 +44,16 @@ def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> N
             kind = _locate(target)
             check_types(node, kind, where=group)
             try:
-                kind(**{key: tuple(value) if isinstance(value, list) else value
-                        for key, value in node.items()})
+                kind(
+                    **{key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
+                )
             except TypeError as error:  # a key that is missing
-                raise ConfigError("settings are not complete", where=group, found=str(error),
-                                  fix=f"set single keys, e.g. {group}.key=value") from error
+                raise ConfigError(
+                    "settings are not complete",
+                    where=group,
+                    found=str(error),
+                    fix=f"set single keys, e.g. {group}.key=value",
+                ) from error
     for group in _PARTS:
         if any(key.replace("/", ".").split(".")[0] == group for key in touched):
             _check_parts(config.get(group) or {}, where=group)
@@ -55,21 +62,27 @@ def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> N
 def check_types(node: Mapping[str, Any], target: Any, *, where: str) -> None:
     """Every key of ``node`` is one that ``target`` (a dataclass or a callable) takes, with a value of the
     annotated type."""
-    hints = typing.get_type_hints(target if dataclasses.is_dataclass(target) or not inspect.isclass(target)
-                                  else target.__init__)
+    hints = typing.get_type_hints(
+        target if dataclasses.is_dataclass(target) or not inspect.isclass(target) else target.__init__
+    )
     parameters = inspect.signature(target).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for key, value in node.items():
         if key not in parameters:
             if open_ended:
                 continue
-            raise ConfigError("unknown setting", where=where, found=str(key),
-                              fix=nearest(str(key), parameters))
+            raise ConfigError(
+                "unknown setting", where=where, found=str(key), fix=nearest(str(key), parameters)
+            )
         problem = misfit(value, hints.get(key, Any))
         if problem:
-            raise ConfigError("a setting of the wrong type", where=f"{where}.{key}", found=repr(value),
-                              expected=problem,
-                              fix=f"write e.g. {where}.{key}={_example(hints[key])}")
+            raise ConfigError(
+                "a setting of the wrong type",
+                where=f"{where}.{key}",
+                found=repr(value),
+                expected=problem,
+                fix=f"write e.g. {where}.{key}={_example(hints[key])}",
+            )
 
 
 def misfit(value: Any, hint: Any) -> str:
@@ -121,11 +134,19 @@ def _locate(target: str) -> Any:
     try:
         found = import_module(module)
     except ImportError as error:
-        raise ConfigError("the module of a _target_ cannot be imported", where=target, found=str(error),
-                          fix="check the spelling") from error
+        raise ConfigError(
+            "the module of a _target_ cannot be imported",
+            where=target,
+            found=str(error),
+            fix="check the spelling",
+        ) from error
     if not hasattr(found, name):
-        raise ConfigError("no such name in the module of a _target_", where=module, found=name,
-                          fix=nearest(name, [n for n in vars(found) if not n.startswith("_")]))
+        raise ConfigError(
+            "no such name in the module of a _target_",
+            where=module,
+            found=name,
+            fix=nearest(name, [n for n in vars(found) if not n.startswith("_")]),
+        )
     return getattr(found, name)
 
 
@@ -133,6 +154,12 @@ def _example(hint: Any) -> str:
     inner = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
         kinds = inner[:1] * 2 if inner[-1:] == (Ellipsis,) else inner
-        return "[" + ", ".join({int: number, float: f"0.{number}"}.get(kind, "…")
-                               for kind, number in zip(kinds, ("8", "24", "3", "4"))) + "]"
+        return (
+            "["
+            + ", ".join(
+                {int: number, float: f"0.{number}"}.get(kind, "…")
+                for kind, number in zip(kinds, ("8", "24", "3", "4"))
+            )
+            + "]"
+        )
     return {int: "10", float: "0.1", bool: "true", str: "auto"}.get(hint, "…")

@@ -1,4 +1,5 @@
-"""``python -m spectramind_kit.configs.simulation_arguments --profile quick``: what to hand to scripts/simulate."""
+"""``python -m spectramind_kit.configs.simulation_arguments --profile quick``: what to hand to
+scripts/simulate."""
 
 from __future__ import annotations
 
@@ -20,8 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"--train {simulate.n_train} --test {simulate.n_test} --seed {simulate.seed} --cadence {simulate.cadence} "
-          f"--jobs {cpu_count()}")
+    print(
+        f"--train {simulate.n_train} --test {simulate.n_test} --seed {simulate.seed} --cadence "
+        f"{simulate.cadence} "
+        f"--jobs {cpu_count()}"
+    )
     return 0
 
 

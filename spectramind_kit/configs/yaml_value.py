@@ -7,7 +7,7 @@ YAML 1.1, which PyYAML and so OmegaConf read, makes 8 of ``010``, 504 of ``8:24`
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
@@ -25,7 +25,7 @@ def read_yaml_value(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers: dict = {}
+        yaml_implicit_resolvers: ClassVar[dict] = {}
 
         def construct_mapping(self, node, deep=False):
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -39,6 +39,7 @@ def read_yaml_value(text: str) -> Any:
     Loader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SPECIAL, list("-+."))
-    Loader.add_constructor("tag:yaml.org,2002:int",
-                           lambda loader, node: int(loader.construct_scalar(node), 10))
-    return yaml.load(text, Loader=Loader)  # noqa: S506  a SafeLoader
+    Loader.add_constructor(
+        "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node), 10)
+    )
+    return yaml.load(text, Loader=Loader)

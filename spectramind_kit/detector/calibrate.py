@@ -1,8 +1,9 @@
 """Undo the detector, one effect per function, and the recipe that orders them.
 
-Every function takes arrays whose last axes are those of its maps: frames (time, row, column) with maps (row, column),
-or frames (time, pixel) with maps (pixel). The recipe's order is the reverse of the instrument's:
-ADC → linearity → dark → CDS → flat; bad pixels, cosmic rays and the foreground follow where they can be seen best.
+Every function takes arrays whose last axes are those of its maps: frames (time, row, column) with maps (row,
+column), or frames (time, pixel) with maps (pixel). The recipe's order is the reverse of the instrument's:
+ADC → linearity → dark → CDS → flat; bad pixels, cosmic rays and the foreground follow where they can be seen
+best.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from spectramind_kit.detector.frames import PixelSelection
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 
-
 _CLEAR_PEDESTAL_E = 100.0
 _TERM_WORTH_E, _LONG_ROW = 0.02, 500
 
 
-def convert_adu_to_electrons(adu: np.ndarray, *, gain: float, offset: float, direction: str = "divide",
-                             dtype: type = np.float64) -> np.ndarray:
+def convert_adu_to_electrons(
+    adu: np.ndarray, *, gain: float, offset: float, direction: str = "divide", dtype: type = np.float64
+) -> np.ndarray:
     """e⁻ = ADU / gain + offset (``divide``) or ADU · gain + offset (``multiply``), in floating point."""
     factor = gain if direction == "multiply" else 1.0 / gain
     electrons = np.multiply(adu, dtype(factor), dtype=dtype, casting="unsafe")
@@ -33,14 +34,21 @@ def convert_adu_to_electrons(adu: np.ndarray, *, gain: float, offset: float, dir
 def choose_adc_direction(adu: np.ndarray, *, gain: float, offset: float) -> str:
     """The direction that puts reads without light nearest to zero electrons.
 
-    ``adu``: counts just after a reset, of dim pixels. Right after the reset a pixel holds almost nothing, so the
-    wrong direction shows as a pedestal of hundreds of electrons. Without a clear difference (no offset): ``divide``.
+    ``adu``: counts just after a reset, of dim pixels. Right after the reset a pixel holds almost nothing, so
+    the wrong direction shows as a pedestal of hundreds of electrons. Without a clear difference (no offset):
+    ``divide``.
     """
     level = float(np.median(adu))
-    return "multiply" if abs(level * gain + offset) + _CLEAR_PEDESTAL_E < abs(level / gain + offset) else "divide"
+    return (
+        "multiply"
+        if abs(level * gain + offset) + _CLEAR_PEDESTAL_E < abs(level / gain + offset)
+        else "divide"
+    )
 
 
-def correct_linearity(electrons: np.ndarray, coefficients: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+def correct_linearity(
+    electrons: np.ndarray, coefficients: np.ndarray, *, out: np.ndarray | None = None
+) -> np.ndarray:
     """Polynomial per pixel by Horner's rule: Σ_k c_k·e^k. ``coefficients`` (K, …pixels), increasing order."""
     result = np.multiply(electrons, coefficients[-1], out=out)
     for c in coefficients[-2:0:-1]:
@@ -50,7 +58,9 @@ def correct_linearity(electrons: np.ndarray, coefficients: np.ndarray, *, out: n
     return result
 
 
-def subtract_dark(electrons: np.ndarray, dark_rate: np.ndarray, *, integration_time_s: np.ndarray | float) -> np.ndarray:
+def subtract_dark(
+    electrons: np.ndarray, dark_rate: np.ndarray, *, integration_time_s: np.ndarray | float
+) -> np.ndarray:
     """e⁻ − dark·dt. ``integration_time_s``: one number, or one per frame."""
     time = np.asarray(integration_time_s, dtype=electrons.dtype)
     return electrons - time.reshape(time.shape + (1,) * dark_rate.ndim) * dark_rate
@@ -59,8 +69,12 @@ def subtract_dark(electrons: np.ndarray, dark_rate: np.ndarray, *, integration_t
 def subtract_correlated_reads(electrons: np.ndarray) -> np.ndarray:
     """Correlated double sampling: odd (end of the ramp) minus even frames (after reset); (2N, …) → (N, …)."""
     if len(electrons) < 2:
-        raise DataError("too few frames for a pair", expected="2 or more", found=str(len(electrons)),
-                        fix="read at least one pair of frames")
+        raise DataError(
+            "too few frames for a pair",
+            expected="2 or more",
+            found=str(len(electrons)),
+            fix="read at least one pair of frames",
+        )
     even = len(electrons) // 2 * 2
     return electrons[1:even:2] - electrons[0:even:2]
 
@@ -88,19 +102,32 @@ def interpolate_bad_pixels(frames: np.ndarray, bad: np.ndarray) -> np.ndarray:
     return filled
 
 
-def calibrate_frames(adu: np.ndarray, calibration: CalibrationSet, *, gain: float, offset: float,
-                     integration_time_s: np.ndarray, direction: str = "divide") -> np.ndarray:
-    """The reference recipe in float64 on whole frames: (2N, rows, columns) counts → (N, rows, columns) e⁻ per exposure.
+def calibrate_frames(
+    adu: np.ndarray,
+    calibration: CalibrationSet,
+    *,
+    gain: float,
+    offset: float,
+    integration_time_s: np.ndarray,
+    direction: str = "divide",
+) -> np.ndarray:
+    """The reference recipe in float64 on whole frames: (2N, rows, columns) counts → (N, rows, columns) e⁻ per
+    exposure.
 
-    ``integration_time_s`` (2N,): time since reset of each frame. Unusable pixels come out as NaN. Slow and plain on
-    purpose: `calibrate_block` is held to it by a test.
+    ``integration_time_s`` (2N,): time since reset of each frame. Unusable pixels come out as NaN. Slow and
+    plain on purpose: `calibrate_block` is held to it by a test.
     """
     shape = calibration.instrument.shape
     if adu.ndim == 2 and adu.shape[1] == calibration.instrument.n_pixels:
         adu = adu.reshape(-1, *shape)
     if adu.shape[1:] != shape:
-        raise DataError("frames of the wrong shape", where=calibration.instrument.name, expected=f"(frames, {shape})",
-                        found=str(adu.shape), fix="pass raw frames of this sensor")
+        raise DataError(
+            "frames of the wrong shape",
+            where=calibration.instrument.name,
+            expected=f"(frames, {shape})",
+            found=str(adu.shape),
+            fix="pass raw frames of this sensor",
+        )
     electrons = convert_adu_to_electrons(adu, gain=gain, offset=offset, direction=direction)
     electrons = correct_linearity(electrons, calibration.linear_corr)
     electrons = subtract_dark(electrons, calibration.dark, integration_time_s=integration_time_s)
@@ -130,12 +157,26 @@ class PixelCalibration:
 
     def part(self, which: slice) -> PixelCalibration:
         """The same for some of the pixels."""
-        return replace(self, coefficients=None if self.coefficients is None else self.coefficients[:, which],
-                       **{name: getattr(self, name)[which] for name in ("dark_charge", "inverse_flat", "read_noise", "bad")})
+        return replace(
+            self,
+            coefficients=None if self.coefficients is None else self.coefficients[:, which],
+            **{
+                name: getattr(self, name)[which]
+                for name in ("dark_charge", "inverse_flat", "read_noise", "bad")
+            },
+        )
 
 
-def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain: float, offset: float, direction: str,
-                   dark_time_s: float, settings: DetectorSettings) -> PixelCalibration:
+def prepare_pixels(
+    calibration: CalibrationSet,
+    pixels: PixelSelection,
+    *,
+    gain: float,
+    offset: float,
+    direction: str,
+    dark_time_s: float,
+    settings: DetectorSettings,
+) -> PixelCalibration:
     """Calibration maps of the selected pixels. ``dark_time_s``: seconds of dark current between the reads."""
     flat = pixels.take(calibration.flat) if settings.flat else np.ones(len(pixels))
     hot = pixels.take(find_hot_pixels(calibration.dark, clip_sigma=settings.hot_clip_sigma))
@@ -144,11 +185,16 @@ def prepare_pixels(calibration: CalibrationSet, pixels: PixelSelection, *, gain:
         bad = bad | hot
     factor = gain if direction == "multiply" else 1.0 / gain
     return PixelCalibration(
-        factor=np.float32(factor), offset=np.float32(offset), direction=direction,
+        factor=np.float32(factor),
+        offset=np.float32(offset),
+        direction=direction,
         coefficients=pixels.take(calibration.linear_corr).astype(np.float32) if settings.linearity else None,
         dark_charge=(pixels.take(calibration.dark) * dark_time_s).astype(np.float32),
         inverse_flat=(1.0 / flat).astype(np.float32),
-        read_noise=(np.sqrt(2.0) * pixels.take(calibration.read) / flat).astype(np.float32), bad=bad, n_hot=int(hot.sum()))
+        read_noise=(np.sqrt(2.0) * pixels.take(calibration.read) / flat).astype(np.float32),
+        bad=bad,
+        n_hot=int(hot.sum()),
+    )
 
 
 @dataclass(frozen=True)
@@ -167,22 +213,24 @@ class ReadExpansion:
     def of(cls, centre: np.ndarray, k: tuple[np.ndarray, ...], reach: np.ndarray) -> ReadExpansion:
         """``k`` = (k0, k1 …) about ``centre``; ``reach`` (P,): how far from it the counts go, zero for pixels
         that do not matter."""
-        worth = np.stack([np.abs(term) * reach ** j for j, term in enumerate(k)][2:]) > _TERM_WORTH_E
+        worth = np.stack([np.abs(term) * reach**j for j, term in enumerate(k)][2:]) > _TERM_WORTH_E
         curved = np.flatnonzero(worth.any(axis=0))
         n_terms = 1 + int((np.flatnonzero(worth.any(axis=1)) + 1).max(initial=0))
         low, high = (int(curved[0]), int(curved[-1]) + 1) if len(curved) else (0, 0)
         # loops over short stretches of each row cost more than they save
         if high - low < _LONG_ROW and high > low:
             low, high = 0, len(centre)
-        return cls(centre, k[1:1 + n_terms], slice(low, high))
+        return cls(centre, k[1 : 1 + n_terms], slice(low, high))
 
     def part(self, which: slice) -> ReadExpansion:
         """The same for the pixels ``which`` (start and stop given)."""
         low = max(self.curved.start, which.start) - which.start
         high = min(self.curved.stop, which.stop) - which.start
-        return ReadExpansion(centre=None if self.centre is None else self.centre[which],
-                             terms=tuple(k[which] for k in self.terms),
-                             curved=slice(low, high) if high > low else slice(0, 0))
+        return ReadExpansion(
+            centre=None if self.centre is None else self.centre[which],
+            terms=tuple(k[which] for k in self.terms),
+            curved=slice(low, high) if high > low else slice(0, 0),
+        )
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         """Counts less their centre, (n, P) → electrons; ``x`` is overwritten where that is enough."""
@@ -272,4 +320,4 @@ def _expand(centre: np.ndarray, pixels: PixelCalibration) -> tuple[np.ndarray, .
             for j in (3, 2, 1):
                 terms[j] = terms[j] * x + terms[j - 1]
             terms[0] = terms[0] * x + c
-    return tuple((t * gain ** j * pixels.inverse_flat).astype(np.float32) for j, t in enumerate(terms))
+    return tuple((t * gain**j * pixels.inverse_flat).astype(np.float32) for j, t in enumerate(terms))

@@ -17,7 +17,8 @@ from spectramind_kit.errors import DataError
 # linearity coefficient 0.96 … 1.02; dead ones have a flat near 0.
 _FLAT_LIMITS = (0.2, 5.0)
 _LINEAR_TERM_LIMITS = (0.2, 5.0)
-_WORST_LOSS = 0.5  # a product that would kill more than this share of the detector is broken, not the detector
+# a product that would kill more than this share of the detector is broken, not the detector
+_WORST_LOSS = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class CalibrationSet:
     """Calibration products of one sensor.
 
     dark (rows, columns) e⁻/s · dead (rows, columns) bool · flat (rows, columns) relative ·
-    linear_corr (6, rows, columns) polynomial coefficients, increasing order · read (rows, columns) σ of one read, e⁻.
-    ``unusable`` (rows, columns) bool: dead, or with a product outside the limits of a working pixel.
+    linear_corr (6, rows, columns) polynomial coefficients, increasing order · read (rows, columns) σ of one
+    read, e⁻. ``unusable`` (rows, columns) bool: dead, or with a product outside the limits of a working
+    pixel.
     """
 
     instrument: Instrument
@@ -53,8 +55,12 @@ def read_calibration(files: VisitFiles, instrument: Instrument) -> CalibrationSe
 def read_calibration_files(paths: dict[str, Path], instrument: Instrument) -> CalibrationSet:
     """As `read_calibration`, from a path per product."""
     rows, columns = instrument.shape
-    maps = {name: _read_map(paths[name], (rows * (N_LINEARITY_COEFFICIENTS if name == "linear_corr" else 1), columns))
-            for name in CALIBRATION_PRODUCTS}
+    maps = {
+        name: _read_map(
+            paths[name], (rows * (N_LINEARITY_COEFFICIENTS if name == "linear_corr" else 1), columns)
+        )
+        for name in CALIBRATION_PRODUCTS
+    }
     linear = maps["linear_corr"].reshape(N_LINEARITY_COEFFICIENTS, rows, columns)
     dead = ~np.isfinite(maps["dead"]) | (maps["dead"] != 0)
     invalid = {
@@ -66,22 +72,31 @@ def read_calibration_files(paths: dict[str, Path], instrument: Instrument) -> Ca
     }
     for name, mask in invalid.items():
         if mask.mean() > _WORST_LOSS:
-            raise DataError(f"the calibration product '{name}' is unusable", where=str(paths[name]),
-                            expected="values of working pixels on most of the detector",
-                            found=f"{mask.mean():.0%} of the pixels {'dead' if name == 'dead' else 'NaN or out of range'}",
-                            fix="copy the calibration folder again, or leave the planet out")
+            raise DataError(
+                f"the calibration product '{name}' is unusable",
+                where=str(paths[name]),
+                expected="values of working pixels on most of the detector",
+                found=f"{mask.mean():.0%} of the pixels "
+                + ("dead" if name == "dead" else "NaN or out of range"),
+                fix="copy the calibration folder again, or leave the planet out",
+            )
     unusable = np.logical_or.reduce(list(invalid.values()))
     return CalibrationSet(
-        instrument, dark=np.where(invalid["dark"], 0.0, maps["dark"]), dead=dead,
+        instrument,
+        dark=np.where(invalid["dark"], 0.0, maps["dark"]),
+        dead=dead,
         flat=np.where(invalid["flat"], 1.0, maps["flat"]),
         linear_corr=np.where(invalid["linear_corr"], _identity_polynomial(rows, columns), linear),
-        read=np.where(invalid["read"], np.nanmedian(maps["read"]), maps["read"]), unusable=unusable)
+        read=np.where(invalid["read"], np.nanmedian(maps["read"]), maps["read"]),
+        unusable=unusable,
+    )
 
 
 def find_hot_pixels(dark: np.ndarray, *, clip_sigma: float = 5.0) -> np.ndarray:
     """Pixels whose dark current is ``clip_sigma`` robust standard deviations above the detector's median.
 
-    Median and MAD instead of an iterated clip: the same pixels on real maps, and no start value to converge from.
+    Median and MAD instead of an iterated clip: the same pixels on real maps, and no start value to converge
+    from.
     """
     median = np.median(dark)
     sigma = 1.4826 * np.median(np.abs(dark - median))
@@ -102,19 +117,35 @@ def _identity_polynomial(rows: int, columns: int) -> np.ndarray:
 def _read_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """One product as float64, without index columns that a writer may have added."""
     if not path.is_file():
-        raise DataError("a calibration file is missing", where=str(path), expected=f"a map of {shape[0]} × {shape[1]}",
-                        found="no such file", fix="copy the planet's folder again, or leave the planet out")
+        raise DataError(
+            "a calibration file is missing",
+            where=str(path),
+            expected=f"a map of {shape[0]} × {shape[1]}",
+            found="no such file",
+            fix="copy the planet's folder again, or leave the planet out",
+        )
 
     def read(reader: str) -> np.ndarray:
         table = _read_columns(path, reader)
         names = numbered_columns(list(table), shape[1]) or list(table)
         return np.stack([np.asarray(table[n], dtype=np.float64) for n in names], axis=1)
 
-    values = read_with(read, path, reader="auto", what="a calibration file cannot be decoded",
-                       expected="a Parquet file of numbers", fix="copy the file again")
+    values = read_with(
+        read,
+        path,
+        reader="auto",
+        what="a calibration file cannot be decoded",
+        expected="a Parquet file of numbers",
+        fix="copy the file again",
+    )
     if values.shape != shape:
-        raise DataError("a calibration map has the wrong shape", where=str(path), expected=f"{shape[0]} × {shape[1]}",
-                        found=f"{values.shape[0]} × {values.shape[1]}", fix="copy the file again")
+        raise DataError(
+            "a calibration map has the wrong shape",
+            where=str(path),
+            expected=f"{shape[0]} × {shape[1]}",
+            found=f"{values.shape[0]} × {values.shape[1]}",
+            fix="copy the file again",
+        )
     return values
 
 

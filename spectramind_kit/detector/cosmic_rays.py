@@ -11,12 +11,13 @@ _CHUNKS, _CHUNK_LENGTH = 8, 24
 _LARGEST_SHARE, _SMALLEST_LIMIT = 0.005, 6
 
 
-def measure_pixel_scatter(read_block: Callable[[int, int], np.ndarray], n_exposures: int, *,
-                          read_noise: np.ndarray) -> np.ndarray:
+def measure_pixel_scatter(
+    read_block: Callable[[int, int], np.ndarray], n_exposures: int, *, read_noise: np.ndarray
+) -> np.ndarray:
     """σ of a CDS sample of every pixel, (P,): shot noise, read noise and jitter as they are.
 
-    From first differences (blind to slow drifts and the transit) in eight short chunks spread over the visit; the median
-    over the chunks is blind to a cosmic ray in one of them. Never below 0.7 of the read noise.
+    From first differences (blind to slow drifts and the transit) in eight short chunks spread over the visit;
+    the median over the chunks is blind to a cosmic ray in one of them. Never below 0.7 of the read noise.
 
     ``read_block(start, stop)`` gives calibrated exposures (n, P).
     """
@@ -24,19 +25,22 @@ def measure_pixel_scatter(read_block: Callable[[int, int], np.ndarray], n_exposu
     sigmas = []
     for start in np.unique(np.linspace(0, n_exposures - length, _CHUNKS).astype(int)):
         difference = np.diff(read_block(int(start), int(start) + length), axis=0)
-        sigmas.append(np.sqrt(np.einsum("tp,tp->p", difference, difference) / (2.0 * max(1, len(difference)))))
+        sigmas.append(
+            np.sqrt(np.einsum("tp,tp->p", difference, difference) / (2.0 * max(1, len(difference))))
+        )
     return np.maximum(np.median(sigmas, axis=0), 0.7 * read_noise).astype(np.float32)
 
 
 def replace_cosmic_rays(block: np.ndarray, scatter: np.ndarray, *, sigma: float) -> int:
     """Replace hits in a block of exposures (n, P) in place; returns how many.
 
-    A sample that is ``sigma`` scatters off the median of its four neighbours in time is replaced by that median. Only
-    pixels whose extreme stands out are looked at, so a clean block costs two passes.
+    A sample that is ``sigma`` scatters off the median of its four neighbours in time is replaced by that
+    median. Only pixels whose extreme stands out are looked at, so a clean block costs two passes.
     """
     if len(block) < 5:
         return 0
-    # a hit of `sigma` makes a range of more than that by the noise of the other samples, 2 σ to the far side at least
+    # a hit of `sigma` makes a range of more than that by the noise of the other samples, 2 σ to the far side
+    # at least
     suspects = np.flatnonzero(block.max(axis=0) - block.min(axis=0) > np.float32(sigma + 1.0) * scatter)
     if not len(suspects):
         return 0

@@ -24,7 +24,7 @@ from spectramind_kit.runtime import say_once
 if TYPE_CHECKING:
     import pandas as pd
 
-Tell = Callable[[str], None]   # is given every finding, in a plain sentence that names the file
+Tell = Callable[[str], None]  # is given every finding, in a plain sentence that names the file
 Limits = Mapping[str, tuple[float, float]]
 
 _EMPTY = ("", "nan", "na", "n/a", "null", "none")
@@ -53,9 +53,13 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
         tell(f"{path.name}: lines that begin with # left out ({remarks})")
         lines = [line for line in lines if not line.startswith("#")]
     if not lines:
-        raise DataError("the table is empty", where=str(path),
-                        expected="a line of column names, then the rows",
-                        found=f"{path.stat().st_size} bytes", fix="copy the file again")
+        raise DataError(
+            "the table is empty",
+            where=str(path),
+            expected="a line of column names, then the rows",
+            found=f"{path.stat().st_size} bytes",
+            fix="copy the file again",
+        )
     separator = max(_SEPARATORS, key=lines[0].count)
     if separator != ",":
         tell(f"{path.name}: columns are separated by {separator!r}, decimal commas are read as points")
@@ -71,14 +75,20 @@ def read_cells(path: str | Path, *, tell: Tell = say_once) -> pd.DataFrame:
     blank = sum(not any(row) for row in body)
     if blank:
         tell(f"{path.name}: {blank} empty row{'s' if blank > 1 else ''} left out")
-    table = pd.DataFrame([row for row in body if any(row)], columns=pd.Index(names, dtype=object),
-                         dtype=object)
+    table = pd.DataFrame(
+        [row for row in body if any(row)], columns=pd.Index(names, dtype=object), dtype=object
+    )
     return _without_twins(table, path, tell)
 
 
-def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limits | None = None,
-                      optional: Sequence[str] = (),
-                      tell: Tell = say_once) -> pd.DataFrame:
+def read_planet_table(
+    path: str | Path,
+    columns: Sequence[str],
+    *,
+    limits: Limits | None = None,
+    optional: Sequence[str] = (),
+    tell: Tell = say_once,
+) -> pd.DataFrame:
     """Numbers of planets: index the int planet_id, every id once, in the file's order; ``columns`` as
     float64.
 
@@ -95,16 +105,23 @@ def read_planet_table(path: str | Path, columns: Sequence[str], *, limits: Limit
     path = Path(path)
     cells = read_cells(path, tell=tell)
     if "planet_id" not in cells.columns:
-        raise DataError("no planet_id column", where=str(path), expected="planet_id",
-                        fix="use the competition's file",
-                        found=", ".join(map(str, cells.columns[:5])))
+        raise DataError(
+            "no planet_id column",
+            where=str(path),
+            expected="planet_id",
+            fix="use the competition's file",
+            found=", ".join(map(str, cells.columns[:5])),
+        )
     missing = [name for name in columns if name not in cells.columns]
     needed = [name for name in missing if name not in optional]
     if needed:
-        raise DataError("columns are missing", where=str(path), expected=_abridged(columns),
-                        fix="use the competition's file",
-                        found=f"no {needed[0]}" + (f" (and {len(needed) - 1} more)" if len(needed) > 1
-                                                   else ""))
+        raise DataError(
+            "columns are missing",
+            where=str(path),
+            expected=_abridged(columns),
+            fix="use the competition's file",
+            found=f"no {needed[0]}" + (f" (and {len(needed) - 1} more)" if len(needed) > 1 else ""),
+        )
     if missing:
         tell(f"{path.name}: no column {', '.join(missing)}; unknown for every planet")
     ids = [whole_number(text) for text in cells["planet_id"]]
@@ -132,8 +149,15 @@ def whole_number(text: object) -> int | None:
     return int(value)
 
 
-def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name: str,
-            labels: Sequence[object], tell: Tell) -> np.ndarray:
+def numbers(
+    cells: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    limits: Limits,
+    name: str,
+    labels: Sequence[object],
+    tell: Tell,
+) -> np.ndarray:
     """Cells (rows, columns) as float64; NaN where there is no finite number within the column's limits.
     ``labels`` name the rows."""
     values = np.full((len(cells), len(columns)), np.nan)
@@ -152,8 +176,11 @@ def numbers(cells: pd.DataFrame, columns: Sequence[str], *, limits: Limits, name
                 outside.append(f"planet {labels[row]} {column} {text[:20]} (expected {low:g} … {high:g})")
             else:
                 values[row, k] = value
-    for what, found in (("empty", empty), ("no number", odd),
-                        ("outside the plausible range, not used", outside)):
+    for what, found in (
+        ("empty", empty),
+        ("no number", odd),
+        ("outside the plausible range, not used", outside),
+    ):
         if found:
             tell(f"{name}: {len(found)} cell{'s' if len(found) > 1 else ''} {what}: {_first(found)}")
     return values
@@ -177,21 +204,29 @@ def _number(text: str) -> float | None:
 
 def _text(path: Path, tell: Tell) -> str:
     if not path.is_file():
-        raise DataError("a table of the competition is missing", where=str(path), expected=path.name,
-                        found="no such file", fix="check data_dir")
+        raise DataError(
+            "a table of the competition is missing",
+            where=str(path),
+            expected=path.name,
+            found="no such file",
+            fix="check data_dir",
+        )
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError("a table cannot be read", where=str(path), found=str(error),
-                        fix="check its permissions") from error
+        raise DataError(
+            "a table cannot be read", where=str(path), found=str(error), fix="check its permissions"
+        ) from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        tell(f"{path.name}: not UTF-8 at byte {error.start} ({content[error.start]:#04x}); "
-             "cells with such bytes count as unknown")
+        tell(
+            f"{path.name}: not UTF-8 at byte {error.start} ({content[error.start]:#04x}); "
+            "cells with such bytes count as unknown"
+        )
         text = content.decode("utf-8", errors="replace")
     return text.replace("\0", "�")
 
@@ -201,14 +236,19 @@ def _without_twins(table: pd.DataFrame, path: Path, tell: Tell) -> pd.DataFrame:
     for name in twice:
         same = table.loc[:, name]
         if not same.eq(same.iloc[:, 0], axis=0).all(axis=None):
-            raise DataError("a column stands twice with different cells", where=str(path), found=name,
-                            fix="remove one of the two")
+            raise DataError(
+                "a column stands twice with different cells",
+                where=str(path),
+                found=name,
+                fix="remove one of the two",
+            )
         tell(f"{path.name}: the column {name} stands twice, with the same cells")
     return table.loc[:, ~table.columns.duplicated()]
 
 
-def _one_row_each(values: np.ndarray, planets: np.ndarray, columns: Sequence[str], name: str,
-                  tell: Tell) -> pd.DataFrame:
+def _one_row_each(
+    values: np.ndarray, planets: np.ndarray, columns: Sequence[str], name: str, tell: Tell
+) -> pd.DataFrame:
     import pandas as pd
 
     order, first, where = {}, [], []
@@ -235,13 +275,18 @@ def _one_row_each(values: np.ndarray, planets: np.ndarray, columns: Sequence[str
         clash = np.array([len(set(column[np.isfinite(column)].tolist())) > 1 for column in rows.T])
         merged[order[planet], clash] = np.nan
     if agree - differ:
-        tell(f"{name}: {_some(sorted(agree - differ), 'planet')} more than once, without contradiction; "
-             "taken once")
+        tell(
+            f"{name}: {_some(sorted(agree - differ), 'planet')} more than once, without contradiction; "
+            "taken once"
+        )
     if differ:
-        tell(f"{name}: {_some(sorted(differ), 'planet')} more than once with different values; "
-             "where they differ the value is unknown")
-    return pd.DataFrame(merged, index=pd.Index(planets[first], name="planet_id", dtype="int64"),
-                        columns=list(columns))
+        tell(
+            f"{name}: {_some(sorted(differ), 'planet')} more than once with different values; "
+            "where they differ the value is unknown"
+        )
+    return pd.DataFrame(
+        merged, index=pd.Index(planets[first], name="planet_id", dtype="int64"), columns=list(columns)
+    )
 
 
 def _some(items: Sequence[object], noun: str) -> str:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_WINDOW = 32            # neighbouring pixels, in the order in which they are read, that are looked at
-_SMALL = 2000           # pixels, of which one stretch is enough
-_LOOKS = 24             # exposures from which the bright pixels are chosen
+_WINDOW = 32  # neighbouring pixels, in the order in which they are read, that are looked at
+_SMALL = 2000  # pixels, of which one stretch is enough
+_LOOKS = 24  # exposures from which the bright pixels are chosen
 # of the visit's level; the deepest transits take 8 % (docs/decisions.md D40)
 _LEAST_LIGHT, _FAR, _FAR_SIGMAS = 0.5, 0.25, 8.0
-_SIGMAS, _LEAST_JUMP = 20.0, 0.05      # off the neighbours in time
-_MANY_PIXELS = 0.25     # of those looked at
-_HALF = 7               # exposures to either side that an exposure is compared with
+_SIGMAS, _LEAST_JUMP = 20.0, 0.05  # off the neighbours in time
+_MANY_PIXELS = 0.25  # of those looked at
+_HALF = 7  # exposures to either side that an exposure is compared with
 _MANY_EXPOSURES = 4000
-_NO_NOISE = 0.9         # more repeats than this are frames without noise
-_AT_CEILING = 0.05      # more exposures than this with all bright pixels at the highest count: a bright star
+_NO_NOISE = 0.9  # more repeats than this are frames without noise
+_AT_CEILING = 0.05  # more exposures than this with all bright pixels at the highest count: a bright star
 _MOSTLY = 0.5
 
 NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
@@ -44,12 +44,12 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     """
     n = len(adu) // 2
     windows = _bright_windows(adu)
-    sums = np.stack([sum_of_pixels(adu[:2 * n], part) for part in windows], axis=1)
+    sums = np.stack([sum_of_pixels(adu[: 2 * n], part) for part in windows], axis=1)
     sums = sums.reshape(n, 2, len(windows))
     lost = {NO_LIGHT: _constant(adu, n, windows, sums)}
-    total = sums[:, 1] - sums[:, 0]                                            # (N, windows)
+    total = sums[:, 1] - sums[:, 0]  # (N, windows)
     looked = total if not lost[NO_LIGHT].any() else total[~lost[NO_LIGHT]]
-    some = looked[::max(1, len(looked) // 4096)]
+    some = looked[:: max(1, len(looked) // 4096)]
     level = np.quantile(some, 0.8, axis=0) if len(some) else np.zeros(len(windows))
     noise = _scatter(looked)
     # a window without a star says nothing
@@ -87,7 +87,7 @@ def sum_of_pixels(adu: np.ndarray, part: slice) -> np.ndarray:
     ones = np.ones(part.stop - part.start, np.float32)
     step = max(1, 250_000 // len(ones))
     for start in range(0, len(adu), step):
-        out[start:start + step] = adu[start:start + step, part].astype(np.float32) @ ones
+        out[start : start + step] = adu[start : start + step, part].astype(np.float32) @ ones
     return out
 
 
@@ -112,7 +112,7 @@ def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -
     constant = np.zeros((n, 2, len(windows)), bool)
     for k, part in enumerate(windows):
         for read in (0, 1):
-            reads = adu[read:2 * n:2]
+            reads = adu[read : 2 * n : 2]
             suspects = np.flatnonzero(sums[:, read, k] % (part.stop - part.start) == 0.0)
             values = reads[suspects, part]
             constant[suspects, read, k] = (values == values[:, :1]).all(axis=1)
@@ -128,7 +128,7 @@ def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.nda
     """(N,) bool: both reads equal those of an earlier exposure bit by bit."""
     n = len(sums)
     repeated = np.zeros(n, bool)
-    key = sums.reshape(n, -1) @ np.array([1.0, 7919.0, 1_000_003.0, 15_485_863.0])[:sums[0].size]
+    key = sums.reshape(n, -1) @ np.array([1.0, 7919.0, 1_000_003.0, 15_485_863.0])[: sums[0].size]
     ordered = np.sort(key)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(twice):
@@ -138,14 +138,14 @@ def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.nda
     same = np.flatnonzero(key[order][1:] == key[order][:-1])
     for k in same:  # a few dozen by chance; the pixels themselves decide
         a, b = order[k], order[k + 1]
-        if possible[a] and possible[b] and np.array_equal(adu[2 * a:2 * a + 2], adu[2 * b:2 * b + 2]):
+        if possible[a] and possible[b] and np.array_equal(adu[2 * a : 2 * a + 2], adu[2 * b : 2 * b + 2]):
             repeated[b] = True
     return repeated
 
 
 def _held(adu: np.ndarray, sums: np.ndarray, read: int) -> np.ndarray:
     """(N,) bool: this read equals that of the exposure before bit by bit, though the other may not."""
-    own = adu[read:2 * len(sums):2]
+    own = adu[read : 2 * len(sums) : 2]
     held = np.zeros(len(sums), bool)
     for k in np.flatnonzero((sums[1:, read] == sums[:-1, read]).all(axis=1)) + 1:
         held[k] = np.array_equal(own[k], own[k - 1])
@@ -188,5 +188,5 @@ def _jumps(total: np.ndarray) -> np.ndarray:
         padded = np.pad(total, _HALF, mode="reflect")
         expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
     difference = total - expected
-    sigma = 1.4826 * np.median(np.abs(difference[::max(1, n // 4096)]))
+    sigma = 1.4826 * np.median(np.abs(difference[:: max(1, n // 4096)]))
     return np.abs(difference) > np.maximum(_SIGMAS * sigma, _LEAST_JUMP * np.abs(np.median(total)))

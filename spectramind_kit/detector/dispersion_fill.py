@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A column must hold this many times the missing pixel's light for its share to be read off; else plain interpolation.
+# A column must hold this many times the missing pixel's light for its share to be read off; else plain
+# interpolation.
 _LEAST_LIGHT = 0.5
 _WIDEST_FILL = 4  # columns
 
 
 @dataclass(frozen=True)
 class DispersionFill:
-    """What replaces each of K bad pixels. What is interpolated is the row's share of its column, times the light of the bad
-    pixel's own column in the rows that are good in all three columns: the spectrum may have any slope and the star any
-    level, only the profile must change slowly along the dispersion. Dropping the pixels instead would let pointing
-    jitter move light in and out of the sum.
+    """What replaces each of K bad pixels. What is interpolated is the row's share of its column, times the
+    light of the bad pixel's own column in the rows that are good in all three columns: the spectrum may have
+    any slope and the star any level, only the profile must change slowly along the dispersion. Dropping the
+    pixels instead would let pointing jitter move light in and out of the sum.
     """
 
     row: np.ndarray
@@ -49,14 +50,25 @@ class DispersionFill:
         common = (good[:, left] & good[:, right] & good[:, column]).astype(np.float32)
         light = np.minimum.reduce([(mean[:, k] * common).sum(axis=0) for k in (left, right, column)])
         level = np.maximum(np.abs(mean[row, left]), np.abs(mean[row, right]))
-        return cls(row=row, column=column, left=left, right=right, weight=weight, common=common, hopeless=hopeless,
-                   by_share=(light > _LEAST_LIGHT * level) & (light > 0))
+        return cls(
+            row=row,
+            column=column,
+            left=left,
+            right=right,
+            weight=weight,
+            common=common,
+            hopeless=hopeless,
+            by_share=(light > _LEAST_LIGHT * level) & (light > 0),
+        )
 
     def values(self, images: np.ndarray) -> np.ndarray:
         """(T, K) replacements for images (T, R, C)."""
         at_left, at_right = images[:, self.row, self.left], images[:, self.row, self.right]
         plain = (1 - self.weight) * at_left + self.weight * at_right
-        sums = [np.einsum("trk,rk->tk", images[:, :, k], self.common) for k in (self.left, self.right, self.column)]
+        sums = [
+            np.einsum("trk,rk->tk", images[:, :, k], self.common)
+            for k in (self.left, self.right, self.column)
+        ]
         with np.errstate(divide="ignore", invalid="ignore"):
             share = (1 - self.weight) * at_left / sums[0] + self.weight * at_right / sums[1]
             value = np.where(self.by_share & np.isfinite(share), sums[2] * share, plain)

@@ -29,9 +29,14 @@ from spectramind_kit.detector.timing import TimeBins, bin_mean, kept_edges, make
 from spectramind_kit.errors import DataError
 
 
-def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None = None,
-                        axis: AxisInfo | None = None, adc: AdcInfo | None = None,
-                        wavelength_um: np.ndarray | None = None) -> LightCurve:
+def extract_light_curve(
+    files: VisitFiles,
+    *,
+    settings: DetectorSettings | None = None,
+    axis: AxisInfo | None = None,
+    adc: AdcInfo | None = None,
+    wavelength_um: np.ndarray | None = None,
+) -> LightCurve:
     """Raw frames of one visit → `LightCurve`: the whole of stage 1.
 
     Parameters
@@ -39,7 +44,8 @@ def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None 
     files : VisitFiles
         From `find_visits`.
     settings : DetectorSettings, optional.
-    axis, adc, wavelength_um : tables of the data folder (`read_axis_info`, `read_adc_info`, `read_wavelengths`); read
+    axis, adc, wavelength_um : tables of the data folder (`read_axis_info`, `read_adc_info`,
+    `read_wavelengths`); read
         from it when not given. Give them when you process many visits.
 
     Raises
@@ -62,8 +68,15 @@ def extract_light_curve(files: VisitFiles, *, settings: DetectorSettings | None 
     return replace(curve, flags=(*curve.flags, AXIS_TURNED))
 
 
-def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo,
-             wavelength_um: np.ndarray, spectral: SpectralAxis) -> LightCurve:
+def _extract(
+    files: VisitFiles,
+    *,
+    settings: DetectorSettings,
+    axis: AxisInfo,
+    adc: AdcInfo,
+    wavelength_um: np.ndarray,
+    spectral: SpectralAxis,
+) -> LightCurve:
     """One sensor's frames are held at a time."""
     given = {"settings": settings, "axis": axis, "adc": adc}
     fgs1 = airs = bins = None
@@ -85,23 +98,42 @@ def _extract(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, a
             fgs1, lost[FGS1.name] = None, error
     if airs is None and fgs1 is None:
         raise _both_lost(files, lost)
-    return _assemble(files, settings=settings, bins=bins, fgs1=fgs1, airs=airs, wavelength_um=wavelength_um,
-                     spectral=spectral,
-                     missing=tuple(flags.sensor_missing(name, error) for name, error in lost.items()))
+    return _assemble(
+        files,
+        settings=settings,
+        bins=bins,
+        fgs1=fgs1,
+        airs=airs,
+        wavelength_um=wavelength_um,
+        spectral=spectral,
+        missing=tuple(flags.sensor_missing(name, error) for name, error in lost.items()),
+    )
 
 
 def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:
     first, second = lost[FGS1.name], lost[AIRS.name]
     if str(first) == str(second):
         return first
-    return DataError("neither sensor can be used", where=files.label,
-                     expected="FGS1 or AIRS-CH0 frames of a star",
-                     found=f"FGS1: {first}; AIRS-CH0: {second}", fix="see the reasons")
+    return DataError(
+        "neither sensor can be used",
+        where=files.label,
+        expected="FGS1 or AIRS-CH0 frames of a star",
+        found=f"FGS1: {first}; AIRS-CH0: {second}",
+        fix="see the reasons",
+    )
 
 
-def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, fgs1: Fgs1Flux | None,
-              airs: AirsFlux | None, wavelength_um: np.ndarray, spectral: SpectralAxis,
-              missing: tuple[str, ...]) -> LightCurve:
+def _assemble(
+    files: VisitFiles,
+    *,
+    settings: DetectorSettings,
+    bins: TimeBins,
+    fgs1: Fgs1Flux | None,
+    airs: AirsFlux | None,
+    wavelength_um: np.ndarray,
+    spectral: SpectralAxis,
+    missing: tuple[str, ...],
+) -> LightCurve:
     """Both sensors on the whole grid; NaN in a bin without a good exposure, and for a sensor that is lost."""
     empty = np.full(len(bins), np.nan)
     noted, info = list(missing), {}
@@ -119,14 +151,25 @@ def _assemble(files: VisitFiles, *, settings: DetectorSettings, bins: TimeBins, 
     flux_err = np.concatenate([fgs1_err[:, None], airs_err], axis=1)
     known = np.isfinite(flux) & np.isfinite(flux_err)
     if not known.any() or np.isinf(flux).any():
-        raise DataError("the light curve is not finite", where=files.label, expected="finite flux",
-                        found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
-                        fix="look at this visit's calibration files, or leave the planet out")
+        raise DataError(
+            "the light curve is not finite",
+            where=files.label,
+            expected="finite flux",
+            found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
+            fix="look at this visit's calibration files, or leave the planet out",
+        )
     flux, flux_err = np.where(known, flux, np.nan), np.where(known, flux_err, np.nan)
-    return LightCurve(planet_id=files.planet_id, visit=files.visit, time=bins.centre_h,
-                      flux=flux.astype(np.float32), flux_err=flux_err.astype(np.float32),
-                      wavelength_um=np.asarray(wavelength_um, np.float64), exposure_h=float(bins.width_h),
-                      flags=tuple(noted), info=info)
+    return LightCurve(
+        planet_id=files.planet_id,
+        visit=files.visit,
+        time=bins.centre_h,
+        flux=flux.astype(np.float32),
+        flux_err=flux_err.astype(np.float32),
+        wavelength_um=np.asarray(wavelength_um, np.float64),
+        exposure_h=float(bins.width_h),
+        flags=tuple(noted),
+        info=info,
+    )
 
 
 def _bin_flags(sensor: str, noted: tuple[str, ...], counts: np.ndarray) -> list[str]:
@@ -134,8 +177,9 @@ def _bin_flags(sensor: str, noted: tuple[str, ...], counts: np.ndarray) -> list[
     return list(noted) + ([flags.empty_bins(sensor, empty)] if empty else [])
 
 
-def _bin_fgs1(fgs1: Fgs1Flux, bins: TimeBins, *,
-              settings: DetectorSettings) -> tuple[np.ndarray, np.ndarray, dict[str, float], np.ndarray]:
+def _bin_fgs1(
+    fgs1: Fgs1Flux, bins: TimeBins, *, settings: DetectorSettings
+) -> tuple[np.ndarray, np.ndarray, dict[str, float], np.ndarray]:
     """(T,) flux and error, figures, and counts (T,) of good exposures."""
     window, edges = fgs1.window, kept_edges(bins.fgs1, fgs1.good)
     counts, filled = np.diff(edges), np.unique(edges)
@@ -149,7 +193,8 @@ def _bin_fgs1(fgs1: Fgs1Flux, bins: TimeBins, *,
     typical = float(np.mean(counts[counts > 0]))
     info = {
         "fgs1_exposures_per_bin": typical,
-        "fgs1_foreground_e": window.foreground, "fgs1_corner_star_light_e": window.corner_star_light,
+        "fgs1_foreground_e": window.foreground,
+        "fgs1_corner_star_light_e": window.corner_star_light,
         "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)),
         "fgs1_jitter_explained": explained,
         "fgs1_ppm": float(1e6 * sigma / np.nanmean(flux)),
@@ -183,7 +228,8 @@ def _bin_airs(airs: AirsFlux, spectral: SpectralAxis) -> tuple[np.ndarray, np.nd
         "airs_foreground_e": float(trace.foreground.mean()),
         "airs_edge_star_light_e": float(trace.edge_star_light.mean()),
         "airs_jitter_explained": trace.jitter_explained,
-        "airs_trace_row": float(trace.centroid.mean()), "airs_trace_row_rms": float(trace.centroid.std()),
+        "airs_trace_row": float(trace.centroid.mean()),
+        "airs_trace_row_rms": float(trace.centroid.std()),
         "airs_white_ppm": float(1e6 * measure_scatter(white[counts > 0]) / np.nanmean(white)),
         "airs_white_predicted_ppm": float(1e6 * np.sqrt((predicted[there] ** 2).sum()) / np.nanmean(white)),
     }

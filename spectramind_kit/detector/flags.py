@@ -99,4 +99,4 @@ def reason_of(error: DataError) -> str:
     text = f"{error.what}: {file}" if file.endswith(".parquet") else error.what
     text += f" ({error.found})" if error.found else ""
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON - 1] + "…"
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"

@@ -1,15 +1,16 @@
 """The foreground: light that is not the star's, measured where the star hardly shines.
 
-Diffraction spreads a star over the whole detector, so edge pixels hold star light too. Taking all of it for foreground
-subtracts 0.6–0.8 % of the star and biases every depth by as much; so the wing is fitted and left out.
+Diffraction spreads a star over the whole detector, so edge pixels hold star light too. Taking all of it for
+foreground subtracts 0.6–0.8 % of the star and biases every depth by as much; so the wing is fitted and left
+out.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# A diffraction wing falls as r^-3, summed along one axis as r^-2. A Gaussian's looks steeper than any of these powers, and
-# then nothing is left at the edges to remove.
+# A diffraction wing falls as r^-3, summed along one axis as r^-2. A Gaussian's looks steeper than any of
+# these powers, and then nothing is left at the edges to remove.
 _POWERS = np.r_[np.arange(1.4, 4.0, 0.1), np.arange(4.0, 8.01, 0.5)]
 _CORES_PX = (0.5, 1.5, 2.5)  # of the wing's shape (r² + core²)^(−p/2)
 _WING_STARTS_PX = 5.5
@@ -17,24 +18,31 @@ _GROUP = 24  # columns that share a power
 _SMOOTH = 15  # columns over which share and foreground are averaged: both change slowly with wavelength
 
 
-def estimate_trace_foreground(mean: np.ndarray, rows: np.ndarray, *, edge: np.ndarray, bad: np.ndarray,
-                              remove_wing: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Foreground of each AIRS-CH0 column, (C,) e⁻ per pixel and exposure, and the star light in its edge pixels, (C,).
+def estimate_trace_foreground(
+    mean: np.ndarray, rows: np.ndarray, *, edge: np.ndarray, bad: np.ndarray, remove_wing: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Foreground of each AIRS-CH0 column, (C,) e⁻ per pixel and exposure, and the star light in its edge
+    pixels, (C,).
 
     Parameters
     ----------
     mean : (R, C) mean image over the visit. rows : (R,) detector row of each.
     edge : (R,) bool, rows that measure the foreground. bad : (R, C) bool.
 
-    The model of a column's outer rows is f + (A₋ or A₊)·(r² + r_c²)^(−p/2), r the distance from the trace, A₋ and A₊ for the rows
-    below and above, p common to a group of neighbouring columns. The mean image of a visit knows each pixel to about
-    0.3 e⁻, so every column can be solved alone. The wing at the edges is then subtracted from what the edges show.
+    The model of a column's outer rows is f + (A₋ or A₊)·(r² + r_c²)^(−p/2), r the distance from the trace, A₋
+    and A₊ for the rows below and above, p common to a group of neighbouring columns. The mean image of a
+    visit knows each pixel to about 0.3 e⁻, so every column can be solved alone. The wing at the edges is then
+    subtracted from what the edges show.
     """
     good = ~bad
     on_edge = good & edge[:, None]
     counts = on_edge.sum(axis=0)
     plain = np.where(on_edge, mean, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    plain = _smooth(np.where(counts > 0, plain, np.nan)) if not remove_wing else np.where(counts > 0, plain, np.nan)
+    plain = (
+        _smooth(np.where(counts > 0, plain, np.nan))
+        if not remove_wing
+        else np.where(counts > 0, plain, np.nan)
+    )
     if not remove_wing:
         return plain, np.zeros_like(plain)
     lowest = plain[counts > 0].min() if counts.any() else mean.min()
@@ -44,26 +52,36 @@ def estimate_trace_foreground(mean: np.ndarray, rows: np.ndarray, *, edge: np.nd
     centre = float((rows * profile).sum() / profile.sum())
     distance = np.abs(rows - centre)
     outer = edge | (distance >= _WING_STARTS_PX)
-    wing = _fit_wing(mean[outer], distance[outer], rows[outer] > centre, usable=good[outer])  # (rows of outer, C)
+    # (rows of outer, C)
+    wing = _fit_wing(mean[outer], distance[outer], rows[outer] > centre, usable=good[outer])
     at_edge = np.full(mean.shape, np.nan)
     at_edge[outer] = wing
     star = np.where(on_edge, at_edge, 0.0).sum(axis=0) / np.maximum(counts, 1)
     return _smooth(np.where(counts > 0, plain - star, np.nan)), star
 
 
-def _fit_wing(value: np.ndarray, distance: np.ndarray, above: np.ndarray, *, usable: np.ndarray) -> np.ndarray:
+def _fit_wing(
+    value: np.ndarray, distance: np.ndarray, above: np.ndarray, *, usable: np.ndarray
+) -> np.ndarray:
     """Star light (rows, C) that the fitted wing puts into each of the outer rows."""
     lowest = np.where(usable, value, np.inf).min(axis=0)
     excess = np.clip(np.where(usable, value, 0.0) - np.where(np.isfinite(lowest), lowest, 0.0), 0.0, None)
-    weight = np.where(usable, 1.0 / (0.3 ** 2 + (0.03 * excess) ** 2), 0.0)  # noise of the mean, 3 % of the wing for its shape
+    # noise of the mean, 3 % of the wing for its shape
+    weight = np.where(usable, 1.0 / (0.3**2 + (0.03 * excess) ** 2), 0.0)
     value = np.where(usable, value, 0.0)
     columns = np.arange(value.shape[1])
-    some = columns[::min(4, max(1, len(columns) // 8))]  # a few columns are enough to choose core and power
+    some = columns[:: min(4, max(1, len(columns) // 8))]  # a few columns are enough to choose core and power
     group = some // _GROUP
     best_cost, best_core, best_power = np.inf, _CORES_PX[0], np.full(len(columns), _POWERS[-1])
     for core in _CORES_PX:
-        costs = np.array([np.bincount(group, _solve_wing(value[:, some], weight[:, some], distance, above, core, power)[1])
-                          for power in _POWERS])
+        costs = np.array(
+            [
+                np.bincount(
+                    group, _solve_wing(value[:, some], weight[:, some], distance, above, core, power)[1]
+                )
+                for power in _POWERS
+            ]
+        )
         total = float(costs.min(axis=0).sum())
         if total < best_cost:
             powers = np.interp(_minimum_between(costs), np.arange(len(_POWERS)), _POWERS)
@@ -72,10 +90,17 @@ def _fit_wing(value: np.ndarray, distance: np.ndarray, above: np.ndarray, *, usa
     return _solve_wing(value, weight, distance, above, best_core, best_power)[0]
 
 
-def _solve_wing(value: np.ndarray, weight: np.ndarray, distance: np.ndarray, above: np.ndarray, core: float,
-                power: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Wing (rows, C) and weighted squared residual (C,) of the linear fit at a given core and power (one, or per column)."""
-    base = (distance ** 2 + core ** 2) / _WING_STARTS_PX ** 2
+def _solve_wing(
+    value: np.ndarray,
+    weight: np.ndarray,
+    distance: np.ndarray,
+    above: np.ndarray,
+    core: float,
+    power: float | np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wing (rows, C) and weighted squared residual (C,) of the linear fit at a given core and power (one, or
+    per column)."""
+    base = (distance**2 + core**2) / _WING_STARTS_PX**2
     shape = np.broadcast_to(base[:, None] ** (-0.5 * np.asarray(power)), value.shape)
     below, over = np.where(above[:, None], 0.0, shape), np.where(above[:, None], shape, 0.0)
     design = np.stack([np.ones_like(shape), below, over], axis=2)  # (rows, C, 3)
@@ -88,7 +113,8 @@ def _solve_wing(value: np.ndarray, weight: np.ndarray, distance: np.ndarray, abo
 
 
 def _minimum_between(costs: np.ndarray) -> np.ndarray:
-    """Position (fractional index) of each column's minimum, by the parabola through the three lowest values."""
+    """Position (fractional index) of each column's minimum, by the parabola through the three lowest
+    values."""
     n = len(costs)
     k = np.clip(costs.argmin(axis=0), 1, n - 2)
     g = np.arange(costs.shape[1])
@@ -98,12 +124,19 @@ def _minimum_between(costs: np.ndarray) -> np.ndarray:
     return np.clip(k + np.clip(step, -1.0, 1.0), 0.0, n - 1.0)
 
 
-def estimate_window_foreground(mean: np.ndarray, row: np.ndarray, column: np.ndarray, *, n_window: int, bad: np.ndarray,
-                               remove_wing: bool = True) -> tuple[float, float]:
+def estimate_window_foreground(
+    mean: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
+    *,
+    n_window: int,
+    bad: np.ndarray,
+    remove_wing: bool = True,
+) -> tuple[float, float]:
     """Foreground of FGS1, e⁻ per pixel and exposure, and the mean star light in a corner pixel.
 
-    mean, row, column, bad : (P,), the window's pixels first, then the corners'. The wing is A·(r² + r_c²)^(−p/2), fitted to medians
-    over rings of the outer window and to the corners.
+    mean, row, column, bad : (P,), the window's pixels first, then the corners'. The wing is A·(r² +
+    r_c²)^(−p/2), fitted to medians over rings of the outer window and to the corners.
     """
     corner = np.arange(len(mean)) >= n_window
     usable = corner & ~bad
@@ -115,8 +148,11 @@ def estimate_window_foreground(mean: np.ndarray, row: np.ndarray, column: np.nda
         return plain, 0.0
     distance = np.hypot(row - (row * core).sum() / core.sum(), column - (column * core).sum() / core.sum())
     # medians over rings: the PSF has streaks, of which a mean would make a wing in all directions
-    rings = [m for a in np.arange(_WING_STARTS_PX, distance[~corner].max() + 1.0)
-             if (m := ~corner & ~bad & (distance >= a) & (distance < a + 1)).sum() >= 8]
+    rings = [
+        m
+        for a in np.arange(_WING_STARTS_PX, distance[~corner].max() + 1.0)
+        if (m := ~corner & ~bad & (distance >= a) & (distance < a + 1)).sum() >= 8
+    ]
     if len(rings) < 3:
         return plain, 0.0
     r = np.array([distance[m].mean() for m in rings])
@@ -127,8 +163,8 @@ def estimate_window_foreground(mean: np.ndarray, row: np.ndarray, column: np.nda
     best_cost, wing = np.inf, 0.0
     for width in _CORES_PX:
         for power in _POWERS:
-            shape = (r ** 2 + width ** 2) ** (-0.5 * power)
-            at_corner = ((distance[usable] ** 2 + width ** 2) ** (-0.5 * power)).mean()
+            shape = (r**2 + width**2) ** (-0.5 * power)
+            at_corner = ((distance[usable] ** 2 + width**2) ** (-0.5 * power)).mean()
             design = np.stack([np.ones(len(r) + 1), np.r_[shape, at_corner] / shape[0]], axis=1)
             solution, *_ = np.linalg.lstsq(design * weight[:, None], target * weight, rcond=None)
             cost = float((((design @ solution - target) * weight) ** 2).sum())
@@ -147,6 +183,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     half = min(_SMOOTH, len(values)) // 2
     for reduce in (np.median, np.mean):
         # odd reflection keeps a slope at the ends
-        padded = np.concatenate([2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2:-half - 2:-1]])
+        padded = np.concatenate(
+            [2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2 : -half - 2 : -1]]
+        )
         values = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
     return values

@@ -13,13 +13,14 @@ from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 
-_COLUMNS_AT_A_TIME, _ROWS_AT_A_TIME = 64, 4096  # transposing in tiles of half a megabyte keeps them in the cache
+# transposing in tiles of half a megabyte keeps them in the cache
+_COLUMNS_AT_A_TIME, _ROWS_AT_A_TIME = 64, 4096
 
 
 @dataclass(frozen=True)
 class PixelSelection:
-    """Pixels of a detector in the order in which they are read: a rectangle (``grid``) first, then the rest, from which
-    only the foreground is measured."""
+    """Pixels of a detector in the order in which they are read: a rectangle (``grid``) first, then the rest,
+    from which only the foreground is measured."""
 
     instrument: Instrument
     row: np.ndarray
@@ -52,15 +53,17 @@ def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSe
     """
     if instrument.name == FGS1.name:
         window = np.arange(*settings.fgs1_window)
-        corner = np.r_[0:settings.fgs1_corner, instrument.rows - settings.fgs1_corner:instrument.rows]
+        corner = np.r_[0 : settings.fgs1_corner, instrument.rows - settings.fgs1_corner : instrument.rows]
         rows = np.r_[np.repeat(window, len(window)), np.repeat(corner, len(corner))]
         columns = np.r_[np.tile(window, len(window)), np.tile(corner, len(corner))]
         return PixelSelection(instrument, rows, columns, (len(window), len(window)))
     edge = settings.airs_edge_rows
     trace = np.arange(*settings.airs_rows)
-    rows = np.r_[trace, 0:edge, instrument.rows - edge:instrument.rows]
+    rows = np.r_[trace, 0:edge, instrument.rows - edge : instrument.rows]
     columns = np.arange(instrument.cut.start, instrument.cut.stop)
-    return PixelSelection(instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)), (len(trace), len(columns)))
+    return PixelSelection(
+        instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)), (len(trace), len(columns))
+    )
 
 
 def all_pixels(instrument: Instrument) -> PixelSelection:
@@ -74,7 +77,8 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
 
     Parameters
     ----------
-    path : file with one column per pixel (C order) and one row per frame, any number of row groups, any compression.
+    path : file with one column per pixel (C order) and one row per frame, any number of row groups, any
+    compression.
     pixels : which of them, and in which order.
     reader : ``auto``, ``polars`` or ``pyarrow``.
 
@@ -90,8 +94,13 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError("a signal file is missing", where=str(path), expected="raw frames", found="no such file",
-                        fix="copy the planet's folder again, or leave the planet out")
+        raise DataError(
+            "a signal file is missing",
+            where=str(path),
+            expected="raw frames",
+            found="no such file",
+            fix="copy the planet's folder again, or leave the planet out",
+        )
 
     def read(name: str) -> np.ndarray:
         names = _pixel_columns(_column_names(path, name), pixels.instrument, path)
@@ -126,24 +135,41 @@ def _pixel_columns(names: list[str], instrument: Instrument, path: Path) -> list
     found = numbered_columns(names, instrument.n_pixels)
     if found is None:
         right = len(names) == instrument.n_pixels
-        raise DataError("the pixel columns are not numbered one by one" if right
-                        else "wrong number of pixel columns", where=str(path),
-                        found=f"{names[0]} … {names[-1]}" if right else str(len(names)),
-                        expected=f"{instrument.n_pixels} ({instrument.rows} × {instrument.columns}, {instrument.name})",
-                        fix="the file belongs to another sensor or is incomplete: copy it again")
+        raise DataError(
+            "the pixel columns are not numbered one by one" if right else "wrong number of pixel columns",
+            where=str(path),
+            found=f"{names[0]} … {names[-1]}" if right else str(len(names)),
+            expected=f"{instrument.n_pixels} ({instrument.rows} × {instrument.columns}, {instrument.name})",
+            fix="the file belongs to another sensor or is incomplete: copy it again",
+        )
     return found
 
 
 def _check(dtype: object, is_integer: bool, n_frames: int, has_null: bool, path: Path) -> None:
     if n_frames == 0:
-        raise DataError("a visit without frames", where=str(path), expected="an even number of frames", found="0 rows",
-                        fix="copy the file again, or leave the planet out")
+        raise DataError(
+            "a visit without frames",
+            where=str(path),
+            expected="an even number of frames",
+            found="0 rows",
+            fix="copy the file again, or leave the planet out",
+        )
     if not is_integer:
-        raise DataError("raw frames are not integers", where=str(path), expected="uint16 counts", found=str(dtype),
-                        fix="use the raw signal files, not calibrated ones")
+        raise DataError(
+            "raw frames are not integers",
+            where=str(path),
+            expected="uint16 counts",
+            found=str(dtype),
+            fix="use the raw signal files, not calibrated ones",
+        )
     if has_null:
-        raise DataError("raw frames hold missing values", where=str(path), expected="a count for every pixel and frame",
-                        found="null", fix="copy the file again")
+        raise DataError(
+            "raw frames hold missing values",
+            where=str(path),
+            expected="a count for every pixel and frame",
+            found="null",
+            fix="copy the file again",
+        )
 
 
 def _read_polars(path: Path, names: list[str]) -> np.ndarray:
@@ -181,17 +207,19 @@ def _read_pyarrow(path: Path, names: list[str]) -> np.ndarray:
 
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         rows, schema, out = file.metadata.num_rows, file.schema_arrow, None
-        odd = next((schema.field(n).type for n in names if not pa.types.is_integer(schema.field(n).type)), None)
+        odd = next(
+            (schema.field(n).type for n in names if not pa.types.is_integer(schema.field(n).type)), None
+        )
         _check(odd, odd is None, rows, False, path)
         dtype = np.result_type(*{schema.field(n).type.to_pandas_dtype() for n in names})
         out = np.empty((rows, len(names)), dtype)
         step = 8 * _COLUMNS_AT_A_TIME  # bounds the memory that decoded columns take beside the result
         for start in range(0, len(names), step):
-            part = names[start:start + step]
+            part = names[start : start + step]
             table = file.read(columns=part, use_threads=False)
             for i in range(0, len(part), _COLUMNS_AT_A_TIME):
-                columns = [table.column(n) for n in part[i:i + _COLUMNS_AT_A_TIME]]
+                columns = [table.column(n) for n in part[i : i + _COLUMNS_AT_A_TIME]]
                 if any(c.null_count for c in columns):
                     _check(None, True, rows, True, path)
-                _transpose([c.to_numpy() for c in columns], out[:, start + i:start + i + len(columns)])
+                _transpose([c.to_numpy() for c in columns], out[:, start + i : start + i + len(columns)])
     return out

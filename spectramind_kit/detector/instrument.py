@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 N_AIRS_BINS = 282
 N_BINS = 283
-FGS1_WAVELENGTH_UM = 0.7   # middle of its band, 0.60 … 0.80 µm
+FGS1_WAVELENGTH_UM = 0.7  # middle of its band, 0.60 … 0.80 µm
 
 CALIBRATION_PRODUCTS = ("dark", "dead", "flat", "linear_corr", "read")
 N_LINEARITY_COEFFICIENTS = 6
@@ -49,8 +49,9 @@ class Instrument:
         return f"{self.name}_calibration_{visit}"
 
 
-AIRS = Instrument(name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321),
-                  time_column="AIRS-CH0-axis0-h")
+AIRS = Instrument(
+    name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321), time_column="AIRS-CH0-axis0-h"
+)
 FGS1 = Instrument(name="FGS1", rows=32, columns=32, column_cut=None, time_column="FGS1-axis0-h")
 INSTRUMENTS = (AIRS, FGS1)
 

@@ -19,8 +19,8 @@ _ENOUGH_PER_BIN = 240
 
 @dataclass(frozen=True)
 class WindowFlux:
-    """flux (N,) e⁻ per exposure · features (N, K) pointing features · predicted_noise σ of one exposure from shot and
-    read noise."""
+    """flux (N,) e⁻ per exposure · features (N, K) pointing features · predicted_noise σ of one exposure from
+    shot and read noise."""
 
     flux: np.ndarray
     features: np.ndarray
@@ -56,25 +56,41 @@ class WindowPlan:
         relative = values[:, 2:] / values[:, 1:2]
         dr, dc = relative[:, 0], relative[:, 1]
         features = np.stack([dr, dc, dr * dr, dr * dc, dc * dc, *relative[:, 2:].T], axis=1)
-        return WindowFlux(flux=values[:, 0].astype(np.float64), features=features.astype(np.float64),
-                          predicted_noise=self.predicted_noise, foreground=self.foreground,
-                          corner_star_light=self.corner_star_light)
+        return WindowFlux(
+            flux=values[:, 0].astype(np.float64),
+            features=features.astype(np.float64),
+            predicted_noise=self.predicted_noise,
+            foreground=self.foreground,
+            corner_star_light=self.corner_star_light,
+        )
 
 
-def plan_window(selection: PixelSelection, mean: np.ndarray, *, bad: np.ndarray, read_noise: np.ndarray,
-                settings: DetectorSettings) -> WindowPlan:
+def plan_window(
+    selection: PixelSelection,
+    mean: np.ndarray,
+    *,
+    bad: np.ndarray,
+    read_noise: np.ndarray,
+    settings: DetectorSettings,
+) -> WindowPlan:
     """From the mean of every selected pixel, (P,), bad pixels (P,) and the read noise of an exposure (P,).
 
-    Each frame is read as F·(M + δr·∂M/∂r + δc·∂M/∂c + second derivatives), M the mean frame, by weighted least squares:
-    one matrix product gives flux, centroid offsets and higher moments of all exposures. The flux is weighted by M over its
-    variance (``optimal``), which leaves dead pixels out, or is the plain sum with dead pixels interpolated (``sum``).
+    Each frame is read as F·(M + δr·∂M/∂r + δc·∂M/∂c + second derivatives), M the mean frame, by weighted
+    least squares: one matrix product gives flux, centroid offsets and higher moments of all exposures. The
+    flux is weighted by M over its variance (``optimal``), which leaves dead pixels out, or is the plain sum
+    with dead pixels interpolated (``sum``).
     """
     shape, n = selection.grid, selection.n_grid
     foreground, wing = 0.0, 0.0
     if settings.foreground != "off":
         foreground, wing = estimate_window_foreground(
-            mean, selection.row.astype(float), selection.column.astype(float), n_window=n, bad=bad,
-            remove_wing=settings.foreground == "wing_removed")
+            mean,
+            selection.row.astype(float),
+            selection.column.astype(float),
+            n_window=n,
+            bad=bad,
+            remove_wing=settings.foreground == "wing_removed",
+        )
     lost = bad[:n].reshape(shape)
     image = interpolate_bad_pixels((mean[:n] - foreground).reshape(shape), lost)
     variance = np.maximum(image + foreground, 0.0) + read_noise[:n].reshape(shape) ** 2
@@ -90,28 +106,35 @@ def plan_window(selection: PixelSelection, mean: np.ndarray, *, bad: np.ndarray,
     gram = design.T @ weighted
     gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)  # a window without a star still has a solution
     projection = np.concatenate([flux_weight.reshape(n, 1), weighted @ np.linalg.inv(gram)], axis=1)
-    return WindowPlan(projection=projection.astype(np.float32), foreground=foreground, corner_star_light=wing,
-                      predicted_noise=float(np.sqrt((flux_weight ** 2 * variance).sum())))
+    return WindowPlan(
+        projection=projection.astype(np.float32),
+        foreground=foreground,
+        corner_star_light=wing,
+        predicted_noise=float(np.sqrt((flux_weight**2 * variance).sum())),
+    )
 
 
 def remove_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> tuple[np.ndarray, float]:
-    """Regress the pointing features out of a flux series; returns the corrected flux and the share of the in-bin variance
-    that they explained.
+    """Regress the pointing features out of a flux series; returns the corrected flux and the share of the
+    in-bin variance that they explained.
 
-    flux (N,), features (N, K), edges (T + 1,) of the time bins. The coefficients come from the differences to each bin's mean
-    only: a bin is short beside a transit, so the transit cannot leak into them. They are then applied to the features relative
-    to the visit's mean.
+    flux (N,), features (N, K), edges (T + 1,) of the time bins. The coefficients come from the differences to
+    each bin's mean only: a bin is short beside a transit, so the transit cannot leak into them. They are then
+    applied to the features relative to the visit's mean.
     """
     factor, explained = fit_jitter(flux[:, None], features, edges=edges)
     return flux / factor(features)[:, 0], float(explained[0])
 
 
-def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+def fit_jitter(
+    flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray
+) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
     """Response of several flux series (N, W) to pointing features (N, K).
 
-    Returns a function from features (M, K) to the factor (M, W) by which pointing changed the flux, and the share of the local
-    variance that it explains (W,). Where there are several series, a response that differs from their common one by no
-    more than its error is drawn to the common one (empirical Bayes per feature), so that weak series do not fit noise.
+    Returns a function from features (M, K) to the factor (M, W) by which pointing changed the flux, and the
+    share of the local variance that it explains (W,). Where there are several series, a response that differs
+    from their common one by no more than its error is drawn to the common one (empirical Bayes per feature),
+    so that weak series do not fit noise.
     """
     start, stop = int(edges[0]), int(edges[-1])
     flux, features = flux[start:stop], features[start:stop]
@@ -151,9 +174,12 @@ def fit_jitter(flux: np.ndarray, features: np.ndarray, *, edges: np.ndarray) -> 
         noise = (power - (own * cross).sum(axis=0)) / keep.sum()
         error = np.diag(inverse)[:, None] * np.maximum(noise, 1e-30)  # variance of each coefficient
         spread = ((own - common[:, None]) ** 2 / error).mean(axis=1, keepdims=True)
-        signal = np.maximum(spread - 1.0, 0.0) * np.median(error, axis=1, keepdims=True)  # variance of the true responses
+        # variance of the true responses
+        signal = np.maximum(spread - 1.0, 0.0) * np.median(error, axis=1, keepdims=True)
         coefficients = common[:, None] + (own - common[:, None]) * signal / (signal + error)
-    residual = power - 2.0 * (coefficients * cross).sum(axis=0) + (coefficients * (gram @ coefficients)).sum(axis=0)
+    residual = (
+        power - 2.0 * (coefficients * cross).sum(axis=0) + (coefficients * (gram @ coefficients)).sum(axis=0)
+    )
     explained = 1.0 - residual / np.maximum(power, 1e-30)
     return (lambda f: 1.0 + (f[:, used] - centre[used]) / scale[used] @ coefficients), explained
 
@@ -168,13 +194,14 @@ def _robust_fit(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gram[np.diag_indices_from(gram)] += 1e-8 * keep.sum()
         coefficients = np.linalg.solve(gram, kept.T @ y)
         residual = y - x @ coefficients
-        sigma = 1.4826 * np.median(np.abs(residual[::max(1, len(residual) // 8192)]))
+        sigma = 1.4826 * np.median(np.abs(residual[:: max(1, len(residual) // 8192)]))
         keep = np.abs(residual) < 4.5 * max(sigma, 1e-30)
     return coefficients, keep
 
 
 def _minus_neighbours(values: np.ndarray) -> np.ndarray:
-    """Difference to a quadratic through the seven nearest samples: what is left of a series that has one exposure per bin."""
+    """Difference to a quadratic through the seven nearest samples: what is left of a series that has one
+    exposure per bin."""
     half = 3
     x = np.arange(-half, half + 1, dtype=float)
     smoother = np.stack([np.ones_like(x), x, x * x], axis=1)
@@ -182,12 +209,17 @@ def _minus_neighbours(values: np.ndarray) -> np.ndarray:
     out = np.zeros_like(values, dtype=np.float64)
     n = len(values)
     if n > 2 * half:
-        out[half:n - half] = values[half:n - half] - sum(w * values[k:n - 2 * half + k] for k, w in enumerate(weights))
+        out[half : n - half] = values[half : n - half] - sum(
+            w * values[k : n - 2 * half + k] for k, w in enumerate(weights)
+        )
     return out
 
 
-def average_over_exposures(values: np.ndarray, time_h: np.ndarray, *, start_h: np.ndarray, end_h: np.ndarray) -> np.ndarray:
-    """Mean of ``values`` (N, K) at ``time_h`` (N,) over each interval; the nearest value where none falls inside."""
+def average_over_exposures(
+    values: np.ndarray, time_h: np.ndarray, *, start_h: np.ndarray, end_h: np.ndarray
+) -> np.ndarray:
+    """Mean of ``values`` (N, K) at ``time_h`` (N,) over each interval; the nearest value where none falls
+    inside."""
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     a, b = np.searchsorted(time_h, start_h), np.searchsorted(time_h, end_h)
     nearest = np.clip(np.searchsorted(time_h, 0.5 * (start_h + end_h)), 0, len(time_h) - 1)
@@ -205,8 +237,8 @@ def _templates(image: np.ndarray) -> list[np.ndarray]:
 
 
 def _fold_fill(bad: np.ndarray) -> np.ndarray:
-    """Weights of the plain sum over the window with bad pixels interpolated along rows: filling is linear, so it folds
-    into the weights of the good pixels."""
+    """Weights of the plain sum over the window with bad pixels interpolated along rows: filling is linear, so
+    it folds into the weights of the good pixels."""
     weight = np.ones(bad.shape)
     columns = np.arange(bad.shape[1])
     for row, column in zip(*np.nonzero(bad), strict=True):

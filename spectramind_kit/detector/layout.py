@@ -43,8 +43,12 @@ class VisitFiles:
 
     def calibration(self, instrument: Instrument, product: str) -> Path:
         if product not in CALIBRATION_PRODUCTS:
-            raise DataError("unknown calibration product", found=repr(product),
-                            expected=", ".join(CALIBRATION_PRODUCTS), fix=nearest(product, CALIBRATION_PRODUCTS))
+            raise DataError(
+                "unknown calibration product",
+                found=repr(product),
+                expected=", ".join(CALIBRATION_PRODUCTS),
+                fix=nearest(product, CALIBRATION_PRODUCTS),
+            )
         return self.folder / instrument.calibration_folder(self.visit) / f"{product}.parquet"
 
     @property
@@ -53,16 +57,26 @@ class VisitFiles:
         return f"planet {self.planet_id} visit {self.visit} ({self.split})"
 
     def all_files(self) -> list[Path]:
-        return [path for instrument in INSTRUMENTS
-                for path in (self.signal(instrument), *(self.calibration(instrument, p) for p in CALIBRATION_PRODUCTS))]
+        return [
+            path
+            for instrument in INSTRUMENTS
+            for path in (
+                self.signal(instrument),
+                *(self.calibration(instrument, p) for p in CALIBRATION_PRODUCTS),
+            )
+        ]
 
     def check(self) -> None:
         """Raise DataError naming the first file of this visit that is not there."""
         for path in self.all_files():
             if not path.is_file():
-                raise DataError("a file of this visit is missing", where=f"{self.label}, {path}",
-                                expected="a signal and five calibration files of both FGS1 and AIRS-CH0",
-                                found="no such file", fix="copy the planet's folder again, or leave the planet out")
+                raise DataError(
+                    "a file of this visit is missing",
+                    where=f"{self.label}, {path}",
+                    expected="a signal and five calibration files of both FGS1 and AIRS-CH0",
+                    found="no such file",
+                    fix="copy the planet's folder again, or leave the planet out",
+                )
 
 
 def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_once) -> list[VisitFiles]:
@@ -79,16 +93,23 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
         Unknown split, no such folder, or no planet folder in it.
     """
     if split not in SPLITS:
-        raise DataError("unknown split", found=repr(split), expected="train or test", fix=nearest(split, SPLITS))
+        raise DataError(
+            "unknown split", found=repr(split), expected="train or test", fix=nearest(split, SPLITS)
+        )
     root = Path(data_dir) / split
     if not root.is_dir():
-        raise DataError("the split's folder was not found", where=str(root), expected=f"{split}/<planet_id>/ folders",
-                        found="no such folder", fix="check data_dir")
+        raise DataError(
+            "the split's folder was not found",
+            where=str(root),
+            expected=f"{split}/<planet_id>/ folders",
+            found="no such folder",
+            fix="check data_dir",
+        )
     planets: dict[int, Path] = {}
     ignored = []
     for entry in sorted(root.iterdir(), key=lambda path: (len(path.name), path.name)):  # 7 before 7.0
         # a link that leads nowhere is a planet that cannot be read: it keeps its row
-        folder = entry.is_dir() or entry.is_symlink() and not entry.exists()
+        folder = entry.is_dir() or (entry.is_symlink() and not entry.exists())
         planet_id = _planet_id(entry.name) if folder else None
         if planet_id is None or planet_id in planets:
             ignored.append(entry.name)
@@ -96,14 +117,22 @@ def find_visits(data_dir: str | Path, split: str = "train", *, tell: Tell = say_
             planets[planet_id] = entry
     seen = [name for name in ignored if not name.startswith(".")]
     if seen:
-        tell(f"{split}/: not a planet's folder, or a planet that is there already; ignored: "
-             + ", ".join(seen[:10]) + (f" and {len(seen) - 10} more" if len(seen) > 10 else ""))
+        tell(
+            f"{split}/: not a planet's folder, or a planet that is there already; ignored: "
+            + ", ".join(seen[:10])
+            + (f" and {len(seen) - 10} more" if len(seen) > 10 else "")
+        )
     visits = []
     for planet_id, folder in planets.items():
         visits += [VisitFiles(planet_id, n, split, folder) for n in _visit_numbers(folder, split, tell)]
     if not visits:
-        raise DataError("the split holds no planets", where=str(root), expected=f"{split}/<planet_id>/ folders",
-                        found="none", fix="check data_dir")
+        raise DataError(
+            "the split holds no planets",
+            where=str(root),
+            expected=f"{split}/<planet_id>/ folders",
+            found="none",
+            fix="check data_dir",
+        )
     return sorted(visits)
 
 
@@ -113,8 +142,9 @@ def _visit_numbers(folder: Path, split: str, tell: Tell) -> list[int]:
     except OSError as error:  # the planet still counts: reading it says what is wrong
         tell(f"{split}/{folder.name} cannot be listed: {error}")
         names = []
-    matches = {name: _SIGNAL_NAME.match(name) for name in names if "_signal_" in name
-               and not name.startswith(".")}
+    matches = {
+        name: _SIGNAL_NAME.match(name) for name in names if "_signal_" in name and not name.startswith(".")
+    }
     odd = sorted(name for name, match in matches.items() if match is None)
     if odd:
         tell(f"{split}/{folder.name}: not the name of a visit's signal, ignored: {', '.join(odd[:4])}")

@@ -22,8 +22,9 @@ _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
 class LightCurve:
     """Light curves of one visit. Axes (time, wavelength); index 0 of the wavelength axis is FGS1.
 
-    time (T,) float64, hours from the start of the visit, bin centres · flux (T, 283) float32, e⁻ per exposure, mean over
-    the bin · flux_err (T, 283) float32, 1σ of that mean · wavelength_um (283,) · exposure_h, width of a bin in hours.
+    time (T,) float64, hours from the start of the visit, bin centres · flux (T, 283) float32, e⁻ per
+    exposure, mean over the bin · flux_err (T, 283) float32, 1σ of that mean · wavelength_um (283,) ·
+    exposure_h, width of a bin in hours.
 
     NaN in flux and flux_err marks a missing point: a sensor without a good exposure in that bin. A column, or
     all of a sensor's, may be NaN altogether: a wavelength that saturated, a sensor that could not be read;
@@ -66,28 +67,47 @@ class LightCurve:
         points are left out."""
         count = len(self.time) // n
         if n < 1 or count < 1:
-            raise DataError("cannot bin", where=f"planet {self.planet_id} visit {self.visit}",
-                            expected=f"1 … {len(self.time)}", found=str(n), fix="choose a smaller n")
+            raise DataError(
+                "cannot bin",
+                where=f"planet {self.planet_id} visit {self.visit}",
+                expected=f"1 … {len(self.time)}",
+                found=str(n),
+                fix="choose a smaller n",
+            )
 
         there = np.isfinite(self.flux) & np.isfinite(self.flux_err)
 
         def total(values: np.ndarray) -> np.ndarray:
-            return values[:count * n].reshape(count, n, *values.shape[1:]).sum(axis=1, dtype=np.float64)
+            return values[: count * n].reshape(count, n, *values.shape[1:]).sum(axis=1, dtype=np.float64)
 
         number = total(there)
         number[number == 0] = np.nan
         variance = total(np.where(there, np.square(self.flux_err, dtype=np.float64), 0.0))
-        return replace(self, time=total(self.time) / n, exposure_h=self.exposure_h * n,
-                       flux=(total(np.where(there, self.flux, 0.0)) / number).astype(np.float32),
-                       flux_err=(np.sqrt(variance) / number).astype(np.float32))
+        return replace(
+            self,
+            time=total(self.time) / n,
+            exposure_h=self.exposure_h * n,
+            flux=(total(np.where(there, self.flux, 0.0)) / number).astype(np.float32),
+            flux_err=(np.sqrt(variance) / number).astype(np.float32),
+        )
 
     def save(self, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
-        """Write to ``path`` (.npz) atomically: a reader sees the whole file or none, whenever the process dies."""
-        head = {"planet_id": self.planet_id, "visit": self.visit, "exposure_h": self.exposure_h, "flags": self.flags,
-                "info": self.info, "extra": dict(extra or {})}
+        """Write to ``path`` (.npz) atomically: a reader sees the whole file or none, whenever the process
+        dies."""
+        head = {
+            "planet_id": self.planet_id,
+            "visit": self.visit,
+            "exposure_h": self.exposure_h,
+            "flags": self.flags,
+            "info": self.info,
+            "extra": dict(extra or {}),
+        }
         with whole_file(path, durable=True) as part, open(part, "wb") as file:
-            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                     **{name: getattr(self, name) for name in _ARRAYS})
+            np.savez(
+                file,
+                head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+                **{name: getattr(self, name) for name in _ARRAYS},
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> LightCurve:
@@ -105,29 +125,62 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
     """`LightCurve.load`, and the notes that `LightCurve.save` was given beside it."""
     path = Path(path)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # zip checks a CRC-32 of every member that is read
+        # zip checks a CRC-32 of every member that is read
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             head = json.loads(archive["head"].tobytes().decode())
             arrays = {name: archive[name] for name in _ARRAYS}
     except FileNotFoundError as error:
-        raise DataError("no light curve of this visit", where=str(path), expected="a file of the store",
-                        found="no such file", fix="run build_light_curves") from error
+        raise DataError(
+            "no light curve of this visit",
+            where=str(path),
+            expected="a file of the store",
+            found="no such file",
+            fix="run build_light_curves",
+        ) from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("a light curve file is damaged", where=str(path), expected="a file written by LightCurve.save",
-                        found=f"{type(error).__name__}: {error}", fix="delete it; it is computed again") from error
-    curve = LightCurve(planet_id=int(head["planet_id"]), visit=int(head["visit"]), exposure_h=float(head["exposure_h"]),
-                       flags=tuple(head["flags"]), info=dict(head["info"]), **arrays)
+        raise DataError(
+            "a light curve file is damaged",
+            where=str(path),
+            expected="a file written by LightCurve.save",
+            found=f"{type(error).__name__}: {error}",
+            fix="delete it; it is computed again",
+        ) from error
+    curve = LightCurve(
+        planet_id=int(head["planet_id"]),
+        visit=int(head["visit"]),
+        exposure_h=float(head["exposure_h"]),
+        flags=tuple(head["flags"]),
+        info=dict(head["info"]),
+        **arrays,
+    )
     n = len(curve.time)
-    if curve.flux.shape != (n, N_BINS) or curve.flux_err.shape != (n, N_BINS) or curve.wavelength_um.shape != (N_BINS,):
-        raise DataError("a light curve file has wrong shapes", where=str(path), expected=f"flux ({n}, {N_BINS})",
-                        found=str(curve.flux.shape), fix="delete it; it is computed again")
+    if (
+        curve.flux.shape != (n, N_BINS)
+        or curve.flux_err.shape != (n, N_BINS)
+        or curve.wavelength_um.shape != (N_BINS,)
+    ):
+        raise DataError(
+            "a light curve file has wrong shapes",
+            where=str(path),
+            expected=f"flux ({n}, {N_BINS})",
+            found=str(curve.flux.shape),
+            fix="delete it; it is computed again",
+        )
     infinite = np.isinf(curve.flux).any() or np.isinf(curve.flux_err).any()
     if infinite or not (n and np.isfinite(curve.flux).any()):
-        raise DataError("a light curve file holds no usable values", where=str(path),
-                        expected="finite flux and flux_err, NaN for a missing point",
-                        found="infinity, or nothing but NaN",
-                        fix="delete it; it is computed again")
+        raise DataError(
+            "a light curve file holds no usable values",
+            where=str(path),
+            expected="finite flux and flux_err, NaN for a missing point",
+            found="infinity, or nothing but NaN",
+            fix="delete it; it is computed again",
+        )
     if not np.isfinite(curve.time).all() or (np.isnan(curve.flux) != np.isnan(curve.flux_err)).any():
-        raise DataError("a light curve file holds values that do not fit together", where=str(path),
-                        expected="a time for every bin, an error for every flux", found="NaN",
-                        fix="delete it; it is computed again")
+        raise DataError(
+            "a light curve file holds values that do not fit together",
+            where=str(path),
+            expected="a time for every bin, an error for every flux",
+            found="NaN",
+            fix="delete it; it is computed again",
+        )
     return curve, dict(head.get("extra") or {})

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-_OVER_NEIGHBOURS = 2.0    # the second brightest of eight: a hot pixel may have a hot neighbour
-_FEWEST_NEIGHBOURS = 5    # good ones
+_OVER_NEIGHBOURS = 2.0  # the second brightest of eight: a hot pixel may have a hot neighbour
+_FEWEST_NEIGHBOURS = 5  # good ones
 # of the light, by which a pixel must stand out
 _SHARE_OF_WINDOW, _SHARE_OF_COLUMN = 0.005, 0.03
-_CORNER_SIGMAS = 10.0     # of the corners' own spread
-_LEAST_E = 30.0           # per exposure: a noisy pixel is not that far off in the mean of a visit
+_CORNER_SIGMAS = 10.0  # of the corners' own spread
+_LEAST_E = 30.0  # per exposure: a noisy pixel is not that far off in the mean of a visit
 
 
-def find_lone_pixels(mean: np.ndarray, grid: tuple[int, int], *, bad: np.ndarray,
-                     by_column: bool) -> np.ndarray:
+def find_lone_pixels(
+    mean: np.ndarray, grid: tuple[int, int], *, bad: np.ndarray, by_column: bool
+) -> np.ndarray:
     """(P,) bool: good pixels of a rectangle that are far brighter than what surrounds them.
 
     mean (P,) e⁻ per exposure and bad (P,): of the rectangle, row by row · by_column: AIRS-CH0, where a pixel
@@ -43,5 +44,11 @@ def _neighbours(image: np.ndarray) -> np.ndarray:
     """(8, rows, columns) what surrounds each pixel; zero beyond the edge."""
     rows, columns = image.shape
     padded = np.pad(image, 1)
-    return np.stack([padded[1 + dr:1 + dr + rows, 1 + dc:1 + dc + columns]
-                     for dr in (-1, 0, 1) for dc in (-1, 0, 1) if dr or dc])
+    return np.stack(
+        [
+            padded[1 + dr : 1 + dr + rows, 1 + dc : 1 + dc + columns]
+            for dr in (-1, 0, 1)
+            for dc in (-1, 0, 1)
+            if dr or dc
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -14,20 +15,22 @@ _COURSE_BINS = 9
 def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
     """σ of one sample of each series, shape of ``flux[0]``, blind to what is smooth over ``window`` samples.
 
-    Residual of a sliding quadratic, its variance divided by the degrees of freedom that the fit leaves. The median over the
-    windows (times what makes it the mean for Gaussian noise) is blind to the windows that an ingress or egress bends.
-    flux (T, …); windows with a missing sample (NaN) are left out, and a series without a whole window gives NaN.
+    Residual of a sliding quadratic, its variance divided by the degrees of freedom that the fit leaves. The
+    median over the windows (times what makes it the mean for Gaussian noise) is blind to the windows that an
+    ingress or egress bends. flux (T, …); windows with a missing sample (NaN) are left out, and a series
+    without a whole window gives NaN.
     """
     n = len(flux)
     window = min(window, n)
     order = min(_ORDER, window - 2)
     x = np.linspace(-1.0, 1.0, window)
-    design = np.stack([x ** k for k in range(order + 1)], axis=1)
+    design = np.stack([x**k for k in range(order + 1)], axis=1)
     values = np.asarray(flux, dtype=np.float64)
     values = values - _mean_of_known(values)
-    # the residual's square sum = Σ y² − Σ (Qᵀy)², with Q an orthonormal basis of the quadratic: sums that slide
+    # the residual's square sum = Σ y² − Σ (Qᵀy)², with Q an orthonormal basis of the quadratic: sums that
+    # slide
     basis, _ = np.linalg.qr(design)
-    total = _sliding(values ** 2, np.ones(window))
+    total = _sliding(values**2, np.ones(window))
     for k in range(order + 1):
         total -= _sliding(values, basis[:, k]) ** 2
     freedom = window - order - 1
@@ -53,7 +56,7 @@ def _median_of_known(values: np.ndarray) -> np.ndarray:
 def _sliding(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Σ_k w_k·values[t + k] for every window of the first axis."""
     n = len(values) - len(weights) + 1
-    return sum(w * values[k:k + n] for k, w in enumerate(weights))
+    return sum(w * values[k : k + n] for k, w in enumerate(weights))
 
 
 def _median_of_chi_square(k: int) -> float:
@@ -64,14 +67,17 @@ def _median_of_chi_square(k: int) -> float:
 def measure_binned_scatter(exposures: np.ndarray, edges: np.ndarray) -> float:
     """σ of a bin's mean of one series (N,), from bins cut in up to six parts.
 
-    Parts resolve an ingress that a bin does not, and there are more of them, so σ is known to 2–4 % instead of 7 %. The parts'
-    σ is carried to the bin by the square root of their number: what the jitter model leaves is white on these times.
+    Parts resolve an ingress that a bin does not, and there are more of them, so σ is known to 2–4 % instead
+    of 7 %. The parts' σ is carried to the bin by the square root of their number: what the jitter model
+    leaves is white on these times.
     """
     counts = np.diff(edges)
     parts = int(min(6, counts.min() // 2))
     if parts < 2:
         return float(measure_scatter(_means(exposures, edges)))
-    fine = np.unique(np.concatenate([np.linspace(a, b, parts + 1).astype(int) for a, b in zip(edges[:-1], edges[1:], strict=True)]))
+    fine = np.unique(
+        np.concatenate([np.linspace(a, b, parts + 1).astype(int) for a, b in itertools.pairwise(edges)])
+    )
     return float(measure_scatter(_means(exposures, fine))) / np.sqrt(parts)
 
 
@@ -79,16 +85,20 @@ def _means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Mean over each part of the samples that are there; NaN where none is."""
     known = np.isfinite(values)
     if known.all():
-        return np.add.reduceat(values[:edges[-1]], edges[:-1]) / np.diff(edges)
-    total, count = (np.add.reduceat(part[:edges[-1]], edges[:-1]) for part in (np.where(known, values, 0.0), known.astype(float)))
+        return np.add.reduceat(values[: edges[-1]], edges[:-1]) / np.diff(edges)
+    total, count = (
+        np.add.reduceat(part[: edges[-1]], edges[:-1])
+        for part in (np.where(known, values, 0.0), known.astype(float))
+    )
     return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
 
 
 def smooth_course(flux: np.ndarray) -> np.ndarray:
-    """Flux over its mean, (T,), as a running median over nine bins of the mean of the series (T, W): what the photon noise follows.
+    """Flux over its mean, (T,), as a running median over nine bins of the mean of the series (T, W): what the
+    photon noise follows.
 
-    Not the flux of each bin itself: errors that follow their own bin's noise are small where the flux is low by chance, which
-    biases every weighted mean, and flux / error would show half of the noise only.
+    Not the flux of each bin itself: errors that follow their own bin's noise are small where the flux is low
+    by chance, which biases every weighted mean, and flux / error would show half of the noise only.
     """
     flux = np.asarray(flux, dtype=np.float64).reshape(len(flux), -1)
     mean = _mean_of_known(flux)
@@ -96,7 +106,9 @@ def smooth_course(flux: np.ndarray) -> np.ndarray:
     if not usable.any():
         return np.ones(len(flux))
     known = np.isfinite(flux[:, usable])
-    course = np.where(known, flux[:, usable], 0.0).sum(axis=1) / np.maximum((known * mean[usable]).sum(axis=1), 1e-300)
+    course = np.where(known, flux[:, usable], 0.0).sum(axis=1) / np.maximum(
+        (known * mean[usable]).sum(axis=1), 1e-300
+    )
     there = known.any(axis=1)
     course = np.interp(np.arange(len(course)), np.flatnonzero(there), course[there])
     half = min(_COURSE_BINS, len(course)) // 2
@@ -106,7 +118,8 @@ def smooth_course(flux: np.ndarray) -> np.ndarray:
 
 
 def error_course(course: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """σ of each bin over that of a typical one, (T,): photon noise follows the flux, and a bin with fewer exposures has more.
+    """σ of each bin over that of a typical one, (T,): photon noise follows the flux, and a bin with fewer
+    exposures has more.
 
     course (T,) from `smooth_course` · counts (T,) exposures in each bin; a bin without any has no σ (NaN).
     """
@@ -115,20 +128,26 @@ def error_course(course: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.sqrt(course * typical / np.where(counts > 0, counts, np.nan))
 
 
-def measure_flux_err(flux: np.ndarray, predicted: np.ndarray, *, counts: np.ndarray | None = None, smooth: int = 25) -> np.ndarray:
-    """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise; NaN where the flux is missing.
+def measure_flux_err(
+    flux: np.ndarray, predicted: np.ndarray, *, counts: np.ndarray | None = None, smooth: int = 25
+) -> np.ndarray:
+    """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise; NaN where the
+    flux is missing.
 
-    flux (T, W) · predicted (W,) σ of a typical bin from shot and read noise · counts (T,) exposures in each bin. One series
-    of T samples measures its σ to 1 / √(2T) (5 % for 187), so the ratio measured / predicted is averaged over ``smooth``
-    neighbouring wavelengths: real excess noise changes slowly with wavelength, the error of the measurement does not. A
-    wavelength that is far noisier than its neighbours (a bad pixel) keeps its own.
+    flux (T, W) · predicted (W,) σ of a typical bin from shot and read noise · counts (T,) exposures in each
+    bin. One series of T samples measures its σ to 1 / √(2T) (5 % for 187), so the ratio measured / predicted
+    is averaged over ``smooth`` neighbouring wavelengths: real excess noise changes slowly with wavelength,
+    the error of the measurement does not. A wavelength that is far noisier than its neighbours (a bad pixel)
+    keeps its own.
     """
     predicted = np.maximum(predicted, 1e-12)
     ratio = measure_scatter(flux) / predicted
     ratio = np.where(np.isfinite(ratio), ratio, np.nanmedian(ratio) if np.isfinite(ratio).any() else 1.0)
     half = min(smooth, len(ratio)) // 2
     padded = np.pad(ratio, half, mode="reflect") if len(ratio) > half else ratio
-    level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1) if half else ratio
+    level = (
+        np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1) if half else ratio
+    )
     own = ratio > level * (1.0 + 8.0 / np.sqrt(2.0 * max(len(flux) - 3, 1)))
     sigma = np.where(own, ratio, level) * predicted
     relative = error_course(smooth_course(flux), np.ones(len(flux)) if counts is None else counts)

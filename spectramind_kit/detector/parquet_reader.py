@@ -76,7 +76,7 @@ def read_with(
             found = read(name)
         except (DataError, MemoryError, KeyboardInterrupt, GeneratorExit, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - any class, and polars panics with a BaseException
+        except BaseException as error:
             causes.append(f"{name}: {describe(error)}")
             continue
         if causes:

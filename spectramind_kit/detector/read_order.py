@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_WINDOW = 32             # brightest neighbouring pixels: there a last read cannot be taken for a first one
-_LOOKS, _END = 200, 16   # exposures that are looked at, spread over the visit and at its end
-_INVERTED = 0.5          # of the last ones, with less light in the last read: all behind a gap
-_STAR_OVER_NOISE = 8.0   # of the light in these pixels; less is no star, and has no order
-_MANY = 0.03             # of all of them: a shorter stretch is dropped as it is
+_WINDOW = 32  # brightest neighbouring pixels: there a last read cannot be taken for a first one
+_LOOKS, _END = 200, 16  # exposures that are looked at, spread over the visit and at its end
+_INVERTED = 0.5  # of the last ones, with less light in the last read: all behind a gap
+_STAR_OVER_NOISE = 8.0  # of the light in these pixels; less is no star, and has no order
+_MANY = 0.03  # of all of them: a shorter stretch is dropped as it is
 
 
 @dataclass(frozen=True)

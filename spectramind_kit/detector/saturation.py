@@ -12,16 +12,16 @@ import numpy as np
 
 from spectramind_kit.detector.calibrate import PixelCalibration
 
-_CONVERTER_ENDS = tuple(2 ** bits - 1 for bits in range(10, 17))
-_SEVERAL = 3                 # pixels that end at the same count: a converter's end, whichever number it is
-_SOME = 8                    # one of so many first reads tells their level
-_LIT = 50.0                  # read noises above the first reads: less is no star
-_CLIPPED_SHARE = 0.01        # of the reads, at the end of the converter or in the pile
-_PILE_SIGMAS = 6.0           # read noise: width of the pile, of which the highest read is the upper end
-_PHOTON_OVER_PILE = 1.3      # photon noise must be this wide beside the pile, or a quiet pixel looks like one
-_CHANCE = 1e-7               # of a pile in a pixel that has none; a visit has ten thousand pixels
-_FEWEST = 8                  # reads in a pile
-_SLOPES = (0.3, 3.0)         # of a linearity polynomial that still undoes something
+_CONVERTER_ENDS = tuple(2**bits - 1 for bits in range(10, 17))
+_SEVERAL = 3  # pixels that end at the same count: a converter's end, whichever number it is
+_SOME = 8  # one of so many first reads tells their level
+_LIT = 50.0  # read noises above the first reads: less is no star
+_CLIPPED_SHARE = 0.01  # of the reads, at the end of the converter or in the pile
+_PILE_SIGMAS = 6.0  # read noise: width of the pile, of which the highest read is the upper end
+_PHOTON_OVER_PILE = 1.3  # photon noise must be this wide beside the pile, or a quiet pixel looks like one
+_CHANCE = 1e-7  # of a pile in a pixel that has none; a visit has ten thousand pixels
+_FEWEST = 8  # reads in a pile
+_SLOPES = (0.3, 3.0)  # of a linearity polynomial that still undoes something
 
 
 def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
@@ -35,8 +35,10 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     last = adu[1::2]
     n = len(last)
     top = last.max(axis=0)
-    quiet = _noise_of_a_read(adu[0::2], top, pixels)                      # ADU
-    clipped = _at_the_end(last, top, pixels.bad, least=np.median(adu[0::2][::_SOME]) + _LIT * np.median(quiet))
+    quiet = _noise_of_a_read(adu[0::2], top, pixels)  # ADU
+    clipped = _at_the_end(
+        last, top, pixels.bad, least=np.median(adu[0::2][::_SOME]) + _LIT * np.median(quiet)
+    )
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
     # 1/√n of frames that were averaged
@@ -52,8 +54,9 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
         piled[lit] = _no_chance(at_top, below) & (at_top >= max(_FEWEST, _CLIPPED_SHARE * n))
         if piled.any():  # pixels whose read noise hides their own pile, at the ceiling that the others show
             ceiling = np.median(top[piled])
-            hidden = ~(pixels.bad | clipped | piled) & (photon <= _PHOTON_OVER_PILE
-                                                        * width) & (top >= ceiling)
+            hidden = (
+                ~(pixels.bad | clipped | piled) & (photon <= _PHOTON_OVER_PILE * width) & (top >= ceiling)
+            )
             which = np.flatnonzero(hidden)
             piled[which] = np.median(last[:, which], axis=0) >= ceiling - width[which]
     return clipped | piled | _beyond_linearity(charge, pixels)

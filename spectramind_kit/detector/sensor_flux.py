@@ -60,8 +60,13 @@ def read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, 
     raw = _without_lone_pixels(raw, mean)
     share = _saturated_share(mean[:n_grid], saturated[:n_grid], raw.pixels.bad[:n_grid])
     _check_saturation(raw, share)
-    plan = plan_window(raw.selection, mean, bad=raw.pixels.bad | saturated, read_noise=raw.pixels.read_noise,
-                       settings=settings)
+    plan = plan_window(
+        raw.selection,
+        mean,
+        bad=raw.pixels.bad | saturated,
+        read_noise=raw.pixels.read_noise,
+        settings=settings,
+    )
     frames = calibrate_raw(raw, settings=settings, project=plan.projection, sample=sample)
     window = plan.apply(frames.projected)
     noted = list(frames.flags) + _saturation_flags(FGS1, saturated, share)
@@ -70,21 +75,31 @@ def read_fgs1(files: VisitFiles, *, settings: DetectorSettings, axis: AxisInfo, 
         raise _no_star(raw, level)
     beside = slice(n_grid, len(raw.selection))
     if settings.foreground != "off" and beside.start < beside.stop:
-        levels = levels_beside(raw.adu, beside, bad=raw.pixels.bad,
-                               electrons_per_count=float(raw.pixels.factor))
-        variation = window_variation(levels, window.flux, star_light=window.corner_star_light,
-                                     segments=_FOREGROUND_SEGMENTS)
+        levels = levels_beside(
+            raw.adu, beside, bad=raw.pixels.bad, electrons_per_count=float(raw.pixels.factor)
+        )
+        variation = window_variation(
+            levels, window.flux, star_light=window.corner_star_light, segments=_FOREGROUND_SEGMENTS
+        )
         if variation is not None:
             window = plan.apply(frames.projected, variation=variation)
             noted.append(flags.foreground_varies(FGS1.name, float(np.ptp(variation))))
     info = dict(frames.info) | {"fgs1_saturated_share": share}
-    return Fgs1Flux(window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted),
-                    info=info)
+    return Fgs1Flux(
+        window=window, exposures=raw.exposures, good=raw.check.good, flags=tuple(noted), info=info
+    )
 
 
-def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataError], *,
-               settings: DetectorSettings, axis: AxisInfo, adc: AdcInfo,
-              instrument: Instrument) -> tuple[AirsFlux, TimeBins]:
+def read_airs(
+    files: VisitFiles,
+    fgs1: Fgs1Flux | None,
+    lost: dict[str, DataError],
+    *,
+    settings: DetectorSettings,
+    axis: AxisInfo,
+    adc: AdcInfo,
+    instrument: Instrument,
+) -> tuple[AirsFlux, TimeBins]:
     """AIRS-CH0 (``instrument``: with the cut of this copy's tables) on the grid of both sensors. ``lost``
     gets FGS1 where its exposures do not fit to these."""
     raw = read_raw_visit(files, instrument, settings=settings, axis=axis, adc=adc)
@@ -94,13 +109,22 @@ def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataErro
     edges = kept_edges(bins.airs, raw.check.good)
     counts, filled = np.diff(edges), np.unique(edges)
     if len(filled) < 2:
-        raise DataError("no usable exposures", where=f"{raw.label}, {instrument.name}",
-                        expected="some in the time bins", found="none",
-                        fix="copy the signal file again, or leave the planet out")
+        raise DataError(
+            "no usable exposures",
+            where=f"{raw.label}, {instrument.name}",
+            expected="some in the time bins",
+            found="none",
+            fix="copy the signal file again, or leave the planet out",
+        )
     sample = raw.sample()
     raw = _without_lone_pixels(raw, sample[0])
-    frames = calibrate_raw(raw, settings=settings, bin_edges=filled, sample=sample,
-                           trace_rows=settings.airs_rows if settings.airs_jitter else None)
+    frames = calibrate_raw(
+        raw,
+        settings=settings,
+        bin_edges=filled,
+        sample=sample,
+        trace_rows=settings.airs_rows if settings.airs_jitter else None,
+    )
     trace = extract_trace(frames, settings=settings)
     saturated = sample[1]
     n_grid = raw.selection.n_grid
@@ -108,7 +132,7 @@ def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataErro
     _check_saturation(raw, share)
     noted = list(frames.flags) + _saturation_flags(instrument, saturated, share)
     white = trace.flux.sum(axis=1, dtype=np.float64)
-    if not white.mean() > _STAR_OVER_NOISE * np.sqrt(float((trace.predicted_noise ** 2).sum())):
+    if not white.mean() > _STAR_OVER_NOISE * np.sqrt(float((trace.predicted_noise**2).sum())):
         raise _no_star(raw, float(white.mean()))
     if settings.foreground != "off":
         variation = trace_variation(raw, filled, white / white.mean(), star_light=trace.edge_star_light)
@@ -118,7 +142,7 @@ def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataErro
                 changed = np.repeat(variation @ frames.moments_per_pixel, np.diff(filled), axis=0)
                 frames = replace(frames, moments=frames.moments - changed.astype(np.float32))
             noted.append(flags.foreground_varies(instrument.name, float(np.ptp(variation.mean(axis=1)))))
-    centre, cadence = raw.centre_h[filled[0]:filled[-1]], raw.exposures.cadence_h
+    centre, cadence = raw.centre_h[filled[0] : filled[-1]], raw.exposures.cadence_h
     del raw  # what follows needs memory of its own
     if settings.airs_jitter:
         trace = _remove_airs_jitter(trace, frames, filled, centre, cadence, fgs1)
@@ -126,12 +150,22 @@ def read_airs(files: VisitFiles, fgs1: Fgs1Flux | None, lost: dict[str, DataErro
     if gone.any():
         trace = replace(trace, flux=np.where(gone, np.float32(np.nan), trace.flux))
         noted.append(flags.lost_columns(instrument.name, int(gone.sum())))
-    return AirsFlux(trace=trace, counts=counts, flags=tuple(noted),
-                 info=dict(frames.info) | {"airs_saturated_share": share}), bins
+    return AirsFlux(
+        trace=trace,
+        counts=counts,
+        flags=tuple(noted),
+        info=dict(frames.info) | {"airs_saturated_share": share},
+    ), bins
 
 
-def _bins_of_both(airs: Exposures, fgs1: Fgs1Flux | None, lost: dict[str, DataError], *,
-                  settings: DetectorSettings, where: str) -> TimeBins:
+def _bins_of_both(
+    airs: Exposures,
+    fgs1: Fgs1Flux | None,
+    lost: dict[str, DataError],
+    *,
+    settings: DetectorSettings,
+    where: str,
+) -> TimeBins:
     """One grid for both sensors; AIRS-CH0's own where FGS1 is lost, or was read at another time."""
     if fgs1 is not None:
         try:
@@ -148,14 +182,18 @@ def _without_lone_pixels(raw: RawVisit, mean: np.ndarray) -> RawVisit:
     """With those pixels among the bad ones that shine by themselves; mean (P,) over the visit."""
     n_grid, bad, sensor = raw.selection.n_grid, raw.pixels.bad, raw.selection.instrument.name
     lone = np.zeros(len(mean), bool)
-    lone[:n_grid] = find_lone_pixels(mean[:n_grid], raw.selection.grid, bad=bad[:n_grid],
-                                     by_column=sensor != FGS1.name)
+    lone[:n_grid] = find_lone_pixels(
+        mean[:n_grid], raw.selection.grid, bad=bad[:n_grid], by_column=sensor != FGS1.name
+    )
     if sensor == FGS1.name:
         lone[n_grid:] = find_lone_corners(mean[n_grid:], bad=bad[n_grid:])
     if not lone.any():
         return raw
-    return replace(raw, pixels=replace(raw.pixels, bad=bad | lone),
-                   flags=(*raw.flags, flags.lone_pixels(sensor, int(lone.sum()))))
+    return replace(
+        raw,
+        pixels=replace(raw.pixels, bad=bad | lone),
+        flags=(*raw.flags, flags.lone_pixels(sensor, int(lone.sum()))),
+    )
 
 
 def _saturated_share(mean: np.ndarray, saturated: np.ndarray, bad: np.ndarray) -> float:
@@ -174,20 +212,33 @@ def _check_saturation(raw: RawVisit, share: float) -> None:
 
 
 def _saturated(raw: RawVisit, share: float) -> DataError:
-    return DataError("the star saturates the sensor", where=f"{raw.label}, {raw.selection.instrument.name}",
-                     expected="light in good pixels",
-                     found=f"{share:.0%} of it in saturated ones", fix="nothing; the other sensor is used")
+    return DataError(
+        "the star saturates the sensor",
+        where=f"{raw.label}, {raw.selection.instrument.name}",
+        expected="light in good pixels",
+        found=f"{share:.0%} of it in saturated ones",
+        fix="nothing; the other sensor is used",
+    )
 
 
 def _no_star(raw: RawVisit, level: float) -> DataError:
-    return DataError("there is no star in the frames", where=f"{raw.label}, {raw.selection.instrument.name}",
-                     expected="a flux well above its noise", found=f"{level:.3g} e⁻ per exposure",
-                     fix="look at adc_info.csv (data.adc_direction) and at this visit's files")
+    return DataError(
+        "there is no star in the frames",
+        where=f"{raw.label}, {raw.selection.instrument.name}",
+        expected="a flux well above its noise",
+        found=f"{level:.3g} e⁻ per exposure",
+        fix="look at adc_info.csv (data.adc_direction) and at this visit's files",
+    )
 
 
-def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarray, centre_h: np.ndarray,
-                        cadence_h: float,
-                        fgs1: Fgs1Flux | None) -> Trace:
+def _remove_airs_jitter(
+    trace: Trace,
+    frames: CalibratedFrames,
+    edges: np.ndarray,
+    centre_h: np.ndarray,
+    cadence_h: float,
+    fgs1: Fgs1Flux | None,
+) -> Trace:
     """Divide the response of each wavelength to pointing out of the binned trace.
 
     FGS1 knows the pointing along the dispersion far better than the spectrum itself does; across it, the
@@ -196,17 +247,19 @@ def _remove_airs_jitter(trace: Trace, frames: CalibratedFrames, edges: np.ndarra
     """
     total = frames.moments[:, 0].astype(np.float64)
     centroid = frames.moments[:, 1] / total
-    width = frames.moments[:, 2] / total - centroid ** 2
+    width = frames.moments[:, 2] / total - centroid**2
     features = np.stack([centroid, width], axis=1)
     if fgs1 is not None:
         # half a cadence to both sides, not the ramp: frames that were co-added before they were stored last
         # longer than a ramp
         half = 0.5 * cadence_h
-        seen = average_over_exposures(fgs1.window.features[:, :5], fgs1.centre_h, start_h=centre_h - half,
-                                      end_h=centre_h + half)
+        seen = average_over_exposures(
+            fgs1.window.features[:, :5], fgs1.centre_h, start_h=centre_h - half, end_h=centre_h + half
+        )
         features = np.concatenate([seen, features], axis=1)
     edges = edges - edges[0]
     series = frames.columns if len(frames.columns) > len(edges) - 1 else trace.flux
     factor, explained = fit_jitter(series, features, edges=edges)
-    return replace(trace, flux=trace.flux / factor(bin_mean(features, edges)),
-                   jitter_explained=float(explained.mean()))
+    return replace(
+        trace, flux=trace.flux / factor(bin_mean(features, edges)), jitter_explained=float(explained.mean())
+    )

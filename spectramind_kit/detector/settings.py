@@ -19,7 +19,8 @@ _CHOICES = {
 }
 # How the numbers are computed, not what they are: these do not enter the digest.
 _NOT_IN_DIGEST = ("reader",)
-# Raise when the same settings give other numbers than before, so that an old store is not mistaken for a new one.
+# Raise when the same settings give other numbers than before, so that an old store is not mistaken for a new
+# one.
 _RECIPE_VERSION = 2
 
 
@@ -33,15 +34,17 @@ class DetectorSettings:
     exposures_per_bin: int = 0
     """AIRS exposures in one bin; 0 takes it from ``target_bins``."""
     drop_last: int = 1
-    """AIRS exposures left out at the end of a visit (the last frame is unreliable), and FGS1's over the same time."""
+    """AIRS exposures left out at the end of a visit (the last frame is unreliable), and FGS1's over the same
+    time."""
     reader: str = "auto"
     """Parquet reader: polars where it is installed, else pyarrow. Both give the same integers."""
     adc_direction: str = "auto"
-    """e = ADU / gain + offset (divide) or ADU · gain + offset (multiply); auto: the one that puts unlit reads near zero."""
+    """e = ADU / gain + offset (divide) or ADU · gain + offset (multiply); auto: the one that puts unlit reads
+    near zero."""
     linearity: bool = True
     dark_timing: str = "ramp"
-    """Time between the reads for the dark current: the ramp (4.5 s, 0.1 s), the difference of the integration-time
-    column (4.4 s for AIRS), or off."""
+    """Time between the reads for the dark current: the ramp (4.5 s, 0.1 s), the difference of the
+    integration-time column (4.4 s for AIRS), or off."""
     flat: bool = True
     fill_dead: bool = True
     """False leaves dead pixels as they are read."""
@@ -70,39 +73,67 @@ class DetectorSettings:
             pair = getattr(self, name)
             listed = isinstance(pair, Sequence) and not isinstance(pair, str)
             if not listed or len(pair) != 2 or not all(isinstance(v, int) for v in pair):
-                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(pair),
-                                  expected="two whole numbers",
-                                  fix=f"write data.{name}=[8,24]")
+                raise ConfigError(
+                    f"{name} is out of range",
+                    where="data settings",
+                    found=repr(pair),
+                    expected="two whole numbers",
+                    fix=f"write data.{name}=[8,24]",
+                )
             object.__setattr__(self, name, tuple(pair))
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:
-                raise ConfigError(f"unknown {name}", where="data settings", found=repr(value),
-                                  expected=", ".join(choices), fix=nearest(str(value), choices))
-        limits = (("target_bins", self.target_bins >= 8, "8 or more"),
-                  ("exposures_per_bin", self.exposures_per_bin >= 0, "0 (automatic) or more"),
-                  ("drop_last", self.drop_last >= 0, "0 or more"),
-                  ("cosmic_ray_sigma", self.cosmic_ray_sigma >= 5, "5 or more: less would clip noise"),
-                  ("hot_clip_sigma", self.hot_clip_sigma > 0, "above 0"),
-                  ("airs_edge_rows", 1 <= self.airs_edge_rows <= self.airs_rows[0], "1 … first row of the trace"),
-                  ("airs_rows", 0 < self.airs_rows[0] < self.airs_rows[1] <= 32 - self.airs_edge_rows,
-                   "two ascending rows that leave the edge rows free"),
-                  ("fgs1_window", 0 < self.fgs1_window[0] < self.fgs1_window[1] < 32, "two ascending pixels in 1 … 31"),
-                  ("fgs1_corner", 1 <= self.fgs1_corner <= self.fgs1_window[0], "1 … first pixel of the window"))
+                raise ConfigError(
+                    f"unknown {name}",
+                    where="data settings",
+                    found=repr(value),
+                    expected=", ".join(choices),
+                    fix=nearest(str(value), choices),
+                )
+        limits = (
+            ("target_bins", self.target_bins >= 8, "8 or more"),
+            ("exposures_per_bin", self.exposures_per_bin >= 0, "0 (automatic) or more"),
+            ("drop_last", self.drop_last >= 0, "0 or more"),
+            ("cosmic_ray_sigma", self.cosmic_ray_sigma >= 5, "5 or more: less would clip noise"),
+            ("hot_clip_sigma", self.hot_clip_sigma > 0, "above 0"),
+            ("airs_edge_rows", 1 <= self.airs_edge_rows <= self.airs_rows[0], "1 … first row of the trace"),
+            (
+                "airs_rows",
+                0 < self.airs_rows[0] < self.airs_rows[1] <= 32 - self.airs_edge_rows,
+                "two ascending rows that leave the edge rows free",
+            ),
+            (
+                "fgs1_window",
+                0 < self.fgs1_window[0] < self.fgs1_window[1] < 32,
+                "two ascending pixels in 1 … 31",
+            ),
+            ("fgs1_corner", 1 <= self.fgs1_corner <= self.fgs1_window[0], "1 … first pixel of the window"),
+        )
         for name, good, expected in limits:
             if not good:
-                raise ConfigError(f"{name} is out of range", where="data settings", found=repr(getattr(self, name)),
-                                  expected=expected, fix=f"correct data.{name}")
+                raise ConfigError(
+                    f"{name} is out of range",
+                    where="data settings",
+                    found=repr(getattr(self, name)),
+                    expected=expected,
+                    fix=f"correct data.{name}",
+                )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> DetectorSettings:
-        """Settings from a plain mapping (a Hydra node); an unknown key is an error that names the nearest one."""
+        """Settings from a plain mapping (a Hydra node); an unknown key is an error that names the nearest
+        one."""
         known = [f.name for f in fields(cls)]
         values = {str(k): v for k, v in values.items() if k != "_target_"}
         for name in values:
             if name not in known:
-                raise ConfigError("unknown data setting", found=repr(name), expected="a field of DetectorSettings",
-                                  fix=nearest(name, known))
+                raise ConfigError(
+                    "unknown data setting",
+                    found=repr(name),
+                    expected="a field of DetectorSettings",
+                    fix=nearest(name, known),
+                )
         return cls(**values)  # type: ignore[arg-type]
 
     @property

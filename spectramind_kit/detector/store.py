@@ -1,4 +1,5 @@
-"""The store of light curves, one verified file per visit, and the job that fills it, resumably and in parallel."""
+"""The store of light curves, one verified file per visit, and the job that fills it, resumably and in
+parallel."""
 
 from __future__ import annotations
 
@@ -13,12 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spectramind_kit.detector.csv_table import Tell
-from spectramind_kit.detector.layout import (
-    SharedTables,
-    VisitFiles,
-    find_visits,
-    read_shared_tables,
-)
+from spectramind_kit.detector.layout import SharedTables, VisitFiles, find_visits, read_shared_tables
 from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.parquet_reader import reader_in_use
 from spectramind_kit.detector.settings import DetectorSettings
@@ -29,7 +25,7 @@ from spectramind_kit.worker_processes import worker_pool
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
-_CHECKS_AT_A_TIME = 8   # a check waits for the disk (or for Kaggle's mount) more than it computes
+_CHECKS_AT_A_TIME = 8  # a check waits for the disk (or for Kaggle's mount) more than it computes
 _SAID_ONE_BY_ONE = 10
 _NAME = re.compile(r"^(\d+)_(\d+)\.npz$")
 
@@ -61,7 +57,9 @@ class LightCurveStore:
         """(planet_id, visit) of every file, sorted."""
         if not self.folder.is_dir():
             return []
-        return sorted((int(m.group(1)), int(m.group(2))) for p in self.folder.iterdir() if (m := _NAME.match(p.name)))
+        return sorted(
+            (int(m.group(1)), int(m.group(2))) for p in self.folder.iterdir() if (m := _NAME.match(p.name))
+        )
 
     def has(self, planet_id: int, visit: int) -> bool:
         return self.path(planet_id, visit).is_file()
@@ -99,9 +97,9 @@ class LightCurveStore:
         reason = source_changes(extra.get("source"), files, tables)
         return (False, f"stale ({reason})") if reason else (True, "")
 
-    def check(self,
-              visits: Sequence[VisitFiles],
-              tables: SharedTables | None = None) -> dict[VisitFiles, tuple[bool, str]]:
+    def check(
+        self, visits: Sequence[VisitFiles], tables: SharedTables | None = None
+    ) -> dict[VisitFiles, tuple[bool, str]]:
         """`is_current` of many visits, several at a time."""
         with ThreadPoolExecutor(_CHECKS_AT_A_TIME) as pool:
             return dict(zip(visits, pool.map(lambda files: self.is_current(files, tables), visits)))
@@ -110,8 +108,13 @@ class LightCurveStore:
         path = self.path(planet_id, visit)
         curve, extra = load_with_extra(path)
         if (curve.planet_id, curve.visit) != (planet_id, visit):
-            raise DataError("a light curve file belongs to another visit", where=str(path), expected=f"{planet_id}_{visit}",
-                            found=f"{curve.planet_id}_{curve.visit}", fix="delete it; it is computed again")
+            raise DataError(
+                "a light curve file belongs to another visit",
+                where=str(path),
+                expected=f"{planet_id}_{visit}",
+                found=f"{curve.planet_id}_{curve.visit}",
+                fix="delete it; it is computed again",
+            )
         return curve, extra
 
 
@@ -148,11 +151,19 @@ class BuildReport:
         return sorted([*self.done, *self.reused])
 
 
-def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: str = "train",
-                       settings: DetectorSettings | None = None, workers: int | None = None,
-                       executor: Executor | None = None, shard: str | tuple[int, int] | None = None,
-                       planets: Sequence[int] | None = None, tables: SharedTables | None = None,
-                       tell: Tell = say_once) -> BuildReport:
+def build_light_curves(
+    data_dir: str | Path,
+    store_root: str | Path,
+    *,
+    split: str = "train",
+    settings: DetectorSettings | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    shard: str | tuple[int, int] | None = None,
+    planets: Sequence[int] | None = None,
+    tables: SharedTables | None = None,
+    tell: Tell = say_once,
+) -> BuildReport:
     """Fill the store with the light curves of a split. Finished visits are not computed again.
 
     Parameters
@@ -160,9 +171,11 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
     data_dir, store_root : the competition's folder, and where the store lives.
     split : ``train`` or ``test``.
     workers : processes; by default what cores and free memory allow. 1 computes in this process.
-    executor : any ``concurrent.futures.Executor`` (a Dask client's ``get_executor()``, Ray's, MPI's …) to use instead.
+    executor : any ``concurrent.futures.Executor`` (a Dask client's ``get_executor()``, Ray's, MPI's …) to use
+    instead.
         Its workers must see both folders under the same paths.
-    shard : ``"2/5"``: the second of five parts of the planets, for kernels that split the work. A planet's visits stay
+    shard : ``"2/5"``: the second of five parts of the planets, for kernels that split the work. A planet's
+    visits stay
         together.
     planets : only these.
     tables : `read_shared_tables` of the data folder; read from it when not given.
@@ -206,12 +219,18 @@ def build_light_curves(data_dir: str | Path, store_root: str | Path, *, split: s
                 else:
                     failed.append(Failure(files.planet_id, files.visit, error))
                     say(f"{files.label} has no light curve: {error}")
-    return BuildReport(store=store, done=sorted(done), reused=reused, seconds=time.monotonic() - started,
-                       failed=sorted(failed, key=lambda f: (f.planet_id, f.visit)))
+    return BuildReport(
+        store=store,
+        done=sorted(done),
+        reused=reused,
+        seconds=time.monotonic() - started,
+        failed=sorted(failed, key=lambda f: (f.planet_id, f.visit)),
+    )
 
 
 def select_shard(visits: Sequence[VisitFiles], shard: str | tuple[int, int] | None) -> list[VisitFiles]:
-    """Every n-th planet, starting from the i-th: ``"1/3"`` … ``"3/3"`` share the planets out without overlap."""
+    """Every n-th planet, starting from the i-th: ``"1/3"`` … ``"3/3"`` share the planets out without
+    overlap."""
     if shard is None or shard == "":
         return list(visits)
     try:
@@ -219,8 +238,10 @@ def select_shard(visits: Sequence[VisitFiles], shard: str | tuple[int, int] | No
     except ValueError:
         index, count = 0, 0
     if not 1 <= index <= count:
-        raise DataError("not a shard", found=repr(shard), expected="'i/n' with 1 ≤ i ≤ n", fix="e.g. shard='1/4'")
-    mine = set(sorted({v.planet_id for v in visits})[index - 1::count])
+        raise DataError(
+            "not a shard", found=repr(shard), expected="'i/n' with 1 ≤ i ≤ n", fix="e.g. shard='1/4'"
+        )
+    mine = set(sorted({v.planet_id for v in visits})[index - 1 :: count])
     return [v for v in visits if v.planet_id in mine]
 
 
@@ -228,34 +249,44 @@ def choose_workers(n_visits: int, *, workers: int | None = None) -> int:
     """Processes that cores and free memory allow; one line says which of the two decided."""
     if workers is not None:
         if workers < 1:
-            raise DataError("not a number of workers", found=str(workers), expected="1 or more", fix="leave it out")
+            raise DataError(
+                "not a number of workers", found=str(workers), expected="1 or more", fix="leave it out"
+            )
         chosen, free = min(workers, max(1, n_visits)), free_memory_mb()
         if chosen > 1 and free < chosen * MEMORY_PER_WORKER_MB:
             needed = chosen * MEMORY_PER_WORKER_MB
-            say(f"light curves: {chosen} workers, as asked, may take {needed / 1000:.1f} GB; "
-                f"{free / 1000:.1f} GB are free")
+            say(
+                f"light curves: {chosen} workers, as asked, may take {needed / 1000:.1f} GB; "
+                f"{free / 1000:.1f} GB are free"
+            )
         return chosen
     cores, free = cpu_count(), free_memory_mb()
     by_memory = max(1, int((free - _KEPT_FREE_MB) // MEMORY_PER_WORKER_MB)) if free != float("inf") else cores
     chosen = max(1, min(cores, by_memory, n_visits))
-    say(f"light curves: {chosen} worker{'s' if chosen > 1 else ''} for {n_visits} visits ({cores} cores, "
-        f"{free / 1000:.1f} GB free, {MEMORY_PER_WORKER_MB / 1000:.1f} GB per worker)")
+    say(
+        f"light curves: {chosen} worker{'s' if chosen > 1 else ''} for {n_visits} visits ({cores} cores, "
+        f"{free / 1000:.1f} GB free, {MEMORY_PER_WORKER_MB / 1000:.1f} GB per worker)"
+    )
     if free < MEMORY_PER_WORKER_MB:
-        say(f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, "
-            f"and {free:.0f} MB are free: this process may be killed for memory")
+        say(
+            f"light curves: a visit at full cadence takes up to {MEMORY_PER_WORKER_MB / 1000:.1f} GB, "
+            f"and {free:.0f} MB are free: this process may be killed for memory"
+        )
     return chosen
 
 
-def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSettings,
-              tables: SharedTables) -> str | None:
+def build_one(
+    files: VisitFiles, store: LightCurveStore, settings: DetectorSettings, tables: SharedTables
+) -> str | None:
     """One visit: None, or why there is no light curve. Runs in a worker process or on a cluster's node."""
     from spectramind_kit.detector.extraction import extract_light_curve
 
     try:
         # before they are read: what changes meanwhile counts as a change
         source = source_fingerprints(files, tables)
-        curve = extract_light_curve(files, settings=settings, axis=tables.axis, adc=tables.adc,
-                        wavelength_um=tables.wavelength_um)
+        curve = extract_light_curve(
+            files, settings=settings, axis=tables.axis, adc=tables.adc, wavelength_um=tables.wavelength_um
+        )
         store.save(curve, source=source)
     except DataError as error:
         text = str(error)
@@ -274,14 +305,25 @@ def build_one(files: VisitFiles, store: LightCurveStore, settings: DetectorSetti
         import traceback
 
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return str(DataError("an unexpected failure", where=f"{files.label}, {Path(place.filename).name}:{place.lineno}",
-                             found=f"{type(error).__name__}: {error}", expected="a light curve",
-                             fix="please report it with this line; the other planets go on"))
+        return str(
+            DataError(
+                "an unexpected failure",
+                where=f"{files.label}, {Path(place.filename).name}:{place.lineno}",
+                found=f"{type(error).__name__}: {error}",
+                expected="a light curve",
+                fix="please report it with this line; the other planets go on",
+            )
+        )
     return None
 
 
-def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveStore, settings: DetectorSettings,
-         tables: SharedTables) -> Iterator[tuple[VisitFiles, str | None]]:
+def _run(
+    pool: Executor | None,
+    todo: Sequence[VisitFiles],
+    store: LightCurveStore,
+    settings: DetectorSettings,
+    tables: SharedTables,
+) -> Iterator[tuple[VisitFiles, str | None]]:
     if pool is None:
         for files in todo:
             yield files, build_one(files, store, settings, tables)
@@ -295,14 +337,26 @@ def _run(pool: Executor | None, todo: Sequence[VisitFiles], store: LightCurveSto
             if isinstance(error, BrokenProcessPool):
                 break
             left.pop((files.planet_id, files.visit))
-            yield files, (f"{files.label}: the worker failed: {type(error).__name__}: {error}" if error else future.result())
+            yield (
+                files,
+                (
+                    f"{files.label}: the worker failed: {type(error).__name__}: {error}"
+                    if error
+                    else future.result()
+                ),
+            )
     except BrokenProcessPool:
         pass
     if left:
-        say(f"a worker was killed, most likely for memory: the {len(left)} visits left are computed one at a time")
+        say(
+            f"a worker was killed, most likely for memory: the {len(left)} visits left are computed one at a "
+            "time"
+        )
         for files in left.values():
-            yield files, (None if store.is_current(files, tables)[0] else build_one(
-                files, store, settings, tables))
+            yield (
+                files,
+                (None if store.is_current(files, tables)[0] else build_one(files, store, settings, tables)),
+            )
 
 
 @contextmanager

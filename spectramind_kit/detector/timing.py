@@ -54,9 +54,11 @@ class TimeBins:
         return len(self.centre_h)
 
 
-def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, settings: DetectorSettings,
-                   where: str = "") -> tuple[Exposures, list[str]]:
-    """Time of every exposure from axis_info; flags for frames that axis_info has and the signal has not, and the like.
+def find_exposures(
+    axis: AxisInfo, instrument: Instrument, n_frames: int, *, settings: DetectorSettings, where: str = ""
+) -> tuple[Exposures, list[str]]:
+    """Time of every exposure from axis_info; flags for frames that axis_info has and the signal has not, and
+    the like.
 
     The stamps of an AIRS pair are 0.1 s apart though the ramp lasts 4.5 s, so the ramp comes from the
     integration-time column; FGS1's is the distance of its stamps.
@@ -69,46 +71,70 @@ def find_exposures(axis: AxisInfo, instrument: Instrument, n_frames: int, *, set
     noted = []
     stamps = axis.time_h(instrument)
     if n_frames > len(stamps):
-        raise DataError("more frames than time stamps", where=f"{where}, {instrument.name}",
-                        expected=f"at most {len(stamps)} frames (axis_info.parquet, {instrument.time_column})",
-                        found=str(n_frames), fix="use the axis_info.parquet that belongs to these data")
+        raise DataError(
+            "more frames than time stamps",
+            where=f"{where}, {instrument.name}",
+            expected=f"at most {len(stamps)} frames (axis_info.parquet, {instrument.time_column})",
+            found=str(n_frames),
+            fix="use the axis_info.parquet that belongs to these data",
+        )
     if n_frames < len(stamps):
         noted.append(flags.fewer_frames(instrument.name, n_frames, len(stamps)))
     if n_frames % 2:
         noted.append(flags.odd_number_of_frames(instrument.name))
     n = n_frames // 2
     if n < 8:
-        raise DataError("too few frames", where=f"{where}, {instrument.name}", expected="16 or more", found=str(n_frames),
-                        fix="copy the signal file again, or leave the planet out")
-    even, odd = stamps[0:2 * n:2], stamps[1:2 * n:2]
+        raise DataError(
+            "too few frames",
+            where=f"{where}, {instrument.name}",
+            expected="16 or more",
+            found=str(n_frames),
+            fix="copy the signal file again, or leave the planet out",
+        )
+    even, odd = stamps[0 : 2 * n : 2], stamps[1 : 2 * n : 2]
     if not (np.diff(even) > 0).all():
-        raise DataError("time stamps do not ascend", where=f"axis_info.parquet, {instrument.time_column}",
-                        expected="ascending hours", found="equal or descending ones",
-                        fix="use the axis_info.parquet that belongs to these data")
+        raise DataError(
+            "time stamps do not ascend",
+            where=f"axis_info.parquet, {instrument.time_column}",
+            expected="ascending hours",
+            found="equal or descending ones",
+            fix="use the axis_info.parquet that belongs to these data",
+        )
     if instrument.name == FGS1.name:
         ramp = float(np.median(odd - even)) * 3600.0
         by_column = ramp
     else:
         integration = axis.airs_integration_time_s
         if len(integration) < 2:
-            raise DataError("no integration times", where="axis_info.parquet, AIRS-CH0-integration_time",
-                            expected="0.1 and 4.5 s in turn", found="none", fix="use the competition's axis_info.parquet")
+            raise DataError(
+                "no integration times",
+                where="axis_info.parquet, AIRS-CH0-integration_time",
+                expected="0.1 and 4.5 s in turn",
+                found="none",
+                fix="use the competition's axis_info.parquet",
+            )
         first, second = float(np.median(integration[0::2])), float(np.median(integration[1::2]))
         ramp, by_column = second, second - first
     if not ramp > 0:
-        raise DataError("the ramp has no length", where=f"axis_info.parquet, {instrument.name}", found=f"{ramp} s",
-                        expected="time between the reads above 0", fix="use the axis_info.parquet of these data")
+        raise DataError(
+            "the ramp has no length",
+            where=f"axis_info.parquet, {instrument.name}",
+            found=f"{ramp} s",
+            expected="time between the reads above 0",
+            fix="use the axis_info.parquet of these data",
+        )
     dark_time = {"ramp": ramp, "integration_time": by_column, "off": 0.0}[settings.dark_timing]
     lost = 1.0 - n_frames / len(stamps)
     return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time, lost_share=lost), noted
 
 
-def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings,
-                   where: str = "") -> TimeBins:
+def make_time_bins(
+    airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str = ""
+) -> TimeBins:
     """Bins of n AIRS exposures and of the FGS1 exposures of the same time.
 
-    Where FGS1 has a whole number of exposures per AIRS exposure (12 in the real data) bins are counted, n and 12·n;
-    else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1
+    Where FGS1 has a whole number of exposures per AIRS exposure (12 in the real data) bins are counted, n and
+    12·n; else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1
     exposure. With one sensor (the other None) the bins are those of its own exposures.
 
     Raises
@@ -124,9 +150,12 @@ def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: 
     airs_edges = np.arange(count + 1) * n
     gap_h = airs.cadence_h - airs.ramp_s / 3600.0
     ratio, rest = divmod(len(fgs1), len(airs))
-    aligned = (rest == 0 and ratio > 0 and
-               abs(fgs1.centre_h[:ratio].mean() - airs.centre_h[0]) < airs.cadence_h and
-               abs(fgs1.centre_h[-ratio:].mean() - airs.centre_h[-1]) < airs.cadence_h)
+    aligned = (
+        rest == 0
+        and ratio > 0
+        and abs(fgs1.centre_h[:ratio].mean() - airs.centre_h[0]) < airs.cadence_h
+        and abs(fgs1.centre_h[-ratio:].mean() - airs.centre_h[-1]) < airs.cadence_h
+    )
     if aligned:
         fgs1_edges = airs_edges * ratio
     else:
@@ -137,17 +166,26 @@ def make_time_bins(airs: Exposures | None, fgs1: Exposures | None, *, settings: 
     filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
     if len(filled) and len(filled) < count:  # FGS1 began later or ended earlier than AIRS
         first, stop = filled[0], filled[-1] + 1
-        airs_edges, fgs1_edges, count = airs_edges[first:stop + 1], fgs1_edges[first:stop + 1], int(stop - first)
+        airs_edges, fgs1_edges, count = (
+            airs_edges[first : stop + 1],
+            fgs1_edges[first : stop + 1],
+            int(stop - first),
+        )
     if count < 8 or not len(filled):
-        raise DataError("too few time bins", where=where, expected="8 or more bins that both sensors cover",
-                        found=f"{count if len(filled) else 0}",
-                        fix="choose a smaller data.exposures_per_bin, or leave the planet out")
-    centre = np.add.reduceat(airs.centre_h[:airs_edges[-1]], airs_edges[:-1]) / n
+        raise DataError(
+            "too few time bins",
+            where=where,
+            expected="8 or more bins that both sensors cover",
+            found=f"{count if len(filled) else 0}",
+            fix="choose a smaller data.exposures_per_bin, or leave the planet out",
+        )
+    centre = np.add.reduceat(airs.centre_h[: airs_edges[-1]], airs_edges[:-1]) / n
     return TimeBins(centre_h=centre, width_h=n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
 
 
-def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings,
-                 where: str) -> TimeBins:
+def _bins_of_one(
+    airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str
+) -> TimeBins:
     """The grid of one sensor alone; FGS1's bins are as long as those that AIRS-CH0 would have given."""
     own = airs if airs is not None else fgs1
     n = max(1, len(own) // settings.target_bins)
@@ -155,12 +193,21 @@ def _bins_of_one(airs: Exposures | None, fgs1: Exposures | None, *, settings: De
         n = settings.exposures_per_bin
     count = (len(own) - settings.drop_last) // n
     if count < 8:
-        raise DataError("too few time bins", where=where, expected="8 or more", found=str(count),
-                        fix="choose a smaller data.exposures_per_bin, or leave the planet out")
+        raise DataError(
+            "too few time bins",
+            where=where,
+            expected="8 or more",
+            found=str(count),
+            fix="choose a smaller data.exposures_per_bin, or leave the planet out",
+        )
     edges = np.arange(count + 1) * n
-    centre = np.add.reduceat(own.centre_h[:edges[-1]], edges[:-1]) / n
-    return TimeBins(centre_h=centre, width_h=n * own.cadence_h, airs=edges if airs is not None else None,
-                    fgs1=edges if airs is None else None)
+    centre = np.add.reduceat(own.centre_h[: edges[-1]], edges[:-1]) / n
+    return TimeBins(
+        centre_h=centre,
+        width_h=n * own.cadence_h,
+        airs=edges if airs is not None else None,
+        fgs1=edges if airs is None else None,
+    )
 
 
 def kept_edges(edges: np.ndarray, good: np.ndarray) -> np.ndarray:
@@ -177,4 +224,4 @@ def dark_read_times(instrument: Instrument, exposures: Exposures) -> np.ndarray:
 def bin_mean(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Mean over each bin of the first axis; ``edges`` as in `TimeBins`."""
     counts = np.diff(edges).reshape((-1,) + (1,) * (values.ndim - 1))
-    return np.add.reduceat(values[:edges[-1]], edges[:-1], axis=0) / counts
+    return np.add.reduceat(values[: edges[-1]], edges[:-1], axis=0) / counts

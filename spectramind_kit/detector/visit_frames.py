@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -22,13 +23,19 @@ from spectramind_kit.detector.dead_time import ExposureCheck, check_exposures
 from spectramind_kit.detector.dispersion_fill import DispersionFill, too_wide_to_fill
 from spectramind_kit.detector.frames import PixelSelection, read_frames, select_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, Instrument
-from spectramind_kit.detector.layout import (AdcInfo, AxisInfo, VisitFiles, read_adc_info, read_axis_info,
-                                            read_shared_tables)
-from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.spectral_axis import spectral_axis
+from spectramind_kit.detector.layout import (
+    AdcInfo,
+    AxisInfo,
+    VisitFiles,
+    read_adc_info,
+    read_axis_info,
+    read_shared_tables,
+)
 from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.read_order import put_in_step
 from spectramind_kit.detector.saturation import find_saturated
+from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.timing import Exposures, find_exposures
 from spectramind_kit.errors import DataError
 
@@ -70,19 +77,21 @@ class RawVisit:
         """A function (start, stop) → calibrated exposures of the rectangle's pixels, (n, G) float32."""
         n = self.selection.n_grid
         expansion = self.expansion.part(slice(0, n))
-        return lambda start, stop: calibrate_block(self.adu[2 * start:2 * stop, :n], expansion)
+        return lambda start, stop: calibrate_block(self.adu[2 * start : 2 * stop, :n], expansion)
 
     def sample(self) -> tuple[np.ndarray, np.ndarray]:
-        """(P,) mean over the visit of every selected pixel, and which pixels are saturated, from 700 (AIRS-CH0) or 2,000
-        (FGS1) of the exposures.
+        """(P,) mean over the visit of every selected pixel, and which pixels are saturated, from 700
+        (AIRS-CH0) or 2,000 (FGS1) of the exposures.
 
         The mean is the median of the means of 25 stretches: a cosmic ray spoils one stretch.
         """
         adu = _every(self.adu, _SAMPLE[self.selection.instrument.name])
         saturated = find_saturated(adu, self.pixels)
         parts = np.array_split(np.arange(len(adu) // 2), min(25, len(adu) // 2))
-        means = [calibrate_block(adu[2 * part[0]:2 * part[-1] + 2], self.expansion).mean(axis=0)
-                 for part in parts]
+        means = [
+            calibrate_block(adu[2 * part[0] : 2 * part[-1] + 2], self.expansion).mean(axis=0)
+            for part in parts
+        ]
         return np.median(means, axis=0).astype(np.float64), saturated
 
 
@@ -90,12 +99,12 @@ class RawVisit:
 class CalibratedFrames:
     """Calibrated exposures (or means over bins of them) of one sensor in one visit.
 
-    flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,) mean over the visit
-    of the pixels beside it · bad (P,), saturated (P,), which are bad too · read_noise (P,) σ per exposure, e⁻
-    · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each column's trace, and
-    moments (exposures, 3) of the trace along the rows (sum, first, second), of every exposure, where bins
-    were made and they were asked for · projected (N, K) the exposures times a matrix, where one was given:
-    then flux has no rows.
+    flux (N, G) float32 e⁻ per exposure of the selection's rectangle, bad pixels as they are · rest (P − G,)
+    mean over the visit of the pixels beside it · bad (P,), saturated (P,), which are bad too · read_noise
+    (P,) σ per exposure, e⁻ · time_h (N,) centres · columns (exposures, C) sums over the good pixels of each
+    column's trace, and moments (exposures, 3) of the trace along the rows (sum, first, second), of every
+    exposure, where bins were made and they were asked for · projected (N, K) the exposures times a matrix,
+    where one was given: then flux has no rows.
     """
 
     flux: np.ndarray
@@ -119,8 +128,15 @@ class CalibratedFrames:
         return self.flux.reshape(-1, *self.selection.grid)
 
 
-def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: DetectorSettings, axis: AxisInfo,
-                   adc: AdcInfo, selection: PixelSelection | None = None) -> RawVisit:
+def read_raw_visit(
+    files: VisitFiles,
+    instrument: Instrument,
+    *,
+    settings: DetectorSettings,
+    axis: AxisInfo,
+    adc: AdcInfo,
+    selection: PixelSelection | None = None,
+) -> RawVisit:
     """Read the frames and the calibration set of one sensor.
 
     Raises
@@ -136,14 +152,16 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
     exposures, noted = find_exposures(axis, instrument, len(adu), settings=settings, where=files.label)
     if order.first_lost is not None:
         noted.append(flags.out_of_step(instrument.name, order.first_lost))
-    adu = adu[:2 * len(exposures)]
+    adu = adu[: 2 * len(exposures)]
     check = check_exposures(adu, ignore_last=settings.drop_last)
     if check.good.sum() < _FEWEST_EXPOSURES:
-        raise DataError("no usable exposures", where=f"{files.label}, {instrument.name}",
-                        expected=f"{_FEWEST_EXPOSURES} or more",
-                        found=flags.dropped_exposures(instrument.name,
-                                                      check.reasons) if check.reasons else "none",
-                        fix="copy the signal file again, or leave the planet out")
+        raise DataError(
+            "no usable exposures",
+            where=f"{files.label}, {instrument.name}",
+            expected=f"{_FEWEST_EXPOSURES} or more",
+            found=flags.dropped_exposures(instrument.name, check.reasons) if check.reasons else "none",
+            fix="copy the signal file again, or leave the planet out",
+        )
     if not check.good.all():
         adu = adu.reshape(len(exposures), 2, -1)[check.good].reshape(-1, adu.shape[1])
     if check.reasons:
@@ -157,22 +175,44 @@ def read_raw_visit(files: VisitFiles, instrument: Instrument, *, settings: Detec
         direction = choose_adc_direction(adu[:64:2, _unlit(selection)], gain=gain, offset=offset)
         if direction == "multiply":
             noted.append(flags.adc_multiplied(instrument.name))
-    pixels = prepare_pixels(calibration, selection, gain=gain, offset=offset, direction=direction,
-                            dark_time_s=exposures.dark_time_s, settings=settings)
+    pixels = prepare_pixels(
+        calibration,
+        selection,
+        gain=gain,
+        offset=offset,
+        direction=direction,
+        dark_time_s=exposures.dark_time_s,
+        settings=settings,
+    )
     if check.stuck:  # a pixel without charge instead
         adu = adu.copy() if not adu.flags.writeable else adu
         adu[0::2] = max(0, round(-float(pixels.offset) / float(pixels.factor)))
         noted.append(flags.stuck_first_reads(instrument.name))
     expansion = expand_calibration(_every(adu, _RANGE_EXPOSURES), pixels)
-    return RawVisit(adu=adu, selection=selection, pixels=pixels, expansion=expansion, exposures=exposures,
-                    check=check, calibration=calibration,
-                    flags=tuple(noted), label=files.label)
+    return RawVisit(
+        adu=adu,
+        selection=selection,
+        pixels=pixels,
+        expansion=expansion,
+        exposures=exposures,
+        check=check,
+        calibration=calibration,
+        flags=tuple(noted),
+        label=files.label,
+    )
 
 
-def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.ndarray | None = None,
-                  trace_rows: tuple[int, int] | None = None, project: np.ndarray | None = None,
-                  sample: tuple[np.ndarray, np.ndarray] | None = None) -> CalibratedFrames:
-    """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is given.
+def calibrate_raw(
+    raw: RawVisit,
+    *,
+    settings: DetectorSettings,
+    bin_edges: np.ndarray | None = None,
+    trace_rows: tuple[int, int] | None = None,
+    project: np.ndarray | None = None,
+    sample: tuple[np.ndarray, np.ndarray] | None = None,
+) -> CalibratedFrames:
+    """Calibrate block by block, replace cosmic rays, and average over bins where ``bin_edges`` (T + 1,) is
+    given.
 
     ``bin_edges`` count good exposures, and no bin is empty. Exposures behind the last edge are not used. With
     ``trace_rows`` (detector rows, half open) the trace of every single exposure is summed too: what the
@@ -193,11 +233,21 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
     hits = 0
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_pixels))
     n_blocks = max(1, n_exposures // length)
-    trace = _TraceSums(raw, mean[:n_pixels], saturated[:n_pixels], trace_rows, n_exposures,
-                       optimal=settings.airs_extraction == "optimal") if trace_rows else None
+    trace = (
+        _TraceSums(
+            raw,
+            mean[:n_pixels],
+            saturated[:n_pixels],
+            trace_rows,
+            n_exposures,
+            optimal=settings.airs_extraction == "optimal",
+        )
+        if trace_rows
+        else None
+    )
     # even blocks: no short rest
     blocks = np.unique(np.linspace(0, count, min(n_blocks, count) + 1).astype(int))
-    for a, b in zip(blocks[:-1], blocks[1:], strict=True):
+    for a, b in itertools.pairwise(blocks):
         start, stop = int(edges[a]), int(edges[b])
         exposures = block(start, stop)
         if settings.cosmic_rays:
@@ -223,12 +273,19 @@ def calibrate_raw(raw: RawVisit, *, settings: DetectorSettings, bin_edges: np.nd
 class _TraceSums:
     """Sums over the trace of every exposure, bad pixels filled, taken while its block is in the cache."""
 
-    def __init__(self, raw: RawVisit, mean: np.ndarray, saturated: np.ndarray, trace_rows: tuple[int, int],
-                 n_exposures: int, *,
-                 optimal: bool):
+    def __init__(
+        self,
+        raw: RawVisit,
+        mean: np.ndarray,
+        saturated: np.ndarray,
+        trace_rows: tuple[int, int],
+        n_exposures: int,
+        *,
+        optimal: bool,
+    ):
         rows, columns = raw.selection.grid
-        row = raw.selection.row[:rows * columns].astype(np.float64)
-        dead = raw.pixels.bad[:rows * columns] | saturated
+        row = raw.selection.row[: rows * columns].astype(np.float64)
+        dead = raw.pixels.bad[: rows * columns] | saturated
         lit = (row >= trace_rows[0]) & (row < trace_rows[1])
         in_grid = lit.reshape(rows, columns)[:, 0]
         self.rows = slice(int(in_grid.argmax()), int(in_grid.argmax() + in_grid.sum()))
@@ -243,18 +300,24 @@ class _TraceSums:
             image = mean.reshape(self.shape)[self.rows].copy()
             if self.fill is not None:
                 image[self.bad] = self.fill.values(image[None].astype(np.float32))[0]
-            noise = raw.pixels.read_noise[:rows * columns].reshape(self.shape)[self.rows]
-            self.row_weights = optimal_weights(image, np.maximum(image, 0.0) + noise.astype(np.float64) ** 2).astype(np.float32)
+            noise = raw.pixels.read_noise[: rows * columns].reshape(self.shape)[self.rows]
+            self.row_weights = optimal_weights(
+                image, np.maximum(image, 0.0) + noise.astype(np.float64) ** 2
+            ).astype(np.float32)
         used = (lit & ~dead).astype(np.float64)
         offset = row - 0.5 * (trace_rows[0] + trace_rows[1] - 1)
-        self.weights = np.stack([used, used * offset, used * offset ** 2], axis=1).astype(np.float32)
+        self.weights = np.stack([used, used * offset, used * offset**2], axis=1).astype(np.float32)
         self.per_column = self.weights.reshape(rows, columns, 3).sum(axis=0, dtype=np.float64)
         self.columns = np.empty((n_exposures, columns), np.float32)
         self.moments = np.empty((n_exposures, 3), np.float32)
 
     def add(self, exposures: np.ndarray, part: slice) -> None:
         images = exposures.reshape(-1, *self.shape)[:, self.rows]
-        sums = images.sum(axis=1) if self.row_weights is None else np.einsum("trc,rc->tc", images, self.row_weights)
+        sums = (
+            images.sum(axis=1)
+            if self.row_weights is None
+            else np.einsum("trc,rc->tc", images, self.row_weights)
+        )
         if self.fill is not None:
             difference = self.fill.values(images)
             if self.kept is not None:
@@ -267,10 +330,18 @@ class _TraceSums:
         self.moments[part] = exposures @ self.weights
 
 
-def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, settings: DetectorSettings | None = None,
-                    axis: AxisInfo | None = None, adc: AdcInfo | None = None, selection: PixelSelection | None = None,
-                    bin_edges: np.ndarray | None = None) -> CalibratedFrames:
-    """Raw frames of one sensor in one visit → calibrated exposures, e⁻ (flat-fielded, before foreground and summing).
+def calibrate_visit(
+    files: VisitFiles,
+    instrument: Instrument = AIRS,
+    *,
+    settings: DetectorSettings | None = None,
+    axis: AxisInfo | None = None,
+    adc: AdcInfo | None = None,
+    selection: PixelSelection | None = None,
+    bin_edges: np.ndarray | None = None,
+) -> CalibratedFrames:
+    """Raw frames of one sensor in one visit → calibrated exposures, e⁻ (flat-fielded, before foreground and
+    summing).
 
     Parameters
     ----------
@@ -279,7 +350,8 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
     instrument : AIRS or FGS1.
     settings : DetectorSettings, optional.
     axis, adc : tables of the data folder; read from it when not given.
-    selection : pixels to use; by default those of the light curve. `all_pixels(instrument)` gives whole frames.
+    selection : pixels to use; by default those of the light curve. `all_pixels(instrument)` gives whole
+    frames.
     bin_edges : (T + 1,) exposures at which bins begin; then the result holds means over the bins.
 
     Impossible exposures (`dead_time`) are not among the result, and ``bin_edges`` do not count them;
@@ -296,8 +368,14 @@ def calibrate_visit(files: VisitFiles, instrument: Instrument = AIRS, *, setting
         tables = read_shared_tables(data_dir, adc=adc)
         axis, adc = tables.axis, adc or tables.adc
         instrument = spectral_axis(axis.airs_wavelength_um, tables.wavelength_um).airs
-    raw = read_raw_visit(files, instrument, settings=settings, axis=axis or read_axis_info(data_dir),
-                         adc=adc or read_adc_info(data_dir), selection=selection)
+    raw = read_raw_visit(
+        files,
+        instrument,
+        settings=settings,
+        axis=axis or read_axis_info(data_dir),
+        adc=adc or read_adc_info(data_dir),
+        selection=selection,
+    )
     return calibrate_raw(raw, settings=settings, bin_edges=bin_edges)
 
 
@@ -317,18 +395,38 @@ def _unlit(selection: PixelSelection) -> np.ndarray:
     return np.flatnonzero(edge) if edge.any() else np.arange(len(selection))
 
 
-def _finish(raw: RawVisit, flux: np.ndarray, *, edges: np.ndarray, hits: int, rest: np.ndarray,
-            saturated: np.ndarray) -> CalibratedFrames:
+def _finish(
+    raw: RawVisit, flux: np.ndarray, *, edges: np.ndarray, hits: int, rest: np.ndarray, saturated: np.ndarray
+) -> CalibratedFrames:
     name = raw.selection.instrument.name
     bad = raw.pixels.bad | saturated
-    if bad[:raw.selection.n_grid].mean() > 0.5:
-        raise DataError("most pixels of the window are unusable", where=f"{raw.label}, {name}", expected="working pixels",
-                        found=f"{bad.mean():.0%} dead or saturated", fix="leave the planet out")
+    if bad[: raw.selection.n_grid].mean() > 0.5:
+        raise DataError(
+            "most pixels of the window are unusable",
+            where=f"{raw.label}, {name}",
+            expected="working pixels",
+            found=f"{bad.mean():.0%} dead or saturated",
+            fix="leave the planet out",
+        )
     key = "fgs1" if name == FGS1.name else "airs"
-    info = {f"{key}_cosmic_rays": float(hits), f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
-            f"{key}_hot_pixels": float(raw.pixels.n_hot), f"{key}_saturated_pixels": float(saturated.sum()),
-            f"{key}_exposures": float(raw.n_exposures), f"{key}_frames_lost": raw.exposures.lost_share,
-            f"{key}_dropped_exposures": float(sum(raw.check.reasons.values()))}
-    time = np.add.reduceat(raw.centre_h[:edges[-1]], edges[:-1]) / np.diff(edges)
-    return CalibratedFrames(flux=flux, rest=rest, selection=raw.selection, bad=bad, saturated=saturated,
-                            read_noise=raw.pixels.read_noise, time_h=time, flags=raw.flags, info=info)
+    info = {
+        f"{key}_cosmic_rays": float(hits),
+        f"{key}_bad_pixels": float(raw.pixels.bad.sum()),
+        f"{key}_hot_pixels": float(raw.pixels.n_hot),
+        f"{key}_saturated_pixels": float(saturated.sum()),
+        f"{key}_exposures": float(raw.n_exposures),
+        f"{key}_frames_lost": raw.exposures.lost_share,
+        f"{key}_dropped_exposures": float(sum(raw.check.reasons.values())),
+    }
+    time = np.add.reduceat(raw.centre_h[: edges[-1]], edges[:-1]) / np.diff(edges)
+    return CalibratedFrames(
+        flux=flux,
+        rest=rest,
+        selection=raw.selection,
+        bad=bad,
+        saturated=saturated,
+        read_noise=raw.pixels.read_noise,
+        time_h=time,
+        flags=raw.flags,
+        info=info,
+    )

@@ -1,6 +1,7 @@
 """Look at a run: one verb per figure, and one HTML file with all of them.
 
-Every verb takes a run (`open_run`, or the path of its folder), saves a numbered PNG in ``figures/`` and returns the figure.
+Every verb takes a run (`open_run`, or the path of its folder), saves a numbered PNG in ``figures/`` and
+returns the figure.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Which inputs move the network's correction? Shapley values of groups of inputs, with the `shap` package.
 
-The players are groups of inputs (a light curve, a wavelength band of one, the per-bin features, …), not single
-numbers: a light curve is one thing to an astronomer, and a dozen players keep the values exact enough to read. A group
-that is out of the coalition takes the values of background planets, and the output is averaged over them
-(interventional Shapley values: Lundberg & Lee 2017; Janzing, Minorics & Blöbaum 2020). So for each planet and output
+The players are groups of inputs (a light curve, a wavelength band of one, the per-bin features, …), not
+single numbers: a light curve is one thing to an astronomer, and a dozen players keep the values exact enough
+to read. A group that is out of the coalition takes the values of background planets, and the output is
+averaged over them (interventional Shapley values: Lundberg & Lee 2017; Janzing, Minorics & Blöbaum 2020). So
+for each planet and output
 
     Σ_groups attribution = output(the planet) − mean output(the background planets' inputs).
 """
@@ -36,10 +37,12 @@ _ROWS_OF_A_PASS = 16  # a small network costs a third less per row in passes of 
 
 @dataclass(frozen=True)
 class Attributions:
-    """Shapley values ``value`` (N, G, O) of G groups for O outputs of N planets, and where they start and end.
+    """Shapley values ``value`` (N, G, O) of G groups for O outputs of N planets, and where they start and
+    end.
 
-    Outputs: the correction δ (in units of the anchor's error) of each band, then its log σ / σ_anchor. ``base`` (N, O)
-    is the mean output on the background, ``output`` (N, O) the planet's own. ``group_names`` (G,), ``output_names`` (O,).
+    Outputs: the correction δ (in units of the anchor's error) of each band, then its log σ / σ_anchor.
+    ``base`` (N, O) is the mean output on the background, ``output`` (N, O) the planet's own. ``group_names``
+    (G,), ``output_names`` (O,).
     """
 
     planet_id: np.ndarray
@@ -55,8 +58,11 @@ class Attributions:
         """Write as npz, atomically; ``fingerprint`` names the results that they belong to."""
         path = Path(path)
         with whole_file(path) as part, open(part, "wb") as file:
-            np.savez_compressed(file, fingerprint=np.array(fingerprint),
-                                **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__})
+            np.savez_compressed(
+                file,
+                fingerprint=np.array(fingerprint),
+                **{name: np.asarray(getattr(self, name)) for name in self.__dataclass_fields__},
+            )
         return path
 
     @classmethod
@@ -65,7 +71,9 @@ class Attributions:
             content = {name: arrays[name] for name in cls.__dataclass_fields__}
         for name in ("group_names", "output_names"):
             content[name] = tuple(str(text) for text in content[name])
-        return cls(**content | {"n_background": int(content["n_background"]), "seconds": float(content["seconds"])})
+        return cls(
+            **content | {"n_background": int(content["n_background"]), "seconds": float(content["seconds"])}
+        )
 
 
 def kept_attributions(run: RunResults) -> Attributions | None:
@@ -79,19 +87,28 @@ def kept_attributions(run: RunResults) -> Attributions | None:
     return Attributions.load(path)
 
 
-def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapping[str, Tensor], *,
-                     planet_id: Sequence[int] | None = None, background: Mapping[str, Tensor] | None = None,
-                     max_planets: int = 24, max_background: int = 6, cpu_budget_s: float = 30.0, seed: int = 0,
-                     progress: bool = True) -> Attributions:
+def attribute_inputs(
+    predict: Callable[[Mapping[str, Tensor]], Any],
+    batch: Mapping[str, Tensor],
+    *,
+    planet_id: Sequence[int] | None = None,
+    background: Mapping[str, Tensor] | None = None,
+    max_planets: int = 24,
+    max_background: int = 6,
+    cpu_budget_s: float = 30.0,
+    seed: int = 0,
+    progress: bool = True,
+) -> Attributions:
     """Shapley values of the input groups for the network's δ and log σ of each wavelength band.
 
-    `shap.KernelExplainer` on coalitions of groups (its permutation explainer gives the same values, but costs 10 CPU s
-    of compilation). The numbers of planets, of background planets and of coalitions are cut so that the forward passes
-    stay within ``cpu_budget_s`` CPU seconds: one pass is timed first.
+    `shap.KernelExplainer` on coalitions of groups (its permutation explainer gives the same values, but costs
+    10 CPU s of compilation). The numbers of planets, of background planets and of coalitions are cut so that
+    the forward passes stay within ``cpu_budget_s`` CPU seconds: one pass is timed first.
 
     Parameters
     ----------
-    predict : batch → an object with ``depth_mean`` and ``depth_sigma`` (B, 283), e.g. the model in evaluation mode
+    predict : batch → an object with ``depth_mean`` and ``depth_sigma`` (B, 283), e.g. the model in evaluation
+    mode
     batch : the planets to explain, after the batch contract (B rows)
     background : rows that stand for "unknown"; by default other rows of ``batch``
     planet_id : (B,) for the result; row numbers by default
@@ -114,8 +131,11 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
     rng = np.random.default_rng(seed)
     pool = batch if background is None else background
     if rows < 1 or row_count(pool) < (2 if background is None else 1):
-        raise DataError("attributions need a planet and another one as background", expected="at least 2 rows",
-                        found=f"{rows}")
+        raise DataError(
+            "attributions need a planet and another one as background",
+            expected="at least 2 rows",
+            found=f"{rows}",
+        )
     wavelength = np.asarray(batch["wavelength_um"], dtype=np.float64)
     wavelength = wavelength if wavelength.ndim == 1 else wavelength[0]
     groups, bands = input_groups(wavelength), wavelength_bands(wavelength)
@@ -125,10 +145,17 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
     @torch.no_grad()
     def outputs(some: Mapping[str, Tensor]) -> np.ndarray:
         found = predict(some)
-        mean, sigma, anchor, err = (part.detach().double().cpu().numpy() for part in (
-            found.depth_mean, found.depth_sigma, some["anchor_depth"], some["anchor_err"]))
-        found = np.stack([np.stack([part[:, band.bins].mean(axis=1) for band in bands], axis=1)
-                          for part in ((mean - anchor) / err, np.log(sigma / err))], axis=1)
+        mean, sigma, anchor, err = (
+            part.detach().double().cpu().numpy()
+            for part in (found.depth_mean, found.depth_sigma, some["anchor_depth"], some["anchor_err"])
+        )
+        found = np.stack(
+            [
+                np.stack([part[:, band.bins].mean(axis=1) for band in bands], axis=1)
+                for part in ((mean - anchor) / err, np.log(sigma / err))
+            ],
+            axis=1,
+        )
         if not np.isfinite(found).all():
             raise DataError("the network's output is not finite", where="attributions")
         return found.reshape(len(found), -1)
@@ -139,7 +166,10 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
         def evaluate(z: np.ndarray) -> np.ndarray:
             found, size = [], max(1, _ROWS_OF_A_PASS // donors.size)
             for first in range(0, len(z), size):
-                parts = [mixed_rows(batch, row, pool, donors, groups, kept) for kept in z[first:first + size] > 0.5]
+                parts = [
+                    mixed_rows(batch, row, pool, donors, groups, kept)
+                    for kept in z[first : first + size] > 0.5
+                ]
                 rows = outputs(joined(parts))
                 found.append(rows.reshape(len(parts), donors.size, -1).mean(axis=1))
             return np.concatenate(found)
@@ -148,24 +178,36 @@ def attribute_inputs(predict: Callable[[Mapping[str, Tensor]], Any], batch: Mapp
 
     others = np.arange(row_count(pool))
     evaluations = _coalitions_of_a_round(len(groups))
-    n_back, n_planets, rounds = _plan(cpu_budget_s / _cost_of_a_pass(coalitions_of, others, len(groups)),
-                                       evaluations=evaluations, planets=min(rows, max_planets),
-                                       background=min(max_background, others.size - (background is None)))
+    n_back, n_planets, rounds = _plan(
+        cpu_budget_s / _cost_of_a_pass(coalitions_of, others, len(groups)),
+        evaluations=evaluations,
+        planets=min(rows, max_planets),
+        background=min(max_background, others.size - (background is None)),
+    )
     chosen = np.sort(rng.choice(rows, n_planets, replace=False))
     value, base, own = [], [], []
     for row in _shown(chosen, progress):
         donors = rng.choice(others[others != row] if background is None else others, n_back, replace=False)
         explainer = shap.KernelExplainer(coalitions_of(int(row), donors), np.zeros((1, len(groups))))
         with _numpy_seed(seed):
-            found = explainer.shap_values(np.ones((1, len(groups))), nsamples=rounds * evaluations, l1_reg=0, silent=True)
+            found = explainer.shap_values(
+                np.ones((1, len(groups))), nsamples=rounds * evaluations, l1_reg=0, silent=True
+            )
         value.append(np.asarray(found).reshape(len(groups), len(output_names)))
         base.append(np.asarray(explainer.expected_value).reshape(-1))
         own.append(outputs(take_rows(batch, [row]))[0])
         if time.process_time() - start > cpu_budget_s:
             break  # the plan was too hopeful: keep what is done
-    return Attributions(planet_id=planet_id[chosen[:len(value)]], group_names=tuple(g.name for g in groups),
-                        output_names=output_names, value=np.array(value), base=np.array(base), output=np.array(own),
-                        n_background=n_back, seconds=time.process_time() - start)
+    return Attributions(
+        planet_id=planet_id[chosen[: len(value)]],
+        group_names=tuple(g.name for g in groups),
+        output_names=output_names,
+        value=np.array(value),
+        base=np.array(base),
+        output=np.array(own),
+        n_background=n_back,
+        seconds=time.process_time() - start,
+    )
 
 
 def _cost_of_a_pass(coalitions_of: Callable, others: np.ndarray, n_groups: int) -> float:
@@ -182,8 +224,8 @@ def _cost_of_a_pass(coalitions_of: Callable, others: np.ndarray, n_groups: int) 
 def _coalitions_of_a_round(n_groups: int) -> int:
     """Enough coalitions that shap takes every group alone in and alone out instead of drawing some of them.
 
-    With these all effects of single groups and of pairs are exact. shap shares its coalitions out by the weight of
-    their size s, (M − 1) / (s (M − s)), sizes s and M − s together.
+    With these all effects of single groups and of pairs are exact. shap shares its coalitions out by the
+    weight of their size s, (M − 1) / (s (M − s)), sizes s and M − s together.
     """
     sizes = np.arange(1, n_groups // 2 + 1)
     weight = (n_groups - 1) / (sizes * (n_groups - sizes)) * np.where(2 * sizes == n_groups, 1.0, 2.0)
@@ -202,7 +244,8 @@ def _numpy_seed(seed: int) -> Iterator[None]:
 
 
 def _plan(passes: float, *, evaluations: int, planets: int, background: int) -> tuple[int, int, int]:
-    """Background planets, planets and rounds of coalitions that ``passes`` row passes pay for; at least one of each.
+    """Background planets, planets and rounds of coalitions that ``passes`` row passes pay for; at least one
+    of each.
 
     Three background planets come first, then planets, then more of the background, then more coalitions.
     """

@@ -16,7 +16,8 @@ _FEWEST_FOR_UMAP = 20
 
 @dataclass(frozen=True)
 class Embedding:
-    """``points`` (N, 2); ``method`` is what was really computed, ``note`` says why when that is not what was asked."""
+    """``points`` (N, 2); ``method`` is what was really computed, ``note`` says why when that is not what was
+    asked."""
 
     points: np.ndarray
     method: str
@@ -24,17 +25,22 @@ class Embedding:
 
     @property
     def axis_names(self) -> tuple[str, str]:
-        return ("UMAP 1", "UMAP 2") if self.method == "umap" else ("principal component 1", "principal component 2")
+        return (
+            ("UMAP 1", "UMAP 2")
+            if self.method == "umap"
+            else ("principal component 1", "principal component 2")
+        )
 
 
-def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbours: int = 15,
-          min_dist: float = 0.2) -> Embedding:
+def embed(
+    features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbours: int = 15, min_dist: float = 0.2
+) -> Embedding:
     """Map N embeddings of width D to the plane.
 
-    Each column is standardised first: UMAP and PCA both measure Euclidean distance. ``method="umap"`` falls back to
-    PCA where umap-learn does not work or there are fewer than 20 planets (a neighbour graph of so few says
-    nothing), and the result says so. UMAP is seeded, hence single-threaded and reproducible; it costs about 14 CPU s
-    of compilation once per process.
+    Each column is standardised first: UMAP and PCA both measure Euclidean distance. ``method="umap"`` falls
+    back to PCA where umap-learn does not work or there are fewer than 20 planets (a neighbour graph of so few
+    says nothing), and the result says so. UMAP is seeded, hence single-threaded and reproducible; it costs
+    about 14 CPU s of compilation once per process.
 
     Parameters
     ----------
@@ -52,16 +58,23 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0, neighbou
         raise ConfigError("unknown embedding method", found=method, fix=nearest(method, METHODS))
     features = np.asarray(features, dtype=np.float64)
     if features.ndim != 2 or len(features) < 3:
-        raise DataError("a map of embeddings needs at least 3 planets", expected="(N >= 3, D)", found=str(features.shape))
+        raise DataError(
+            "a map of embeddings needs at least 3 planets", expected="(N >= 3, D)", found=str(features.shape)
+        )
     if not np.isfinite(features).all():
-        raise DataError("embeddings are not finite", where=f"{int((~np.isfinite(features)).any(axis=1).sum())} planets",
-                        fix="look at the learning curve: the network has diverged")
+        raise DataError(
+            "embeddings are not finite",
+            where=f"{int((~np.isfinite(features)).any(axis=1).sum())} planets",
+            fix="look at the learning curve: the network has diverged",
+        )
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     if method == "pca":
         return _pca(scaled)
     if len(features) < _FEWEST_FOR_UMAP:
-        return _pca(scaled, note=f"PCA instead of UMAP: only {len(features)} planets, UMAP needs {_FEWEST_FOR_UMAP}")
+        return _pca(
+            scaled, note=f"PCA instead of UMAP: only {len(features)} planets, UMAP needs {_FEWEST_FOR_UMAP}"
+        )
     if why := probe("umap"):
         return _pca(scaled, note=f"PCA instead of UMAP: umap-learn cannot be imported ({why})")
     try:

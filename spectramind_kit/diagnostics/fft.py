@@ -6,8 +6,8 @@ frequencies, up to the normalisation. Power is half the drop of chi-square that 
 
     P(f) = (chi²_constant − chi²_sinusoid(f)) / 2,
 
-so that for white noise with the stated errors P is exponential with mean 1 at every frequency: 1 is the expected
-white-noise level, and no scaling by the data's own scatter can hide excess noise.
+so that for white noise with the stated errors P is exponential with mean 1 at every frequency: 1 is the
+expected white-noise level, and no scaling by the data's own scatter can hide excess noise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from spectramind_kit.errors import DataError
 
 @dataclass(frozen=True)
 class Periodogram:
-    """``frequency`` (F,) in 1/h; ``power`` (..., F), 1 = white noise; ``amplitude`` (..., F), in the flux's unit."""
+    """``frequency`` (F,) in 1/h; ``power`` (..., F), 1 = white noise; ``amplitude`` (..., F), in the flux's
+    unit."""
 
     frequency: np.ndarray
     power: np.ndarray
@@ -36,7 +37,8 @@ class Periodogram:
 def fourier_frequencies(time: np.ndarray) -> np.ndarray:
     """Frequencies k / duration below Nyquist (1/h for hours), for about evenly sampled ``time`` (T,).
 
-    Nyquist itself is left out: it has one degree of freedom instead of two, so its power means something else.
+    Nyquist itself is left out: it has one degree of freedom instead of two, so its power means something
+    else.
     """
     time = np.sort(np.asarray(time, dtype=np.float64))
     if time.size < 4:
@@ -48,14 +50,16 @@ def fourier_frequencies(time: np.ndarray) -> np.ndarray:
     return np.arange(1, (int(round(duration / step)) - 1) // 2 + 1) / duration
 
 
-def periodogram(time: np.ndarray, residual: np.ndarray, error: np.ndarray, *,
-                frequency: np.ndarray | None = None) -> Periodogram:
+def periodogram(
+    time: np.ndarray, residual: np.ndarray, error: np.ndarray, *, frequency: np.ndarray | None = None
+) -> Periodogram:
     """Power spectrum of residuals with known errors.
 
     Parameters
     ----------
     time : (T,) h
-    residual, error : (..., T), same unit; points that are not finite, or whose error is not positive, are left out
+    residual, error : (..., T), same unit; points that are not finite, or whose error is not positive, are
+    left out
     frequency : (F,) 1/h, the Fourier frequencies of ``time`` by default
 
     Returns
@@ -63,40 +67,50 @@ def periodogram(time: np.ndarray, residual: np.ndarray, error: np.ndarray, *,
     Periodogram; NaN power where fewer than 4 points remain.
     """
     time = np.asarray(time, dtype=np.float64)
-    residual, error = np.broadcast_arrays(np.asarray(residual, dtype=np.float64), np.asarray(error, dtype=np.float64))
+    residual, error = np.broadcast_arrays(
+        np.asarray(residual, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    )
     if residual.shape[-1] != time.size:
-        raise DataError("times and residuals differ in length", expected=str(time.size), found=str(residual.shape[-1]))
+        raise DataError(
+            "times and residuals differ in length", expected=str(time.size), found=str(residual.shape[-1])
+        )
     frequency = fourier_frequencies(time) if frequency is None else np.asarray(frequency, dtype=np.float64)
     used = np.isfinite(residual) & np.isfinite(error) & (error > 0) & np.isfinite(time)
     weight = np.where(used, 1.0 / np.where(used, error, 1.0) ** 2, 0.0)
     value = np.where(used, residual, 0.0)
     phase = 2.0 * np.pi * frequency[:, None] * np.where(np.isfinite(time), time, 0.0)
-    cosine, sine = np.cos(phase).T, np.sin(phase).T                                     # (T, F)
+    cosine, sine = np.cos(phase).T, np.sin(phase).T  # (T, F)
 
     total = weight.sum(axis=-1, keepdims=True)
     enough = used.sum(axis=-1, keepdims=True) >= 4
     safe = np.where(total > 0, total, 1.0)
     mean = (weight * value).sum(axis=-1, keepdims=True) / safe
     wy = weight * (value - mean)
-    c, s = weight @ cosine / safe, weight @ sine / safe                                 # weighted means, (..., F)
-    yc, ys = wy @ cosine, wy @ sine                                # the weighted mean of (value − mean) is zero
+    # weighted means, (..., F)
+    c, s = weight @ cosine / safe, weight @ sine / safe
+    # the weighted mean of (value − mean) is zero
+    yc, ys = wy @ cosine, wy @ sine
     cc = weight @ cosine**2 - safe * c**2
     ss = weight @ sine**2 - safe * s**2
     cs = weight @ (cosine * sine) - safe * c * s
-    # With few points left, or at Nyquist, sine and cosine are degenerate: the pseudo-inverse keeps what is there.
+    # With few points left, or at Nyquist, sine and cosine are degenerate: the pseudo-inverse keeps what is
+    # there.
     matrix = np.stack([np.stack([cc, cs], axis=-1), np.stack([cs, ss], axis=-1)], axis=-2)
     vector = np.stack([yc, ys], axis=-1)
     solution = (np.linalg.pinv(matrix, rcond=1e-9, hermitian=True) @ vector[..., None])[..., 0]
     drop = (solution * vector).sum(axis=-1)
     power = np.where(enough, 0.5 * drop, np.nan)
     amplitude = np.where(enough, np.hypot(solution[..., 0], solution[..., 1]), np.nan)
-    return Periodogram(frequency=frequency, power=power, amplitude=amplitude, n_independent=int(frequency.size))
+    return Periodogram(
+        frequency=frequency, power=power, amplitude=amplitude, n_independent=int(frequency.size)
+    )
 
 
 def false_alarm_level(n_independent: int, *, probability: float = 0.01, n_averaged: int = 1) -> float:
     """Power that the largest of ``n_independent`` frequencies exceeds with this probability, for white noise.
 
-    With ``n_averaged`` spectra averaged, each power is Gamma(n) / n (a chi-square with 2 n degrees of freedom).
+    With ``n_averaged`` spectra averaged, each power is Gamma(n) / n (a chi-square with 2 n degrees of
+    freedom).
     """
     single = 1.0 - (1.0 - probability) ** (1.0 / max(n_independent, 1))
     if n_averaged == 1:

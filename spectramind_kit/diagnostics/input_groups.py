@@ -25,7 +25,8 @@ class InputGroup:
 def input_groups(wavelength_um: np.ndarray) -> tuple[InputGroup, ...]:
     """FGS1 light curve, AIRS light curve by band, per-bin features of FGS1 and of AIRS, transit shape, star.
 
-    The masks and the anchor itself are no players: δ and log σ are defined relative to the planet's own anchor.
+    The masks and the anchor itself are no players: δ and log σ are defined relative to the planet's own
+    anchor.
     """
     bands = [band for band in wavelength_bands(wavelength_um) if not band.is_fgs1]
     return (
@@ -45,11 +46,20 @@ def row_count(batch: Mapping[str, Tensor]) -> int:
 def take_rows(batch: Mapping[str, Tensor], rows: Sequence[int]) -> dict[str, Tensor]:
     """Some rows of a batch; what is not per row (the wavelengths) stays."""
     index = np.asarray(rows, dtype=np.int64)
-    return {name: part if name == "wavelength_um" and part.ndim == 1 else part[index] for name, part in batch.items()}
+    return {
+        name: part if name == "wavelength_um" and part.ndim == 1 else part[index]
+        for name, part in batch.items()
+    }
 
 
-def mixed_rows(batch: Mapping[str, Tensor], row: int, pool: Mapping[str, Tensor], donors: np.ndarray,
-               groups: Sequence[InputGroup], kept: np.ndarray) -> dict[str, Tensor]:
+def mixed_rows(
+    batch: Mapping[str, Tensor],
+    row: int,
+    pool: Mapping[str, Tensor],
+    donors: np.ndarray,
+    groups: Sequence[InputGroup],
+    kept: np.ndarray,
+) -> dict[str, Tensor]:
     """``len(donors)`` copies of one row in which the groups outside the coalition come from the donors."""
     mixed = take_rows(batch, np.repeat(row, len(donors)))  # an index array copies, so writing into it is safe
     donated = take_rows(pool, donors)
@@ -70,5 +80,9 @@ def joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Several batches as one."""
     import torch
 
-    return {name: first if name == "wavelength_um" and first.ndim == 1 else torch.cat([part[name] for part in parts])
-            for name, first in parts[0].items()}
+    return {
+        name: first
+        if name == "wavelength_um" and first.ndim == 1
+        else torch.cat([part[name] for part in parts])
+        for name, first in parts[0].items()
+    }

@@ -1,7 +1,7 @@
 """The run's trained network and its inputs, read back for the map of embeddings and for the attributions.
 
-One network (the first fold's) reads all planets: the folds are trained apart, so the axes of their embeddings have
-nothing to do with each other, and a map that mixes them shows the folds and not the planets.
+One network (the first fold's) reads all planets: the folds are trained apart, so the axes of their embeddings
+have nothing to do with each other, and a map that mixes them shows the folds and not the planets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectramind_kit.diagnostics.run_folder import RunResults
-from spectramind_kit.diagnostics.visits import planets_with_light_curves, stored_light_curves, stored_measurement
+from spectramind_kit.diagnostics.visits import (
+    planets_with_light_curves,
+    stored_light_curves,
+    stored_measurement,
+)
 from spectramind_kit.errors import DataError
 from spectramind_kit.whole_file import whole_file
 
@@ -27,7 +31,8 @@ EMBEDDINGS_FILE = "embeddings.npz"
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """``predict``: batch → ModelOutput, in evaluation mode. ``batch``: one row per visit; ``planet_id`` (B,)."""
+    """``predict``: batch → ModelOutput, in evaluation mode. ``batch``: one row per visit; ``planet_id``
+    (B,)."""
 
     predict: Callable[[Mapping[str, Tensor]], Any]
     batch: dict[str, Tensor]
@@ -44,7 +49,9 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     """
     folder = run.find("bundle/bundle.json")
     if folder is None:
-        raise DataError("the run has no bundle: no network was trained", where=str(run.work_dir), fix="run 02_train first")
+        raise DataError(
+            "the run has no bundle: no network was trained", where=str(run.work_dir), fix="run 02_train first"
+        )
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
@@ -63,22 +70,36 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
     found = {planet: stored_measurement(run, planet) for planet in planets}
     # a fit of an older light curve would show a mixture
-    measured = Measured({planet: one for planet, one in found.items()
-                         if all(fits_light_curve(one, curve) for curve in light_curves[planet])}, ())
+    measured = Measured(
+        {
+            planet: one
+            for planet, one in found.items()
+            if all(fits_light_curve(one, curve) for curve in light_curves[planet])
+        },
+        (),
+    )
     anchors, _ = predict_anchors(bundle, measured)
     if not anchors:
         raise DataError("no planet has both light curves and a measurement", where=str(run.work_dir))
     stars = run.star if run.star is not None else pd.DataFrame()
-    dataset = VisitDataset(planet_rows(light_curves, measured=measured, anchors=anchors, stars=stars),
-                           normaliser=bundle.normaliser)
-    model = build_model(bundle.config["model"], bin_features=dataset.tensors["bins"].shape[-1],
-                        star_features=dataset.tensors["star"].shape[-1])
+    dataset = VisitDataset(
+        planet_rows(light_curves, measured=measured, anchors=anchors, stars=stars),
+        normaliser=bundle.normaliser,
+    )
+    model = build_model(
+        bundle.config["model"],
+        bin_features=dataset.tensors["bins"].shape[-1],
+        star_features=dataset.tensors["star"].shape[-1],
+    )
     model.load_state_dict(load_checkpoint(bundle.weights[0], digest=bundle.digest)["model"])
-    return LoadedNetwork(predict=model.eval(), batch=dataset.batch(np.arange(len(dataset))), planet_id=dataset.planet_id)
+    return LoadedNetwork(
+        predict=model.eval(), batch=dataset.batch(np.arange(len(dataset))), planet_id=dataset.planet_id
+    )
 
 
-def explain_network(run: RunResults, *, network: LoadedNetwork | None = None, cpu_budget_s: float = 30.0,
-                    seed: int = 0) -> Attributions:
+def explain_network(
+    run: RunResults, *, network: LoadedNetwork | None = None, cpu_budget_s: float = 30.0, seed: int = 0
+) -> Attributions:
     """Attributions of the run's network within a bounded CPU time; see `attribution.attribute_inputs`.
 
     Raises
@@ -89,11 +110,14 @@ def explain_network(run: RunResults, *, network: LoadedNetwork | None = None, cp
     from spectramind_kit.diagnostics.attribution import attribute_inputs
 
     network = network or load_network(run, max_planets=40)
-    return attribute_inputs(network.predict, network.batch, planet_id=network.planet_id, cpu_budget_s=cpu_budget_s, seed=seed)
+    return attribute_inputs(
+        network.predict, network.batch, planet_id=network.planet_id, cpu_budget_s=cpu_budget_s, seed=seed
+    )
 
 
 def network_embeddings(run: RunResults, *, max_planets: int = 200) -> dict[str, np.ndarray]:
-    """Pooled embeddings of one network for all planets: ``planet_id`` (N,), ``fused``, ``fgs1``, ``airs`` (N, D).
+    """Pooled embeddings of one network for all planets: ``planet_id`` (N,), ``fused``, ``fgs1``, ``airs`` (N,
+    D).
 
     Kept in the run's folder and read from there while the predictions are the same. Visits are averaged.
     """
@@ -109,13 +133,23 @@ def network_embeddings(run: RunResults, *, max_planets: int = 200) -> dict[str, 
     with torch.no_grad():
         for first in range(0, len(network.planet_id), 16):
             rows = slice(first, first + 16)
-            output = network.predict({name: part if name == "wavelength_um" else part[rows]
-                                      for name, part in network.batch.items()})
-            for name, value in (("fused", output.fused.mean(1)), ("fgs1", output.fgs1_embedding), ("airs", output.airs_embedding)):
+            output = network.predict(
+                {
+                    name: part if name == "wavelength_um" else part[rows]
+                    for name, part in network.batch.items()
+                }
+            )
+            for name, value in (
+                ("fused", output.fused.mean(1)),
+                ("fgs1", output.fgs1_embedding),
+                ("airs", output.airs_embedding),
+            ):
                 parts[name].append(value.double().numpy())
     planets = np.unique(network.planet_id)
-    found = {name: np.stack([np.concatenate(rows)[network.planet_id == planet].mean(axis=0) for planet in planets])
-             for name, rows in parts.items()} | {"planet_id": planets}
+    found = {
+        name: np.stack([np.concatenate(rows)[network.planet_id == planet].mean(axis=0) for planet in planets])
+        for name, rows in parts.items()
+    } | {"planet_id": planets}
     with whole_file(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, fingerprint=np.array(run.fingerprint), **found)
     return found

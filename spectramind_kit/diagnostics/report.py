@@ -7,6 +7,7 @@ import html
 import re
 import time
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from spectramind_kit.diagnostics.figures.learning import plot_contributions, plo
 from spectramind_kit.diagnostics.figures.light_curves import plot_white_light_curves
 from spectramind_kit.diagnostics.figures.scores import plot_score_breakdown, plot_score_ladder, stage_scores
 from spectramind_kit.diagnostics.figures.spectra import plot_spectra
-from spectramind_kit.diagnostics.report_style import CSS
 from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
@@ -32,16 +32,33 @@ _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ �
 
 def catalogue() -> tuple[Callable, ...]:
     """The plotting verbs in the order of their numbers."""
-    return (plot_white_light_curves, plot_spectra, plot_pulls, plot_reliability, plot_score_ladder, plot_score_breakdown,
-            plot_learning_curve, plot_contributions, plot_residual_fft, plot_embedding, plot_attributions)
+    return (
+        plot_white_light_curves,
+        plot_spectra,
+        plot_pulls,
+        plot_reliability,
+        plot_score_ladder,
+        plot_score_breakdown,
+        plot_learning_curve,
+        plot_contributions,
+        plot_residual_fft,
+        plot_embedding,
+        plot_attributions,
+    )
 
 
-def write_report(run: RunResults | str | Path, *, path: str | Path | None = None, truth: str | Path | None = None,
-                 baselines: Mapping[str, float] | None = None, title: str = "SpectraMind run") -> Path:
+def write_report(
+    run: RunResults | str | Path,
+    *,
+    path: str | Path | None = None,
+    truth: str | Path | None = None,
+    baselines: Mapping[str, float] | None = None,
+    title: str = "SpectraMind run",
+) -> Path:
     """Write ``report.html`` into the run's folder and return its path.
 
-    Figures that the verbs have drawn from these results are taken as they are; missing ones, and those of older
-    results, are drawn now. A figure that has nothing to show says why.
+    Figures that the verbs have drawn from these results are taken as they are; missing ones, and those of
+    older results, are drawn now. A figure that has nothing to show says why.
 
     Parameters
     ----------
@@ -50,10 +67,14 @@ def write_report(run: RunResults | str | Path, *, path: str | Path | None = None
     baselines : scores by name that join the ladder (for example ``{"flat depth": 0.31}``)
     """
     run = run if isinstance(run, RunResults) else open_run(run, truth=truth)
-    pictures = [_picture(run, verb, {"baselines": baselines} if verb is plot_score_ladder and baselines else {})
-                for verb in catalogue()]
-    sections = [(verb.entry.name.replace("_", " "), saved.title, _figure_html(saved, png))
-                for verb, (saved, png) in zip(catalogue(), pictures)]
+    pictures = [
+        _picture(run, verb, {"baselines": baselines} if verb is plot_score_ladder and baselines else {})
+        for verb in catalogue()
+    ]
+    sections = [
+        (verb.entry.name.replace("_", " "), saved.title, _figure_html(saved, png))
+        for verb, (saved, png) in zip(catalogue(), pictures)
+    ]
     sections += [(table.title.lower(), table.title, _table_html(table)) for table in all_tables(run)]
     target = Path(path) if path else run.work_dir / "report.html"
     with whole_file(target) as part:
@@ -81,22 +102,34 @@ def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFi
 def _page(title: str, run: RunResults, sections: list[tuple[str, str, str]]) -> str:
     names = [f"s{number}" for number in range(len(sections))]
     links = "".join(f'<a href="#{name}">{_text(short)}</a>' for name, (short, _, _) in zip(names, sections))
-    body = "".join(f'<section id="{name}"><h2>{_text(heading)}</h2>{content}</section>'
-                   for name, (_, heading, content) in zip(names, sections))
-    numbers = "".join(f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run))
-    facts = [f"profile {run.info['profile']}" if run.info.get("profile") else "", str(run.info.get("data_dir") or ""),
-             time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())]
+    body = "".join(
+        f'<section id="{name}"><h2>{_text(heading)}</h2>{content}</section>'
+        for name, (_, heading, content) in zip(names, sections)
+    )
+    numbers = "".join(
+        f"<div><b>{_text(value)}</b><span>{_text(what)}</span></div>" for value, what in _headline(run)
+    )
+    facts = [
+        f"profile {run.info['profile']}" if run.info.get("profile") else "",
+        str(run.info.get("data_dir") or ""),
+        time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    ]
     submission = run.find("submission.csv")
     of = submission_fingerprint(submission.parent) if submission else ""
+    style = files("spectramind_kit.diagnostics").joinpath("report.css").read_text(encoding="utf-8")
     stale = "".join(f'<p class="note"><b>{_text(text)}</b></p>' for text in run.stale)
-    return (f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
-            f'<meta name="submission" content="{of}">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head><body><main>'
-            f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>"
-            f"{stale}</header>"
-            f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'
-            f"<footer>Transit depths are (Rp/Rs)², printed in parts per million (ppm). The file needs no network.</footer>"
-            f"</main></body></html>\n")
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
+        f'<meta name="submission" content="{of}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{style}</style></head><body><main>"
+        f"<header><h1>{_text(title)}</h1><p>{_text(' · '.join(fact for fact in facts if fact))}</p>"
+        f"{stale}</header>"
+        f'<div class="numbers">{numbers}</div><nav>{links}</nav>{body}'
+        "<footer>Transit depths are (Rp/Rs)², printed in parts per million (ppm). The file needs no "
+        "network.</footer>"
+        f"</main></body></html>\n"
+    )
 
 
 def _headline(run: RunResults) -> list[tuple[str, str]]:
@@ -118,8 +151,10 @@ def _figure_html(saved: SavedFigure, png: bytes) -> str:
     if saved.empty_because:
         return f'<p class="note empty">Nothing to show: {_text(saved.empty_because)}</p>'
     data = base64.b64encode(png).decode("ascii")
-    return (f'<figure><div class="wide"><img alt="{_text(saved.title)}" src="data:image/png;base64,{data}"></div>'
-            f"<figcaption>{_text(saved.caption)}</figcaption></figure>")
+    return (
+        f'<figure><div class="wide"><img alt="{_text(saved.title)}" src="data:image/png;base64,{data}"></div>'
+        f"<figcaption>{_text(saved.caption)}</figcaption></figure>"
+    )
 
 
 def _table_html(table: Table) -> str:
@@ -128,7 +163,10 @@ def _table_html(table: Table) -> str:
     numeric = [all(_NUMERIC.match(row[i]) for row in table.rows) for i in range(len(table.header))]
     kind = [' class="number"' if n else "" for n in numeric]
     head = "".join(f"<th{k}>{_text(name)}</th>" for k, name in zip(kind, table.header))
-    rows = "".join("<tr>" + "".join(f"<td{k}>{_text(cell)}</td>" for k, cell in zip(kind, row)) + "</tr>" for row in table.rows)
+    rows = "".join(
+        "<tr>" + "".join(f"<td{k}>{_text(cell)}</td>" for k, cell in zip(kind, row)) + "</tr>"
+        for row in table.rows
+    )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 

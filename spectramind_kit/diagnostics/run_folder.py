@@ -1,7 +1,8 @@
 """Read what a run left in its folder; whatever is absent is ``None`` or empty, never an error.
 
-A run's folder is described in ``README.md``: predictions of the train planets out of fold (``oof.npz``) and of the
-test planets (``test.npz``), one JSON object a line in ``metrics.jsonl``, ``run.json``, the store of light curves.
+A run's folder is described in ``README.md``: predictions of the train planets out of fold (``oof.npz``) and
+of the test planets (``test.npz``), one JSON object a line in ``metrics.jsonl``, ``run.json``, the store of
+light curves.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from spectramind_kit.diagnostics.predictions import Predictions, read_prediction
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import fingerprint
 from spectramind_kit.runtime import say
+
 
 @dataclass(frozen=True)
 class RunResults:
@@ -52,7 +54,9 @@ class RunResults:
 
     def find(self, relative: str) -> Path | None:
         """An existing file of this run or of an earlier kernel's, or None."""
-        return next((p for p in (folder / relative for folder in (self.work_dir, *self.earlier)) if p.exists()), None)
+        return next(
+            (p for p in (folder / relative for folder in (self.work_dir, *self.earlier)) if p.exists()), None
+        )
 
     def glob(self, pattern: str) -> list[Path]:
         """Files by pattern, of this run and of the earlier kernels'."""
@@ -68,8 +72,10 @@ class RunResults:
         path = self.find("bundle/bundle.json")
         config = _read_json(path, []).get("config") if path else None
         try:
-            return {"store": DetectorSettings.from_mapping(config["data"]).digest,
-                    "anchor": config_digest(config["data"], config["anchor"])}
+            return {
+                "store": DetectorSettings.from_mapping(config["data"]).digest,
+                "anchor": config_digest(config["data"], config["anchor"]),
+            }
         except (TypeError, KeyError, DataError):
             return {}
 
@@ -79,12 +85,15 @@ class RunResults:
 
     @cached_property
     def judged(self) -> dict[str, Predictions]:
-        """The sets whose depths are known, by a name for legends; planets without a finite depth are left out."""
+        """The sets whose depths are known, by a name for legends; planets without a finite depth are left
+        out."""
         sets = {"test, against truth": self.test, "train, out of fold": self.oof}
         known = {}
         for name, predictions in sets.items():
             if predictions is not None and predictions.depth is not None:
-                rows = np.isfinite(predictions.depth).all(axis=1) & np.isfinite(predictions.depth_mean).all(axis=1)
+                rows = np.isfinite(predictions.depth).all(axis=1) & np.isfinite(predictions.depth_mean).all(
+                    axis=1
+                )
                 if rows.any():
                     known[name] = predictions.only(rows)
         return known
@@ -107,8 +116,13 @@ class RunResults:
         return pd.concat(tables)[lambda table: ~table.index.duplicated()] if tables else None
 
 
-def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir: str | Path | None = None,
-             earlier: Sequence[str | Path] = ()) -> RunResults:
+def open_run(
+    work_dir: str | Path,
+    *,
+    truth: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    earlier: Sequence[str | Path] = (),
+) -> RunResults:
     """Read a run's folder.
 
     Parameters
@@ -116,7 +130,8 @@ def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir:
     work_dir : the folder that the notebooks wrote to
     truth : CSV of the test planets' depths (planet_id, wl_1..wl_283), if there is one
     data_dir : the competition's folder (for the star tables); read from ``run.json`` when not given
-    earlier : folders of the kernels before this one, searched for what ``work_dir`` lacks (on Kaggle they are mounted)
+    earlier : folders of the kernels before this one, searched for what ``work_dir`` lacks (on Kaggle they are
+    mounted)
 
     Raises
     ------
@@ -125,7 +140,9 @@ def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir:
     """
     work_dir = Path(work_dir)
     if not work_dir.is_dir():
-        raise DataError("the run's folder does not exist", where=str(work_dir), fix="run the notebooks 01 to 03 first")
+        raise DataError(
+            "the run's folder does not exist", where=str(work_dir), fix="run the notebooks 01 to 03 first"
+        )
     notes: list[str] = []
     folders = (work_dir, *map(Path, earlier))
     info = _read_json(_first(folders, "run.json"), notes)
@@ -135,27 +152,32 @@ def open_run(work_dir: str | Path, *, truth: str | Path | None = None, data_dir:
         test = replace(test, depth=read_truth(test, Path(truth)))
     data_dir = Path(data_dir) if data_dir else _data_dir_of(info)
     mean, sigma = _naive(info, oof)
-    events = _of_this_training(_read_events(_first(folders, "metrics.jsonl"), notes),
-                               _first(folders, "bundle/bundle.json"))
+    events = _of_this_training(
+        _read_events(_first(folders, "metrics.jsonl"), notes), _first(folders, "bundle/bundle.json")
+    )
     stale = _stale(folders)
     for text in stale:
         say(text)
-    return RunResults(work_dir=work_dir,
-                      earlier=folders[1:],
-                      oof=oof,
-                      test=test,
-                      info=info,
-                      data_dir=data_dir,
-                      events=events,
-                      naive_mean=mean,
-                      naive_sigma=sigma,
-                      stale=tuple(stale),
-                      notes=(*notes, *stale),
-                      fingerprint=_fingerprint(folders, truth, events=events, naive=(mean, sigma)))
+    return RunResults(
+        work_dir=work_dir,
+        earlier=folders[1:],
+        oof=oof,
+        test=test,
+        info=info,
+        data_dir=data_dir,
+        events=events,
+        naive_mean=mean,
+        naive_sigma=sigma,
+        stale=tuple(stale),
+        notes=(*notes, *stale),
+        fingerprint=_fingerprint(folders, truth, events=events, naive=(mean, sigma)),
+    )
 
 
 def _first(folders: Sequence[Path], relative: str) -> Path:
-    return next((folder / relative for folder in folders if (folder / relative).is_file()), folders[0] / relative)
+    return next(
+        (folder / relative for folder in folders if (folder / relative).is_file()), folders[0] / relative
+    )
 
 
 def _read_json(path: Path, notes: list[str]) -> dict:
@@ -198,7 +220,8 @@ def _data_dir_of(info: Mapping) -> Path | None:
 
 
 def _naive(info: Mapping, oof: Predictions | None) -> tuple[float, float]:
-    """The metric's naive mean and std: those that the run used, else of its labels, else the official ones."""
+    """The metric's naive mean and std: those that the run used, else of its labels, else the official
+    ones."""
     known = info.get("naive")
     if isinstance(known, Mapping) and {"naive_mean", "naive_sigma"} <= set(known):
         return float(known["naive_mean"]), float(known["naive_sigma"])
@@ -213,8 +236,9 @@ def _of_this_training(events: tuple[dict, ...], bundle: Path) -> tuple[dict, ...
     if not bundle.is_file():
         return events
     digest = _read_json(bundle, []).get("digest", "")
-    return tuple(event for event in events
-                 if event.get("event") != "epoch" or event.get("training", digest) == digest)
+    return tuple(
+        event for event in events if event.get("event") != "epoch" or event.get("training", digest) == digest
+    )
 
 
 def _stale(folders: Sequence[Path]) -> list[str]:
@@ -222,24 +246,35 @@ def _stale(folders: Sequence[Path]) -> list[str]:
     from spectramind_kit.inference.provenance import predictions_doubts, submission_differs
 
     bundle = _first(folders, "bundle/bundle.json")
-    found = [text for name in ("oof", "test")
-             for text in predictions_doubts(_first(folders, f"predictions/{name}.npz"), bundle)]
+    found = [
+        text
+        for name in ("oof", "test")
+        for text in predictions_doubts(_first(folders, f"predictions/{name}.npz"), bundle)
+    ]
     submission, test = _first(folders, "submission.csv"), _first(folders, "predictions/test.npz")
     if submission.is_file() and test.is_file():
         differs = submission_differs(submission, test)
         if differs:
-            found.append("submission.csv is not what predictions/test.npz holds, which is shown here: "
-                         f"{differs}. Run 03_submit again")
+            found.append(
+                "submission.csv is not what predictions/test.npz holds, which is shown here: "
+                f"{differs}. Run 03_submit again"
+            )
     return found
 
 
-def _fingerprint(folders: Sequence[Path], truth: str | Path | None, *, events: Sequence[Mapping],
-                 naive: tuple[float, float]) -> str:
+def _fingerprint(
+    folders: Sequence[Path],
+    truth: str | Path | None,
+    *,
+    events: Sequence[Mapping],
+    naive: tuple[float, float],
+) -> str:
     """Of the results that the figures show and of the truth's content, so that a figure of an older run is
     recognised."""
     files = ("predictions/oof.npz", "predictions/test.npz", "bundle/bundle.json", "submission.csv")
     paths = {name: _first(folders, name) for name in files} | ({"truth": Path(truth)} if truth else {})
-    content = {name: hashlib.sha256(path.read_bytes()).hexdigest()
-               for name, path in paths.items() if path.is_file()}
+    content = {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()
+    }
     epochs = [json.dumps(event, sort_keys=True) for event in events if event.get("event") == "epoch"]
     return fingerprint(content, epochs, list(naive))

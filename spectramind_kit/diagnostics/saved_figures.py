@@ -1,4 +1,5 @@
-"""What the saved pictures show: their captions, and of which results they are (``diagnostics/figures.json``)."""
+"""What the saved pictures show: their captions, and of which results they are
+(``diagnostics/figures.json``)."""
 
 from __future__ import annotations
 
@@ -32,6 +33,8 @@ def known_figures(diagnostics_dir: Path) -> dict[str, SavedFigure]:
 
 def remember_figure(diagnostics_dir: Path, file_name: str, figure: SavedFigure) -> None:
     """Add or replace one entry, atomically."""
-    entries = {name: asdict(one) for name, one in known_figures(diagnostics_dir).items()} | {file_name: asdict(figure)}
+    entries = {name: asdict(one) for name, one in known_figures(diagnostics_dir).items()} | {
+        file_name: asdict(figure)
+    }
     with whole_file(diagnostics_dir / _FILE_NAME) as part:
         part.write_text(json.dumps(entries, indent=1, sort_keys=True), encoding="utf-8")

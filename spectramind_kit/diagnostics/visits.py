@@ -1,4 +1,5 @@
-"""Light curves of a run with the anchor's model beside them, and the residuals in the forms that figures show."""
+"""Light curves of a run with the anchor's model beside them, and the residuals in the forms that figures
+show."""
 
 from __future__ import annotations
 
@@ -38,14 +39,19 @@ class VisitView:
         """Sum over some bins, relative to the out-of-transit baseline; bins that are missing altogether are
         left out, and the result is NaN where others are missing (everywhere, if all are)."""
         flux, error, model, baseline = (
-            values[:, bins].astype(np.float64) for values in (self.flux, self.flux_err, self.model,
-                                                              self.baseline))
+            values[:, bins].astype(np.float64)
+            for values in (self.flux, self.flux_err, self.model, self.baseline)
+        )
         there = np.isfinite(flux).any(axis=0)
         if there.any():
             flux, error, model, baseline = (values[:, there] for values in (flux, error, model, baseline))
         level = baseline.sum(axis=1)
-        return WhiteLightCurve(time=self.time, flux=flux.sum(axis=1) / level, model=model.sum(axis=1) / level,
-                               error=np.sqrt((error ** 2).sum(axis=1)) / level)
+        return WhiteLightCurve(
+            time=self.time,
+            flux=flux.sum(axis=1) / level,
+            model=model.sum(axis=1) / level,
+            error=np.sqrt((error**2).sum(axis=1)) / level,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,17 +122,31 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     curves = stored_light_curves(run, planet_id)
     changed = [curve.visit for curve in curves if not fits_light_curve(measurement, curve)]
     if changed:
-        raise DataError("the anchor's fit is of an older light curve",
-                        where=f"planet {planet_id}, visits {changed}",
-                        fix="run notebooks 02 and 03 again")
-    views = [VisitView(planet_id=planet_id, visit=curve.visit, time=curve.time, flux=curve.flux, flux_err=curve.flux_err,
-                       model=fits[curve.visit].model_flux, baseline=fits[curve.visit].baseline_flux,
-                       wavelength_um=curve.wavelength_um)
-             for curve in curves
-             if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)]
+        raise DataError(
+            "the anchor's fit is of an older light curve",
+            where=f"planet {planet_id}, visits {changed}",
+            fix="run notebooks 02 and 03 again",
+        )
+    views = [
+        VisitView(
+            planet_id=planet_id,
+            visit=curve.visit,
+            time=curve.time,
+            flux=curve.flux,
+            flux_err=curve.flux_err,
+            model=fits[curve.visit].model_flux,
+            baseline=fits[curve.visit].baseline_flux,
+            wavelength_um=curve.wavelength_um,
+        )
+        for curve in curves
+        if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)
+    ]
     if not views:
-        raise DataError("no visit has both a light curve and an anchor's fit of it", where=f"planet {planet_id}",
-                        fix="run notebooks 01 and 02")
+        raise DataError(
+            "no visit has both a light curve and an anchor's fit of it",
+            where=f"planet {planet_id}",
+            fix="run notebooks 01 and 02",
+        )
     return views
 
 

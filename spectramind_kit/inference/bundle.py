@@ -1,9 +1,9 @@
 """``bundle/``: everything that inference needs and nothing that it must not see. No label is in it.
 
-    bundle.json       configuration, naive statistics, normaliser, sigma scales, flat baseline; what it was
-                      made from, and the fingerprint of each of the other files
-    prior.npz, calibration.json   the anchor's, learned from the train planets
-    fold_<k>.pt       averaged weights of each fold (absent with model=anchor)
+bundle.json       configuration, naive statistics, normaliser, sigma scales, flat baseline; what it was
+                  made from, and the fingerprint of each of the other files
+prior.npz, calibration.json   the anchor's, learned from the train planets
+fold_<k>.pt       averaged weights of each fold (absent with model=anchor)
 """
 
 from __future__ import annotations
@@ -73,11 +73,22 @@ def recipes(data: Mapping[str, Any]) -> dict[str, str]:
     return {"light curves": DetectorSettings.from_mapping(data).digest, "measurements": str(RECIPE_VERSION)}
 
 
-def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float], prior: SpectralPrior,
-                calibration: AnchorCalibration, anchor_scale: SigmaScale, network_scale: SigmaScale,
-                network: Network | None, flat: tuple[float, float], time_flip: bool,
-                adc: AdcInfo | None = None, made_from: Mapping[str, str] | None = None,
-                tables: Mapping[str, str] | None = None) -> Path:
+def save_bundle(
+    folder: Path,
+    *,
+    config: dict[str, Any],
+    naive: dict[str, float],
+    prior: SpectralPrior,
+    calibration: AnchorCalibration,
+    anchor_scale: SigmaScale,
+    network_scale: SigmaScale,
+    network: Network | None,
+    flat: tuple[float, float],
+    time_flip: bool,
+    adc: AdcInfo | None = None,
+    made_from: Mapping[str, str] | None = None,
+    tables: Mapping[str, str] | None = None,
+) -> Path:
     """Write into a folder beside and exchange it for the old one, so that a kill leaves one or the other."""
     fresh = folder.with_name(folder.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -87,15 +98,27 @@ def save_bundle(folder: Path, *, config: dict[str, Any], naive: dict[str, float]
     names = []
     for result in network.folds if network else ():
         names.append(f"fold_{result.fold}.pt")
-        save_checkpoint(fresh / names[-1], {"model": result.state, "fold": result.fold}, digest=network.digest)
+        save_checkpoint(
+            fresh / names[-1], {"model": result.state, "fold": result.fold}, digest=network.digest
+        )
     content = {
-        "format": FORMAT, "config": config, "naive": naive, "anchor_scale": anchor_scale.to_dict(),
-        "network_scale": network_scale.to_dict(), "normaliser": network.normaliser.to_dict() if network else None,
-        "weights": names, "digest": network.digest if network else "", "flat": {"ratio": flat[0], "sigma": flat[1]},
-        "time_flip": time_flip, "adc": list(adc.values) if adc and np.isfinite(adc.values).all() else None,
-        "kit": __version__, "recipes": recipes(config["data"]),
-        "made_from": dict(made_from or {}), "tables": dict(tables or {}),
-        "files": {name: file_fingerprint(fresh / name) for name in ("prior.npz", "calibration.json", *names)}}
+        "format": FORMAT,
+        "config": config,
+        "naive": naive,
+        "anchor_scale": anchor_scale.to_dict(),
+        "network_scale": network_scale.to_dict(),
+        "normaliser": network.normaliser.to_dict() if network else None,
+        "weights": names,
+        "digest": network.digest if network else "",
+        "flat": {"ratio": flat[0], "sigma": flat[1]},
+        "time_flip": time_flip,
+        "adc": list(adc.values) if adc and np.isfinite(adc.values).all() else None,
+        "kit": __version__,
+        "recipes": recipes(config["data"]),
+        "made_from": dict(made_from or {}),
+        "tables": dict(tables or {}),
+        "files": {name: file_fingerprint(fresh / name) for name in ("prior.npz", "calibration.json", *names)},
+    }
     write_json(fresh / "bundle.json", {**content, "fingerprint": fingerprint(plain(content))})
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
@@ -116,41 +139,71 @@ def load_bundle(folder: Path) -> Bundle:
     content = read_json(folder / "bundle.json")
     again = "run 02_train again, or attach its output"
     if not content:
-        raise DataError("the bundle is damaged", where=str(folder / "bundle.json"), expected="JSON",
-                        found="a file that is cut short, or another's", fix="copy the bundle again, whole")
+        raise DataError(
+            "the bundle is damaged",
+            where=str(folder / "bundle.json"),
+            expected="JSON",
+            found="a file that is cut short, or another's",
+            fix="copy the bundle again, whole",
+        )
     if content.get("format") != FORMAT:
-        raise DataError("no bundle of this version", where=str(folder / "bundle.json"), expected=f"format {FORMAT}",
-                        found=str(content.get("format", "no file")), fix=again)
+        raise DataError(
+            "no bundle of this version",
+            where=str(folder / "bundle.json"),
+            expected=f"format {FORMAT}",
+            found=str(content.get("format", "no file")),
+            fix=again,
+        )
     own = recipes(content["config"]["data"])
     changed = what_changed(content["recipes"], own)
     if changed:
-        raise DataError(f"the bundle was learned from {' and '.join(changed)} that this kit makes in another "
-                        "way now", where=str(folder), expected=f"recipes {own}", fix=again,
-                        found=f"{content['recipes']}, of kit {content.get('kit')}")
+        raise DataError(
+            f"the bundle was learned from {' and '.join(changed)} that this kit makes in another way now",
+            where=str(folder),
+            expected=f"recipes {own}",
+            fix=again,
+            found=f"{content['recipes']}, of kit {content.get('kit')}",
+        )
     kept = content["files"]
     found = {path.name: value for path, value in file_fingerprints(folder / name for name in kept).items()}
     foreign = [name for name in kept if found.get(name, kept[name]) != kept[name]]
     if {"prior.npz", "calibration.json"} & set(foreign):
-        raise DataError("files of the bundle are damaged, or of another training", where=str(folder),
-                        found=", ".join(foreign), expected="the files that bundle.json was written with",
-                        fix="copy the bundle again, whole")
+        raise DataError(
+            "files of the bundle are damaged, or of another training",
+            where=str(folder),
+            found=", ".join(foreign),
+            expected="the files that bundle.json was written with",
+            fix="copy the bundle again, whole",
+        )
     weights = tuple(folder / name for name in content["weights"])
     missing = [path.name for path in weights if not path.is_file()]
     for names, what in ((missing, "missing"), (foreign, "damaged or of another training")):
         if names:
-            say(f"{folder}: {', '.join(names)} {what}; the network is left out, the anchor stands. "
-                "Copy the bundle again.")
+            say(
+                f"{folder}: {', '.join(names)} {what}; the network is left out, the anchor stands. "
+                "Copy the bundle again."
+            )
             weights = ()
     return Bundle(
-        folder=folder, config=content["config"], naive=content["naive"], prior=SpectralPrior.load(folder / "prior.npz"),
+        folder=folder,
+        config=content["config"],
+        naive=content["naive"],
+        prior=SpectralPrior.load(folder / "prior.npz"),
         calibration=AnchorCalibration.load(folder / "calibration.json"),
         anchor_scale=SigmaScale.from_dict(content["anchor_scale"]),
         network_scale=SigmaScale.from_dict(content["network_scale"]),
-        normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None, weights=weights,
-        digest=content["digest"], flat_ratio=content["flat"]["ratio"], flat_sigma=content["flat"]["sigma"],
+        normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None,
+        weights=weights,
+        digest=content["digest"],
+        flat_ratio=content["flat"]["ratio"],
+        flat_sigma=content["flat"]["sigma"],
         time_flip=bool(content["time_flip"]),
-        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None, fingerprint=content["fingerprint"],
-        made_from=content["made_from"], tables=content["tables"], kit=content["kit"])
+        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None,
+        fingerprint=content["fingerprint"],
+        made_from=content["made_from"],
+        tables=content["tables"],
+        kit=content["kit"],
+    )
 
 
 def table_fingerprints(data_dir: Path) -> dict[str, str]:

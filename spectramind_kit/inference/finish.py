@@ -1,4 +1,5 @@
-"""End of training: score every stage on planets that it has not seen, fit the sigma scale, pack the bundle."""
+"""End of training: score every stage on planets that it has not seen, fit the sigma scale, pack the
+bundle."""
 
 from __future__ import annotations
 
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
 
 
-def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, anchors: CrossFittedAnchors,
-                    labels: Labels, network: Network | None) -> dict[str, float]:
+def finish_training(
+    run: RunFolder,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    anchors: CrossFittedAnchors,
+    labels: Labels,
+    network: Network | None,
+) -> dict[str, float]:
     """Out-of-fold scores of each stage (official, unclipped), ``predictions/oof.npz`` and ``bundle/``."""
     depth, naive = labels.of(anchors.planet_ids), labels.naive
     anchor_depth, anchor_err = anchors.stacked()
@@ -43,28 +50,63 @@ def finish_training(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         mean, sigma = network.predicted["depth_mean"], network.predicted["depth_sigma"]
         scores["network"] = array_score(depth, mean, sigma, clip=False, **naive)
         fit = fit_sigma_scale(depth, anchor_depth, network_mean=mean, network_sigma=sigma, **common)
-        predicted = {"network_depth_mean": mean, "network_depth_sigma": sigma,
-                     **{name: network.predicted[name] for name in ("fused", "fgs1_embedding", "airs_embedding")}}
-        run.log("network_share", shares=fit.shares, chosen=fit.scale.network_share, gain=fit.gain, gain_error=fit.gain_error)
+        predicted = {
+            "network_depth_mean": mean,
+            "network_depth_sigma": sigma,
+            **{name: network.predicted[name] for name in ("fused", "fgs1_embedding", "airs_embedding")},
+        }
+        run.log(
+            "network_share",
+            shares=fit.shares,
+            chosen=fit.scale.network_share,
+            gain=fit.gain,
+            gain_error=fit.gain_error,
+        )
         say(_verdict(fit))
     scores["final"] = fit.cross_fitted_score
-    final_mean, final_sigma = fit.scale.apply(anchor_depth, anchor_err, network_mean=predicted.get("network_depth_mean"),
-                                              network_sigma=predicted.get("network_depth_sigma"))
-    save_predictions(run.root / "predictions" / "oof.npz", planet_id=anchors.planet_ids, fold=anchors.fold, depth=depth,
-                     wavelength_um=next(iter(light_curves.values()))[0].wavelength_um, depth_mean=final_mean,
-                     depth_sigma=final_sigma, anchor_depth=anchor_depth, anchor_err=anchor_err,
-                     made_from=np.array(to_text(anchors.made_from)), **predicted)
+    final_mean, final_sigma = fit.scale.apply(
+        anchor_depth,
+        anchor_err,
+        network_mean=predicted.get("network_depth_mean"),
+        network_sigma=predicted.get("network_depth_sigma"),
+    )
+    save_predictions(
+        run.root / "predictions" / "oof.npz",
+        planet_id=anchors.planet_ids,
+        fold=anchors.fold,
+        depth=depth,
+        wavelength_um=next(iter(light_curves.values()))[0].wavelength_um,
+        depth_mean=final_mean,
+        depth_sigma=final_sigma,
+        anchor_depth=anchor_depth,
+        anchor_err=anchor_err,
+        made_from=np.array(to_text(anchors.made_from)),
+        **predicted,
+    )
     config = {name: to_plain(run.config[name]) for name in ("data", "anchor", "model")}
     bundle = save_bundle(
-        run.root / "bundle", config=config, naive=naive, prior=anchors.prior, calibration=anchors.calibration,
-        anchor_scale=anchor_fit.scale, network_scale=fit.scale, network=network,
-        flat=fit_flat_baseline(depth, flat, naive=naive), time_flip=bool(run.config.train.time_flip),
-        adc=_converters(run), made_from=anchors.made_from, tables=table_fingerprints(run.data_dir))
+        run.root / "bundle",
+        config=config,
+        naive=naive,
+        prior=anchors.prior,
+        calibration=anchors.calibration,
+        anchor_scale=anchor_fit.scale,
+        network_scale=fit.scale,
+        network=network,
+        flat=fit_flat_baseline(depth, flat, naive=naive),
+        time_flip=bool(run.config.train.time_flip),
+        adc=_converters(run),
+        made_from=anchors.made_from,
+        tables=table_fingerprints(run.data_dir),
+    )
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
-    run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(),
-                     bundle=read_json(bundle / "bundle.json")["fingerprint"])
+    run.record_stage(
+        out_of_fold_scores=scores,
+        sigma_scale=fit.scale.to_dict(),
+        bundle=read_json(bundle / "bundle.json")["fingerprint"],
+    )
     return scores
 
 
@@ -83,7 +125,8 @@ def _converters(run: RunFolder) -> AdcInfo | None:
 
 
 def _flat_score(depth: np.ndarray, flat: np.ndarray, fold: np.ndarray, naive: Mapping[str, float]) -> float:
-    """The flat-depth baseline, its ratio and sigma fitted on the other folds; planets without one count as naive."""
+    """The flat-depth baseline, its ratio and sigma fitted on the other folds; planets without one count as
+    naive."""
     mean, sigma = np.full(depth.shape, naive["naive_mean"]), np.full(depth.shape, naive["naive_sigma"])
     for k in np.unique(fold):
         ratio, constant = fit_flat_baseline(depth[fold != k], flat[fold != k], naive=naive)
@@ -97,5 +140,8 @@ def _verdict(fit) -> str:
     if fit.scale.network_share:
         return f"the network is used with weight {fit.scale.network_share:g}: {gain}"
     if fit.gain <= 0.0:
-        return "the network is left out: no weight of it is better than the anchor on planets that no fit has seen"
+        return (
+            "the network is left out: no weight of it is better than the anchor on planets that no fit "
+            "has seen"
+        )
     return f"the network is left out: its best weight gives {gain}, too little against its error"

@@ -1,6 +1,7 @@
 """One flat depth per planet from the white light curve, with a constant sigma: what public notebooks do.
 
-It is the yardstick of a run (the flat-depth baseline), and what a planet falls back to when its anchor is left out.
+It is the yardstick of a run (the flat-depth baseline), and what a planet falls back to when its anchor is
+left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _DRIFT_DEGREE = 2
 # of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h (docs/decisions.md D7)
 _INGRESS_FRACTIONS = (0.08, 0.14, 0.22, 0.35)
-_DOUBT = 1e-3              # error of a flat depth when nothing is known about it; counts as one train planet
+_DOUBT = 1e-3  # error of a flat depth when nothing is known about it; counts as one train planet
 _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
 
 
@@ -26,8 +27,9 @@ def estimate_flat_depth(light_curve: LightCurve) -> float:
     """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless,
     >= 0); in FGS1's where AIRS-CH0 is missing.
 
-    The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least squares
-    (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12 usable steps.
+    The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least
+    squares (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12
+    usable steps.
     """
     time, flux = light_curve.time, np.asarray(light_curve.white_airs, dtype=np.float64)
     if not np.isfinite(flux).any():
@@ -37,7 +39,7 @@ def estimate_flat_depth(light_curve: LightCurve) -> float:
         return float("nan")
     time, flux = time[good], flux[good] / np.median(flux[good])
     x = 2.0 * (time - time.mean()) / max(np.ptp(time), 1e-9)
-    drift = np.stack([x ** k for k in range(_DRIFT_DEGREE + 1)], axis=1)      # (T, 3)
+    drift = np.stack([x**k for k in range(_DRIFT_DEGREE + 1)], axis=1)  # (T, 3)
     basis, _ = np.linalg.qr(drift)
     rest = flux - basis @ (basis.T @ flux)
     span = np.ptp(time)
@@ -56,15 +58,22 @@ def estimate_flat_depth(light_curve: LightCurve) -> float:
     return depth
 
 
-def _best_trapezoid(time: np.ndarray, rest: np.ndarray, basis: np.ndarray, centre: np.ndarray, length: np.ndarray,
-                    fraction: np.ndarray) -> tuple[float, float, float, float] | None:
-    """Depth, centre, length and ingress fraction of the trapezoid that explains most of ``rest``; None if none lowers it."""
+def _best_trapezoid(
+    time: np.ndarray,
+    rest: np.ndarray,
+    basis: np.ndarray,
+    centre: np.ndarray,
+    length: np.ndarray,
+    fraction: np.ndarray,
+) -> tuple[float, float, float, float] | None:
+    """Depth, centre, length and ingress fraction of the trapezoid that explains most of ``rest``; None if
+    none lowers it."""
     t0, span, part = (grid.ravel()[:, None] for grid in np.meshgrid(centre, length, fraction, indexing="ij"))
-    shape = np.clip((0.5 * span - np.abs(time - t0)) / (part * span) + 0.5, 0.0, 1.0)   # (G, T)
+    shape = np.clip((0.5 * span - np.abs(time - t0)) / (part * span) + 0.5, 0.0, 1.0)  # (G, T)
     shape = shape - (shape @ basis) @ basis.T
     power = np.einsum("gt,gt->g", shape, shape)
     amplitude = shape @ rest / np.maximum(power, 1e-12)
-    gain = np.where(amplitude < 0, amplitude ** 2 * power, -np.inf)           # a transit lowers the flux
+    gain = np.where(amplitude < 0, amplitude**2 * power, -np.inf)  # a transit lowers the flux
     best = int(np.argmax(gain))
     if not np.isfinite(gain[best]):
         return None
@@ -76,7 +85,9 @@ def flat_depths(light_curves: Mapping[int, Sequence[LightCurve]]) -> dict[int, f
     found = {}
     for planet, visits in light_curves.items():
         values = np.array([_or_nan(visit) for visit in visits], dtype=np.float64)
-        found[planet] = float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
+        found[planet] = (
+            float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
+        )
     return found
 
 
@@ -87,9 +98,12 @@ def _or_nan(visit: LightCurve) -> float:
         return float("nan")
 
 
-def fit_flat_baseline(depth: np.ndarray, flat: np.ndarray, *, naive: Mapping[str, float]) -> tuple[float, float]:
-    """``(offset factor, sigma)`` of the baseline, from train planets: the median ratio of label to flat depth (limb
-    darkening makes the trapezoid too deep by some per cent) and the constant sigma with the best official score.
+def fit_flat_baseline(
+    depth: np.ndarray, flat: np.ndarray, *, naive: Mapping[str, float]
+) -> tuple[float, float]:
+    """``(offset factor, sigma)`` of the baseline, from train planets: the median ratio of label to flat depth
+    (limb darkening makes the trapezoid too deep by some per cent) and the constant sigma with the best
+    official score.
 
     ``depth`` (N, 283) labels, ``flat`` (N,) estimates.
     """

@@ -81,8 +81,8 @@ def predictions_doubts(predictions: Path, bundle: Path) -> list[str]:
     changed = what_changed(made_from, content.get("made_from") or {})
     if not changed:
         return []
-    return [f"{predictions.name} is not of the training of the present bundle ({', '.join(changed)}): "
-            "run 02_train again"]
+    what = f"{predictions.name} is not of the training of the present bundle ({', '.join(changed)})"
+    return [f"{what}: run 02_train again"]
 
 
 def report_is_of(report: Path, submission: str) -> bool:

@@ -26,7 +26,8 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     Every planet of the submission must be in the truth; rows are matched by planet_id, which the host does
     not do. A planet whose truth is not complete (empty, no number, or given twice with different depths) is
     left out of the scores, and told. The scores also go into ``metrics.jsonl`` and ``run.json``. Where
-    ``predictions/test.npz`` is not what was submitted, the stages before it have no score, and a line says so.
+    ``predictions/test.npz`` is not what was submitted, the stages before it have no score, and a line says
+    so.
     """
     work_dir = Path(work_dir)
     submission = read_submission(work_dir / "submission.csv")
@@ -34,63 +35,101 @@ def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:
     table = read_spectra(truth)
     missing = sorted(set(submission["planet_id"]) - set(table.index))
     if missing:
-        raise DataError("the truth does not fit the submission", where=str(truth), expected="planet_id and 283 depths for each row",
-                        found=f"{len(missing)} planets missing {missing[:5]}", fix="check --truth")
+        raise DataError(
+            "the truth does not fit the submission",
+            where=str(truth),
+            expected="planet_id and 283 depths for each row",
+            found=f"{len(missing)} planets missing {missing[:5]}",
+            fix="check --truth",
+        )
     solution = table.loc[submission["planet_id"]]
     submission, solution = _complete(submission, solution, truth)
     naive = read_json(work_dir / "run.json").get("naive")
     if not naive:
-        raise DataError("the run does not know the naive statistics", where=str(work_dir / "run.json"), fix="run 02_train first")
+        raise DataError(
+            "the run does not know the naive statistics",
+            where=str(work_dir / "run.json"),
+            fix="run 02_train first",
+        )
     depth = solution.to_numpy(dtype=np.float64)
-    scores = {"naive": array_score(depth, np.full_like(depth, naive["naive_mean"]), np.full_like(depth, naive["naive_sigma"]), **naive)}
+    scores = {
+        "naive": array_score(
+            depth,
+            np.full_like(depth, naive["naive_mean"]),
+            np.full_like(depth, naive["naive_sigma"]),
+            **naive,
+        )
+    }
     predictions = work_dir / "predictions" / "test.npz"
     differs = submission_differs(work_dir / "submission.csv", predictions)
     if differs:
-        say(f"{predictions} is not what submission.csv holds: {differs}. "
-            "Flat depth and anchor are not scored; run 03_submit again")
+        say(
+            f"{predictions} is not what submission.csv holds: {differs}. "
+            "Flat depth and anchor are not scored; run 03_submit again"
+        )
     else:
         scores |= _stage_scores(predictions, submission["planet_id"].tolist(), depth, naive)
     scores["submission"] = gll_score(solution, submission, **naive)
     logbook = Logbook(work_dir / "metrics.jsonl", stage="score")
     for name, value in scores.items():
         logbook.write("score", name=name, split="test, against truth", score=value, planets=len(depth))
-    write_json(work_dir / "run.json", {**read_json(work_dir / "run.json"), "test_scores": scores,
-                                        "test_scores_of": submission_fingerprint(work_dir)})
+    write_json(
+        work_dir / "run.json",
+        {
+            **read_json(work_dir / "run.json"),
+            "test_scores": scores,
+            "test_scores_of": submission_fingerprint(work_dir),
+        },
+    )
     return scores
 
 
-def _stage_scores(predictions: Path, planet_ids: list[int], depth: np.ndarray,
-                  naive: dict[str, float]) -> dict[str, float]:
+def _stage_scores(
+    predictions: Path, planet_ids: list[int], depth: np.ndarray, naive: dict[str, float]
+) -> dict[str, float]:
     """Scores of the stages before the submission, for planets in this order."""
     scores = {}
     with np.load(predictions, allow_pickle=False) as arrays:
         order = {int(p): k for k, p in enumerate(arrays["planet_id"])}
         rows = [order[int(p)] for p in planet_ids]
-        for name, mean, sigma in (("flat depth", "flat_depth_mean", "flat_depth_sigma"),
-                                  ("anchor", "anchor_depth", "anchor_err")):
+        for name, mean, sigma in (
+            ("flat depth", "flat_depth_mean", "flat_depth_sigma"),
+            ("anchor", "anchor_depth", "anchor_err"),
+        ):
             if mean in arrays:
                 scores[name] = array_score(depth, arrays[mean][rows], arrays[sigma][rows], **naive)
     return scores
 
 
-def _complete(submission: pd.DataFrame, solution: pd.DataFrame,
-              truth: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _complete(
+    submission: pd.DataFrame, solution: pd.DataFrame, truth: str | Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows whose truth is whole; an error where that is none, or the truth is not a depth at all."""
     values = solution.to_numpy(dtype=np.float64)
     whole = np.isfinite(values).all(axis=1)
     if not whole.any():
-        raise DataError("the truth has no complete row", where=str(truth),
-                        expected="283 depths for each planet",
-                        found=f"{len(values)} rows", fix="check --truth")
+        raise DataError(
+            "the truth has no complete row",
+            where=str(truth),
+            expected="283 depths for each planet",
+            found=f"{len(values)} rows",
+            fix="check --truth",
+        )
     level = float(np.median(values[whole]))
     if not 0.0 < level <= DEEPEST:
-        raise DataError("the truth holds no transit depths", where=str(truth),
-                        expected="(Rp/Rs)², about 0.015", found=f"a median of {level:g}",
-                        fix="divide by 100 if these are per cent, by 10⁶ if they are ppm")
+        raise DataError(
+            "the truth holds no transit depths",
+            where=str(truth),
+            expected="(Rp/Rs)², about 0.015",
+            found=f"a median of {level:g}",
+            fix="divide by 100 if these are per cent, by 10⁶ if they are ppm",
+        )
     if not whole.all():
         lost = submission["planet_id"].to_numpy()[~whole]
-        say(f"{Path(truth).name}: no complete truth for {len(lost)} planets "
-            f"({', '.join(map(str, lost[:5]))}); the scores are of the others")
+        say(
+            f"{Path(truth).name}: no complete truth for {len(lost)} planets "
+            f"({', '.join(map(str, lost[:5]))}); the scores are of the others"
+        )
     return submission[whole].reset_index(drop=True), solution[whole]
 
 
@@ -99,7 +138,10 @@ def summarise(work_dir: Path) -> None:
     run = read_json(work_dir / "run.json")
     for name, stage in run.get("stages", {}).items():
         if "seconds" in stage:
-            say(f"{name:>26}: {format_seconds(stage['seconds'])}, peak memory {stage.get('peak_memory_mb', 0):.0f} MB")
+            say(
+                f"{name:>26}: {format_seconds(stage['seconds'])}, peak memory "
+                f"{stage.get('peak_memory_mb', 0):.0f} MB"
+            )
     present = submission_fingerprint(work_dir)
     if run.get("test_scores") and run.get("test_scores_of") != present:
         say("the scores in run.json are of an earlier submission.csv: left out here")
@@ -109,14 +151,18 @@ def summarise(work_dir: Path) -> None:
     for name in ("submission.csv", "report.html"):
         path = work_dir / name
         old = name == "report.html" and path.is_file() and not report_is_of(path, present)
-        say(f"{name:>26}: {path.resolve() if path.is_file() else 'missing'}"
-            + (" (of an earlier submission: run 04_diagnostics again)" if old else ""))
+        say(
+            f"{name:>26}: {path.resolve() if path.is_file() else 'missing'}"
+            + (" (of an earlier submission: run 04_diagnostics again)" if old else "")
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Score a run against a truth, and print what it wrote.")
     parser.add_argument("work_dir", type=Path)
-    parser.add_argument("--truth", type=Path, help="CSV: planet_id, wl_1..wl_283; the scores go into run.json")
+    parser.add_argument(
+        "--truth", type=Path, help="CSV: planet_id, wl_1..wl_283; the scores go into run.json"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.truth:

@@ -1,8 +1,9 @@
 """The rerun: rows from the test folder, something valid at once, then as much as the time allows.
 
-Each planet takes the best that it got: network, anchor, flat depth, naive. Too little time leaves out the network first,
-then the anchors of the planets that are still to come, then their light curves; what broke for one planet is recorded.
-Nothing here raises for what data can do: a notebook that raises is a failed submission, whatever CSV it left.
+Each planet takes the best that it got: network, anchor, flat depth, naive. Too little time leaves out the
+network first, then the anchors of the planets that are still to come, then their light curves; what broke for
+one planet is recorded. Nothing here raises for what data can do: a notebook that raises is a failed
+submission, whatever CSV it left.
 """
 
 from __future__ import annotations
@@ -27,19 +28,24 @@ from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
 from spectramind_kit.inference.provenance import bundle_doubts
-from spectramind_kit.inference.rerun_inputs import (in_order, planets_of_test, stars_of_test, tables_of_test,
-                                                    wavelengths_of_test)
+from spectramind_kit.inference.rerun_inputs import (
+    in_order,
+    planets_of_test,
+    stars_of_test,
+    tables_of_test,
+    wavelengths_of_test,
+)
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
-from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.failure import PlanetFailure
+from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.light_curves import extract_light_curves
 from spectramind_kit.training.run_folder import RunFolder, read_json
 
-CHUNK = 64           # planets between two looks at the clock
-WITHOUT_BUNDLE = (1.0, 1e-3)   # flat depth as it is, and an error on the safe side: docs/decisions.md D68
+CHUNK = 64  # planets between two looks at the clock
+WITHOUT_BUNDLE = (1.0, 1e-3)  # flat depth as it is, and an error on the safe side: docs/decisions.md D68
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,14 @@ class Prediction:
 
 
 def write_fallback(run: RunFolder) -> list[int]:
-    """Write the naive prediction for every test planet, so that whatever happens next, there is a valid CSV."""
+    """Write the naive prediction for every test planet, so that whatever happens next, there is a valid
+    CSV."""
     planet_ids = planets_of_test(run.data_dir, tell=run.tell)
     bundle = _find_bundle(run)
     naive = bundle.naive if bundle else {}
-    write_submission(fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids)
+    write_submission(
+        fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids
+    )
     with suppress(OSError):  # predictions and scores of an earlier submission
         (run.root / "predictions" / "test.npz").unlink(missing_ok=True)
         run.record(test_scores={}, test_scores_of="")
@@ -80,9 +89,12 @@ def predict_test(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
         say(f"the prediction failed, every planet is left naive: {type(error).__name__}: {error}")
         run.record_stage(prediction_failed=f"{type(error).__name__}: {error}")
         shape = (len(planet_ids), N_BINS)
-        return Prediction([int(p) for p in planet_ids], np.full(shape, OFFICIAL_NAIVE_MEAN),
-                          np.full(shape, OFFICIAL_NAIVE_SIGMA),
-                          np.full(len(planet_ids), "naive", dtype=object))
+        return Prediction(
+            [int(p) for p in planet_ids],
+            np.full(shape, OFFICIAL_NAIVE_MEAN),
+            np.full(shape, OFFICIAL_NAIVE_SIGMA),
+            np.full(len(planet_ids), "naive", dtype=object),
+        )
 
 
 def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
@@ -90,22 +102,28 @@ def write_prediction(run: RunFolder, prediction: Prediction) -> Path:
     used."""
     path = run.root / "submission.csv"
     try:
-        frame = build_submission(prediction.planet_ids, prediction.depth_mean,
-                                 depth_sigma=prediction.depth_sigma)
+        frame = build_submission(
+            prediction.planet_ids, prediction.depth_mean, depth_sigma=prediction.depth_sigma
+        )
         write_submission(frame, path, planet_ids=prediction.planet_ids)
     except Exception as error:
-        say("the fallback stays in submission.csv, the prediction cannot be written: "
-            f"{type(error).__name__}: {error}")
+        say(
+            "the fallback stays in submission.csv, the prediction cannot be written: "
+            f"{type(error).__name__}: {error}"
+        )
         run.record_stage(write_failed=f"{type(error).__name__}: {error}")
         return path
     run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth is read after this
     run.record_stage(sources=prediction.counts)
-    say("planets by what their prediction comes from: " + ", ".join(f"{n} {name}"
-                                                                    for name, n in prediction.counts.items()))
+    say(
+        "planets by what their prediction comes from: "
+        + ", ".join(f"{n} {name}" for name, n in prediction.counts.items())
+    )
     return path
 
 
 # ---------------------------------------------------------------- the parts
+
 
 def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
     bundle = _find_bundle(run)
@@ -134,12 +152,17 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
         start = time.monotonic()
         found = _light_curves(run, chunk, tables)
         if order is not None and (order != np.arange(N_BINS)).any():  # of an earlier kernel
-            found = {p: [in_order(curve, tables.wavelength_um) for curve in curves]
-                     for p, curves in found.items()}
+            found = {
+                p: [in_order(curve, tables.wavelength_um) for curve in curves] for p, curves in found.items()
+            }
         run.budget.charge("light_curves", units=len(chunk), seconds=time.monotonic() - start)
         flat.update(flat_depths(found))
         cost = sum((run.budget.seconds_per_unit(part) or 0.0) for part in ("light_curves", "anchor"))
-        if use_anchor and cost * len(todo) + (run.budget.seconds_per_unit("anchor") or 0.0) * len(chunk) > run.budget.left_s:
+        if (
+            use_anchor
+            and cost * len(todo) + (run.budget.seconds_per_unit("anchor") or 0.0) * len(chunk)
+            > run.budget.left_s
+        ):
             say("the anchor is left out for the remaining planets: no time for it")
             run.record_stage(anchor_left_out_for=len(chunk) + len(todo))
             use_anchor = False
@@ -149,24 +172,40 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Prediction:
             light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     measured = Measured(measurements, ())
-    return _assemble(run, planet_ids, bundle, stars=stars, flat=flat, light_curves=light_curves,
-                     measured=measured, tables=tables, order=order)
+    return _assemble(
+        run,
+        planet_ids,
+        bundle,
+        stars=stars,
+        flat=flat,
+        light_curves=light_curves,
+        measured=measured,
+        tables=tables,
+        order=order,
+    )
 
 
 def _find_bundle(run: RunFolder) -> Bundle | None:
     folder = run.find("bundle/bundle.json")
     if folder is None:
-        run.tell("no bundle of a training was found: flat depths only. "
-                 "Run 02_train first, or attach its output.")
+        run.tell(
+            "no bundle of a training was found: flat depths only. Run 02_train first, or attach its output."
+        )
         return None
     try:
         bundle = load_bundle(folder.parent)
-        if not (np.isfinite(list(bundle.naive.values())).all()
-                and {"data", "anchor", "model"} <= set(bundle.config)):
-            raise DataError("the bundle is not complete", where=str(folder),
-                            fix="run 02_train again, or attach its output")
+        if not (
+            np.isfinite(list(bundle.naive.values())).all()
+            and {"data", "anchor", "model"} <= set(bundle.config)
+        ):
+            raise DataError(
+                "the bundle is not complete",
+                where=str(folder),
+                fix="run 02_train again, or attach its output",
+            )
         return bundle
-    except Exception as error:  # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
+    # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
+    except Exception as error:
         run.tell(f"the bundle cannot be used, flat depths only: {type(error).__name__}: {error}")
         run.record_stage(bundle_failed=f"{type(error).__name__}: {error}")
         return None
@@ -175,9 +214,12 @@ def _find_bundle(run: RunFolder) -> Bundle | None:
 def _say_doubts(run: RunFolder, bundle: Bundle) -> None:
     try:
         doubts = bundle_doubts(bundle, root=run.root, data_dir=run.data_dir)
-        others = [folder for folder in (run.root, *run.earlier)
-                  if read_json(folder / "bundle" / "bundle.json").get("fingerprint", bundle.fingerprint)
-                  != bundle.fingerprint]
+        others = [
+            folder
+            for folder in (run.root, *run.earlier)
+            if read_json(folder / "bundle" / "bundle.json").get("fingerprint", bundle.fingerprint)
+            != bundle.fingerprint
+        ]
     except Exception as error:  # a doubt about a bundle must not cost what it predicts
         doubts, others = [f"what it belongs to cannot be told: {type(error).__name__}: {error}"], []
     for doubt in doubts:
@@ -191,7 +233,9 @@ def _light_curves(run: RunFolder, planet_ids: Sequence[int], tables: SharedTable
     try:
         return extract_light_curves(run, "test", planet_ids=planet_ids, tables=tables)
     except Exception as error:  # a table of the data set that is broken for all: the fallback must survive it
-        run.failures("light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids])
+        run.failures(
+            "light_curves_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in planet_ids]
+        )
         return {}
 
 
@@ -208,17 +252,31 @@ def _take_settings(run: RunFolder, bundle: Bundle) -> None:
 def _measured(run: RunFolder, light_curves: dict, stars: pd.DataFrame) -> dict:
     try:
         return measure_planets(run, light_curves, stars=stars, split="test").measurements
-    except Exception as error:  # worker processes that cannot start, a full disk: the flat depths must survive it
-        run.failures("anchor_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in light_curves])
+    # worker processes that cannot start, a full disk: the flat depths must survive it
+    except Exception as error:
+        run.failures(
+            "anchor_test", [PlanetFailure(p, f"{type(error).__name__}: {error}") for p in light_curves]
+        )
         return {}
 
 
-def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, *, stars: pd.DataFrame, flat: dict[int, float],
-              light_curves: dict, measured: Measured,
-              tables: SharedTables | None, order: np.ndarray | None) -> Prediction:
+def _assemble(
+    run: RunFolder,
+    planet_ids: Sequence[int],
+    bundle: Bundle | None,
+    *,
+    stars: pd.DataFrame,
+    flat: dict[int, float],
+    light_curves: dict,
+    measured: Measured,
+    tables: SharedTables | None,
+    order: np.ndarray | None,
+) -> Prediction:
     row = {int(p): k for k, p in enumerate(planet_ids)}
     shape = (len(row), N_BINS)
-    naive = bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
+    naive = (
+        bundle.naive if bundle else {"naive_mean": OFFICIAL_NAIVE_MEAN, "naive_sigma": OFFICIAL_NAIVE_SIGMA}
+    )
     mean, sigma = np.full(shape, naive["naive_mean"]), np.full(shape, naive["naive_sigma"])
     source = np.full(len(row), "naive", dtype=object)
     ratio, constant = (bundle.flat_ratio, bundle.flat_sigma) if bundle else WITHOUT_BUNDLE
@@ -230,9 +288,19 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
     arrays: dict[str, np.ndarray] = {}
     if bundle and measured.measurements:
         try:
-            arrays = _anchors_and_network(run, bundle, light_curves, measured=measured, stars=stars, row=row, mean=mean,
-                                          sigma=sigma, source=source)
-        except Exception as error:  # nobody foresaw it; a notebook that raises fails the submission, CSV or not
+            arrays = _anchors_and_network(
+                run,
+                bundle,
+                light_curves,
+                measured=measured,
+                stars=stars,
+                row=row,
+                mean=mean,
+                sigma=sigma,
+                source=source,
+            )
+        # nobody foresaw it; a notebook that raises fails the submission, CSV or not
+        except Exception as error:
             say(f"anchors or network failed: {type(error).__name__}: {error}; each planet keeps what it has")
             run.record_stage(anchors_failed=f"{type(error).__name__}: {error}")
     wavelength_um = wavelengths_of_test(run, tables)
@@ -242,12 +310,18 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
     broken = ~(np.isfinite(mean).all(1) & np.isfinite(sigma).all(1))
     mean[broken], sigma[broken], source[broken] = naive["naive_mean"], naive["naive_sigma"], "naive"
     try:
-        save_predictions(run.root / "predictions" / "test.npz", planet_id=np.array(list(row), dtype=np.int64),
-                         depth_mean=mean,
-                         depth_sigma=sigma, wavelength_um=wavelength_um,
-                         flat_depth_mean=flat_mean, flat_depth_sigma=flat_sigma,
-                         source=source.astype(str), made_from=np.array(to_text(_made_from(bundle, measured))),
-                         **arrays)
+        save_predictions(
+            run.root / "predictions" / "test.npz",
+            planet_id=np.array(list(row), dtype=np.int64),
+            depth_mean=mean,
+            depth_sigma=sigma,
+            wavelength_um=wavelength_um,
+            flat_depth_mean=flat_mean,
+            flat_depth_sigma=flat_sigma,
+            source=source.astype(str),
+            made_from=np.array(to_text(_made_from(bundle, measured))),
+            **arrays,
+        )
     except Exception as error:  # a full disk costs the figures, not the submission
         say(f"predictions/test.npz cannot be written: {type(error).__name__}: {error}")
         run.record_stage(predictions_failed=f"{type(error).__name__}: {error}")
@@ -256,12 +330,26 @@ def _assemble(run: RunFolder, planet_ids: Sequence[int], bundle: Bundle | None, 
 
 def _made_from(bundle: Bundle | None, measured: Measured) -> dict[str, str]:
     """Fingerprints of the bundle and of every planet's light curves, star and settings."""
-    return {"bundle": bundle.fingerprint if bundle else "", "measurements": fingerprint(
-        {planet: dict(m.made_from) for planet, m in measured.measurements.items()})}
+    return {
+        "bundle": bundle.fingerprint if bundle else "",
+        "measurements": fingerprint(
+            {planet: dict(m.made_from) for planet, m in measured.measurements.items()}
+        ),
+    }
 
 
-def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, measured: Measured, stars: pd.DataFrame,
-                         row: dict[int, int], mean: np.ndarray, sigma: np.ndarray, source: np.ndarray) -> dict[str, np.ndarray]:
+def _anchors_and_network(
+    run: RunFolder,
+    bundle: Bundle,
+    light_curves: dict,
+    *,
+    measured: Measured,
+    stars: pd.DataFrame,
+    row: dict[int, int],
+    mean: np.ndarray,
+    sigma: np.ndarray,
+    source: np.ndarray,
+) -> dict[str, np.ndarray]:
     anchors, failed = predict_anchors(bundle, measured)
     run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
     anchor_depth, anchor_err = mean.copy(), sigma.copy()
@@ -280,15 +368,21 @@ def _anchors_and_network(run: RunFolder, bundle: Bundle, light_curves: dict, *, 
     set_threads(run)
     try:
         with run.step("network"):
-            network = predict_network(bundle, light_curves, measured=measured, anchors=anchors, stars=stars, device=run.device())
+            network = predict_network(
+                bundle, light_curves, measured=measured, anchors=anchors, stars=stars, device=run.device()
+            )
     except Exception as error:  # a GPU out of memory must not cost the anchors
         say(f"the network is left out: {type(error).__name__}: {error}")
         run.record_stage(network_failed=f"{type(error).__name__}: {error}")
         return arrays
     rows = [row[int(p)] for p in network["planet_id"]]
     if bundle.network_scale.network_share:
-        mean[rows], sigma[rows] = bundle.network_scale.apply(anchor_depth[rows], anchor_err[rows], network_mean=network["depth_mean"],
-                                                             network_sigma=network["depth_sigma"])
+        mean[rows], sigma[rows] = bundle.network_scale.apply(
+            anchor_depth[rows],
+            anchor_err[rows],
+            network_mean=network["depth_mean"],
+            network_sigma=network["depth_sigma"],
+        )
         source[rows] = "network"
     for name in ("depth_mean", "depth_sigma", "fused", "fgs1_embedding", "airs_embedding"):
         full = np.full((len(row), network[name].shape[1]), np.nan)

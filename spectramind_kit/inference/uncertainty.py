@@ -22,8 +22,8 @@ from spectramind_kit.metric import FGS1_WEIGHT, element_scores, planet_scores
 
 NETWORK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
-# A dozen planets can look better than they are by chance, and the score punishes too small an error bar far harder than too
-# large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening
+# A dozen planets can look better than they are by chance, and the score punishes too small an error bar far
+# harder than too large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening
 # (docs/decisions.md D50)
 _PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
 # the gain must exceed its error by 1 + 12/N: an error from a dozen planets is uncertain
@@ -39,8 +39,14 @@ class SigmaScale:
     fgs1_factor: float = 1.0
     airs_factor: float = 1.0
 
-    def apply(self, anchor_depth: np.ndarray, anchor_err: np.ndarray, *, network_mean: np.ndarray | None = None,
-              network_sigma: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def apply(
+        self,
+        anchor_depth: np.ndarray,
+        anchor_err: np.ndarray,
+        *,
+        network_mean: np.ndarray | None = None,
+        network_sigma: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Final depth and sigma (N, 283) from the anchor's and, where there is one, the network's."""
         mean, sigma = _blend(anchor_depth, anchor_err, network_mean, network_sigma, self.network_share)
         factor = np.r_[self.fgs1_factor, np.full(mean.shape[-1] - 1, self.airs_factor)]
@@ -56,8 +62,9 @@ class SigmaScale:
 
 @dataclass(frozen=True)
 class SigmaFit:
-    """The scale for new planets, and what it is worth: official scores (unclipped) on planets that the fit of their
-    fold has not seen. ``gain`` and ``gain_error`` compare the fitted blend with the best fit of the anchor alone."""
+    """The scale for new planets, and what it is worth: official scores (unclipped) on planets that the fit of
+    their fold has not seen. ``gain`` and ``gain_error`` compare the fitted blend with the best fit of the
+    anchor alone."""
 
     scale: SigmaScale
     cross_fitted_score: float
@@ -67,9 +74,16 @@ class SigmaFit:
     shares: dict[str, float]
 
 
-def fit_sigma_scale(depth: np.ndarray, anchor_depth: np.ndarray, *, anchor_err: np.ndarray, fold: np.ndarray,
-                    naive: Mapping[str, float], network_mean: np.ndarray | None = None,
-                    network_sigma: np.ndarray | None = None) -> SigmaFit:
+def fit_sigma_scale(
+    depth: np.ndarray,
+    anchor_depth: np.ndarray,
+    *,
+    anchor_err: np.ndarray,
+    fold: np.ndarray,
+    naive: Mapping[str, float],
+    network_mean: np.ndarray | None = None,
+    network_sigma: np.ndarray | None = None,
+) -> SigmaFit:
     """Fit `SigmaScale` on out-of-fold predictions.
 
     Parameters
@@ -87,7 +101,8 @@ def fit_sigma_scale(depth: np.ndarray, anchor_depth: np.ndarray, *, anchor_err: 
 
     by_share = {w: _cross_fitted(depth, both if w else anchor, fold, share=w, naive=naive) for w in shares}
     identity = planet_scores(depth, anchor_depth, anchor_err, **naive)
-    if identity.mean() >= by_share[0.0].mean():  # scaling the anchor alone does not help out of fold: leave it
+    # scaling the anchor alone does not help out of fold: leave it
+    if identity.mean() >= by_share[0.0].mean():
         by_share[0.0] = identity
         base = SigmaScale()
     else:
@@ -98,19 +113,30 @@ def fit_sigma_scale(depth: np.ndarray, anchor_depth: np.ndarray, *, anchor_err: 
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("inf")
     chosen = best if best > 0.0 and gain > error * (1.0 + _DOUBT_PLANETS / len(depth)) else 0.0
     scale = _fit_factors(depth, both, share=chosen, naive=naive) if chosen else base
-    return SigmaFit(scale=scale, cross_fitted_score=float(by_share[chosen].mean()), anchor_score=float(identity.mean()),
-                    gain=gain, gain_error=error, shares={f"{w:g}": float(s.mean()) for w, s in by_share.items()})
+    return SigmaFit(
+        scale=scale,
+        cross_fitted_score=float(by_share[chosen].mean()),
+        anchor_score=float(identity.mean()),
+        gain=gain,
+        gain_error=error,
+        shares={f"{w:g}": float(s.mean()) for w, s in by_share.items()},
+    )
 
 
-def _blend(anchor_depth, anchor_err, network_mean, network_sigma, share: float) -> tuple[np.ndarray, np.ndarray]:
+def _blend(
+    anchor_depth, anchor_err, network_mean, network_sigma, share: float
+) -> tuple[np.ndarray, np.ndarray]:
     if not share or network_mean is None:
         return np.asarray(anchor_depth, dtype=np.float64), np.asarray(anchor_err, dtype=np.float64)
     mean = anchor_depth + share * (network_mean - anchor_depth)
     return mean, np.exp((1.0 - share) * np.log(anchor_err) + share * np.log(network_sigma))
 
 
-def _fit_factors(depth: np.ndarray, predicted: tuple, *, share: float, naive: Mapping[str, float]) -> SigmaScale:
-    """The factors that maximise the score: the bins of the two instruments do not share one, so two line searches."""
+def _fit_factors(
+    depth: np.ndarray, predicted: tuple, *, share: float, naive: Mapping[str, float]
+) -> SigmaScale:
+    """The factors that maximise the score: the bins of the two instruments do not share one, so two line
+    searches."""
     mean, sigma = _blend(*predicted, share)
     best = []
     for part in (slice(0, 1), slice(1, None)):

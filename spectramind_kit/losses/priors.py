@@ -1,8 +1,9 @@
-"""What a spectrum should look like whatever the data say: smooth, coherent inside bands, positive, FGS1 near AIRS.
+"""What a spectrum should look like whatever the data say: smooth, coherent inside bands, positive, FGS1 near
+AIRS.
 
-Every term is a mean square in standardised units (depths divided by ``unit``, about the anchor's error), so that a
-weight of 1 is as strong as the likelihood. Index 0 (FGS1) is never compared with its neighbour in the array: it lies
-1.25 µm away.
+Every term is a mean square in standardised units (depths divided by ``unit``, about the anchor's error), so
+that a weight of 1 is as strong as the likelihood. Index 0 (FGS1) is never compared with its neighbour in the
+array: it lies 1.25 µm away.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from spectramind_kit.errors import ConfigError, nearest
 SMOOTHNESS_FORMS = ("second_difference", "fft")
 
 
-def smoothness(depth_mean: Tensor, unit: Tensor, *, form: str = "second_difference", cutoff: float = 0.25) -> Tensor:
+def smoothness(
+    depth_mean: Tensor, unit: Tensor, *, form: str = "second_difference", cutoff: float = 0.25
+) -> Tensor:
     """Roughness of the AIRS spectrum: depth_mean (B, W), unit (B, 1) -> scalar.
 
-    ``second_difference``: mean square of the second difference. ``fft``: power above ``cutoff`` (a fraction of the
-    highest frequency) of the spectrum, its linear trend removed, per bin.
+    ``second_difference``: mean square of the second difference. ``fft``: power above ``cutoff`` (a fraction
+    of the highest frequency) of the spectrum, its linear trend removed, per bin.
     """
     airs = depth_mean[:, 1:] / unit
     if form == "second_difference":
@@ -30,8 +33,12 @@ def smoothness(depth_mean: Tensor, unit: Tensor, *, form: str = "second_differen
         power = torch.fft.rfft(flat, norm="ortho").abs().square()
         first = int(cutoff * (power.shape[1] - 1)) + 1
         return 2.0 * power[:, first:].sum(-1).mean() / airs.shape[1]  # 2: rfft keeps half of the frequencies
-    raise ConfigError("unknown form of the smoothness term", where="loss.smoothness_form", found=form,
-                      fix=nearest(form, SMOOTHNESS_FORMS))
+    raise ConfigError(
+        "unknown form of the smoothness term",
+        where="loss.smoothness_form",
+        found=form,
+        fix=nearest(form, SMOOTHNESS_FORMS),
+    )
 
 
 def remove_trend(values: Tensor, place: Tensor) -> Tensor:
@@ -41,20 +48,23 @@ def remove_trend(values: Tensor, place: Tensor) -> Tensor:
     return values - (values * place).sum(-1, keepdim=True) / place.square().sum().clamp(min=1e-12) * place
 
 
-def band_coherence(correction: Tensor, wavelength_um: Tensor, unit: Tensor, *,
-                   bands: tuple[tuple[str, float, float], ...]) -> Tensor:
+def band_coherence(
+    correction: Tensor, wavelength_um: Tensor, unit: Tensor, *, bands: tuple[tuple[str, float, float], ...]
+) -> Tensor:
     """Scatter inside molecular bands of what the network adds to the anchor.
 
     correction (B, W) = depth_mean - anchor_depth, wavelength_um (W,), unit (B, 1). Inside a band one molecule
-    moves all bins together: a correction may shift and tilt it, what is left is penalised. The anchor's own shape
-    is not. Bands with fewer than three bins are passed over.
+    moves all bins together: a correction may shift and tilt it, what is left is penalised. The anchor's own
+    shape is not. Bands with fewer than three bins are passed over.
     """
     scaled, parts = correction / unit, []
     for _, low, high in bands:
         inside = ((wavelength_um >= low) & (wavelength_um <= high)).nonzero()[:, 0]
         inside = inside[inside > 0]
         if len(inside) >= 3:
-            parts.append(remove_trend(scaled[:, inside], wavelength_um[inside].to(scaled.dtype)).square().mean())
+            parts.append(
+                remove_trend(scaled[:, inside], wavelength_um[inside].to(scaled.dtype)).square().mean()
+            )
     return torch.stack(parts).mean() if parts else scaled.sum() * 0.0
 
 

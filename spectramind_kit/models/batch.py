@@ -1,4 +1,5 @@
-"""The batch contract, written once: names and shapes of what a model reads, and a random batch that obeys it."""
+"""The batch contract, written once: names and shapes of what a model reads, and a random batch that obeys
+it."""
 
 from __future__ import annotations
 
@@ -37,24 +38,53 @@ def check_batch(batch: Mapping[str, Tensor]) -> None:
     """Raise `DataError` when a name of the contract is missing or a shape does not fit the others."""
     missing = [name for name in CONTRACT if name not in batch]
     if missing:
-        raise DataError("the batch is incomplete", where=f"batch['{missing[0]}']", expected=CONTRACT[missing[0]],
-                        found="names " + ", ".join(sorted(batch)), fix="make the batch with spectramind_kit.training")
+        raise DataError(
+            "the batch is incomplete",
+            where=f"batch['{missing[0]}']",
+            expected=CONTRACT[missing[0]],
+            found="names " + ", ".join(sorted(batch)),
+            fix="make the batch with spectramind_kit.training",
+        )
     size, steps = batch["fgs1"].shape[:1], batch["fgs1"].shape[1:]
     n_bins = batch["anchor_depth"].shape[-1]
-    expected = {"fgs1_transit": (*size, *steps), "airs": (*size, *steps, n_bins - 1), "time": (*size, *steps),
-                "mask": (*size, *steps), "anchor_depth": (*size, n_bins), "anchor_err": (*size, n_bins),
-                "bins": (*size, n_bins, batch["bins"].shape[-1]), "star": (*size, batch["star"].shape[-1])}
+    expected = {
+        "fgs1_transit": (*size, *steps),
+        "airs": (*size, *steps, n_bins - 1),
+        "time": (*size, *steps),
+        "mask": (*size, *steps),
+        "anchor_depth": (*size, n_bins),
+        "anchor_err": (*size, n_bins),
+        "bins": (*size, n_bins, batch["bins"].shape[-1]),
+        "star": (*size, batch["star"].shape[-1]),
+    }
     for name, shape in expected.items():
         if tuple(batch[name].shape) != shape:
-            raise DataError("a shape of the batch does not fit the others", where=f"batch['{name}']",
-                            expected=f"{shape}: {CONTRACT[name]}", found=str(tuple(batch[name].shape)))
+            raise DataError(
+                "a shape of the batch does not fit the others",
+                where=f"batch['{name}']",
+                expected=f"{shape}: {CONTRACT[name]}",
+                found=str(tuple(batch[name].shape)),
+            )
     if batch["mask"].dtype != torch.bool:
-        raise DataError("the mask must be boolean", where="batch['mask']", expected="torch.bool", found=str(batch["mask"].dtype))
+        raise DataError(
+            "the mask must be boolean",
+            where="batch['mask']",
+            expected="torch.bool",
+            found=str(batch["mask"].dtype),
+        )
 
 
-def example_batch(batch_size: int = 2, *, time_steps: int = 187, n_airs: int = N_AIRS_BINS, seed: int = 0,
-                  bin_features: int = FEATURES_OF_A_BIN, star_features: int = FEATURES_OF_A_STAR) -> dict[str, Tensor]:
-    """A random batch that obeys the contract, with labels: for tests, benchmarks and a first look at shapes."""
+def example_batch(
+    batch_size: int = 2,
+    *,
+    time_steps: int = 187,
+    n_airs: int = N_AIRS_BINS,
+    seed: int = 0,
+    bin_features: int = FEATURES_OF_A_BIN,
+    star_features: int = FEATURES_OF_A_STAR,
+) -> dict[str, Tensor]:
+    """A random batch that obeys the contract, with labels: for tests, benchmarks and a first look at
+    shapes."""
     rng = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -64,11 +94,19 @@ def example_batch(batch_size: int = 2, *, time_steps: int = 187, n_airs: int = N
     time = torch.linspace(-1.9, 1.9, time_steps).repeat(batch_size, 1) + 0.2 * normal(batch_size, 1)
     shape = -((1.1 - time.abs()) / 0.2).clamp(0.0, 1.0)
     mask = torch.ones(batch_size, time_steps, dtype=torch.bool)
-    mask[:, time_steps - 3:] = False
+    mask[:, time_steps - 3 :] = False
     anchor = 0.0147 * torch.exp(0.4 * normal(batch_size, 1)) * (1 + 0.005 * normal(batch_size, n_bins))
     err = 6e-5 * torch.exp(0.3 * normal(batch_size, n_bins))
-    return {"fgs1": normal(batch_size, time_steps), "fgs1_transit": shape, "airs": normal(batch_size, time_steps, n_airs),
-            "time": time, "mask": mask, "bins": normal(batch_size, n_bins, bin_features),
-            "star": normal(batch_size, star_features), "anchor_depth": anchor, "anchor_err": err,
-            "depth": anchor + err * normal(batch_size, n_bins),
-            "wavelength_um": torch.cat([torch.tensor([0.7]), torch.linspace(1.95, 3.895, n_airs)])}
+    return {
+        "fgs1": normal(batch_size, time_steps),
+        "fgs1_transit": shape,
+        "airs": normal(batch_size, time_steps, n_airs),
+        "time": time,
+        "mask": mask,
+        "bins": normal(batch_size, n_bins, bin_features),
+        "star": normal(batch_size, star_features),
+        "anchor_depth": anchor,
+        "anchor_err": err,
+        "depth": anchor + err * normal(batch_size, n_bins),
+        "wavelength_um": torch.cat([torch.tensor([0.7]), torch.linspace(1.95, 3.895, n_airs)]),
+    }

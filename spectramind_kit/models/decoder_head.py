@@ -15,7 +15,8 @@ FORMS = ("anchored", "raw")
 
 
 class HeadOutput(NamedTuple):
-    """depth_mean, depth_sigma (B, 283), in transit depth; delta and log_scale (B, 283), the network's own numbers."""
+    """depth_mean, depth_sigma (B, 283), in transit depth; delta and log_scale (B, 283), the network's own
+    numbers."""
 
     depth_mean: Tensor
     depth_sigma: Tensor
@@ -31,10 +32,10 @@ def _bounded(value: Tensor, bound: float) -> Tensor:
 class HeteroscedasticHead(nn.Module):
     """Mean and error per bin; sigma > 0 by construction, its logarithm bounded.
 
-    ``anchored``: depth = anchor + anchor_err · delta, sigma = anchor_err · exp(log_scale). The last layer starts at
-    zero, so a fresh head returns the anchor, bit for bit.
-    ``raw``: depth = mean + spread · delta, sigma = spread · exp(log_scale), with the mean and spread of all depths:
-    a fresh head returns the naive prediction of the metric.
+    ``anchored``: depth = anchor + anchor_err · delta, sigma = anchor_err · exp(log_scale). The last layer
+    starts at zero, so a fresh head returns the anchor, bit for bit.
+    ``raw``: depth = mean + spread · delta, sigma = spread · exp(log_scale), with the mean and spread of all
+    depths: a fresh head returns the naive prediction of the metric.
 
     Parameters
     ----------
@@ -43,12 +44,23 @@ class HeteroscedasticHead(nn.Module):
     depth_location, depth_spread      of the raw form, transit depth
     """
 
-    def __init__(self, *, width: int, form: str = "anchored", hidden: int = 0, delta_bound: float = 6.0,
-                 log_scale_bound: float = 2.0, depth_location: float = OFFICIAL_NAIVE_MEAN, depth_spread: float = OFFICIAL_NAIVE_SIGMA,
-                 dropout: float = 0.0):
+    def __init__(
+        self,
+        *,
+        width: int,
+        form: str = "anchored",
+        hidden: int = 0,
+        delta_bound: float = 6.0,
+        log_scale_bound: float = 2.0,
+        depth_location: float = OFFICIAL_NAIVE_MEAN,
+        depth_spread: float = OFFICIAL_NAIVE_SIGMA,
+        dropout: float = 0.0,
+    ):
         super().__init__()
         if form not in FORMS:
-            raise ConfigError("unknown form of the head", where="decoder", found=form, fix=nearest(form, FORMS))
+            raise ConfigError(
+                "unknown form of the head", where="decoder", found=form, fix=nearest(form, FORMS)
+            )
         hidden = hidden or 2 * width
         self.form, self.delta_bound, self.log_scale_bound = form, delta_bound, log_scale_bound
         self.depth_location, self.depth_spread = depth_location, depth_spread
@@ -64,14 +76,22 @@ class HeteroscedasticHead(nn.Module):
         return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), last)
 
     def forward(self, fused: Tensor, *, anchor_depth: Tensor, anchor_err: Tensor) -> HeadOutput:
-        """fused (B, 283, D), anchor_depth, anchor_err (B, 283) -> `HeadOutput`, in the dtype of the anchor."""
+        """fused (B, 283, D), anchor_depth, anchor_err (B, 283) -> `HeadOutput`, in the dtype of the
+        anchor."""
         raw = torch.cat([self.fgs1(fused[:, :1]), self.airs(fused[:, 1:])], dim=1)
         with torch.autocast(device_type=fused.device.type, enabled=False):
             delta, log_scale = raw.to(torch.promote_types(anchor_depth.dtype, torch.float32)).unbind(-1)
             delta, log_scale = _bounded(delta, self.delta_bound), _bounded(log_scale, self.log_scale_bound)
             if self.form == "raw":
-                # depths span 10³ in precision: the bound of the anchored form around log(1) is widened around the spread
+                # depths span 10³ in precision: the bound of the anchored form around log(1) is widened around
+                # the spread
                 log_scale = log_scale * (math.log(1e4) / self.log_scale_bound)
-                return HeadOutput(self.depth_location + self.depth_spread * delta,
-                                  self.depth_spread * torch.exp(log_scale), delta, log_scale)
-            return HeadOutput(anchor_depth + anchor_err * delta, anchor_err * torch.exp(log_scale), delta, log_scale)
+                return HeadOutput(
+                    self.depth_location + self.depth_spread * delta,
+                    self.depth_spread * torch.exp(log_scale),
+                    delta,
+                    log_scale,
+                )
+            return HeadOutput(
+                anchor_depth + anchor_err * delta, anchor_err * torch.exp(log_scale), delta, log_scale
+            )

@@ -1,4 +1,5 @@
-"""FGS1's encoder without a state space: dilated convolutions, the plain alternative to measure Mamba against."""
+"""FGS1's encoder without a state space: dilated convolutions, the plain alternative to measure Mamba
+against."""
 
 from __future__ import annotations
 
@@ -34,6 +35,7 @@ class Fgs1Conv(Fgs1Stack):
         super().__init__()
         self.width = width
         self.tokens = Fgs1Tokens(width=width, patch_steps=patch)
-        self.layers = nn.ModuleList(ConvLayer(width=width, kernel=kernel, dilation=2**k, dropout=dropout)
-                                    for k in range(depth))
+        self.layers = nn.ModuleList(
+            ConvLayer(width=width, kernel=kernel, dilation=2**k, dropout=dropout) for k in range(depth)
+        )
         self.norm = nn.LayerNorm(width)

@@ -16,9 +16,9 @@ DIRECTIONS = ("both", "causal")
 class Fgs1Tokens(nn.Module):
     """Patches of the light curve as tokens, shared by FGS1's encoders.
 
-    Per step: flux residual in sigma, residual × transit shape, and `describe_time`. A light curve of two visits,
-    (B, V, T), is read visit by visit (no state passes from one to the next) and its tokens are laid end to end with
-    an embedding of the visit's number.
+    Per step: flux residual in sigma, residual × transit shape, and `describe_time`. A light curve of two
+    visits, (B, V, T), is read visit by visit (no state passes from one to the next) and its tokens are laid
+    end to end with an embedding of the visit's number.
     """
 
     max_visits = 4
@@ -41,12 +41,15 @@ class Fgs1Tokens(nn.Module):
 
 
 def over_visits(encode, tokens: Fgs1Tokens, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor):
-    """Apply ``encode(flux, shape, time, mask)`` to (B, T), or visit by visit to (B, V, T) as a bigger batch."""
+    """Apply ``encode(flux, shape, time, mask)`` to (B, T), or visit by visit to (B, V, T) as a bigger
+    batch."""
     if flux.ndim == 2:
         return encode(flux, shape, time, mask)
     batch, visits = flux.shape[:2]
     if visits > tokens.max_visits:
-        raise ConfigError("too many visits in one row", expected=f"at most {tokens.max_visits}", found=str(visits))
+        raise ConfigError(
+            "too many visits in one row", expected=f"at most {tokens.max_visits}", found=str(visits)
+        )
     out, out_mask = encode(*(t.flatten(0, 1) for t in (flux, shape, time, mask)))
     out = out.unflatten(0, (batch, visits)) + tokens.visit.weight[:visits, None].to(out.dtype)
     return out.flatten(1, 2), out_mask.unflatten(0, (batch, visits)).flatten(1, 2)
@@ -71,7 +74,8 @@ class MambaLayer(nn.Module):
 
 
 class Fgs1Stack(nn.Module):
-    """Tokens through layers that keep their shape, then a norm: what FGS1's encoders share. They set the three parts."""
+    """Tokens through layers that keep their shape, then a norm: what FGS1's encoders share. They set the
+    three parts."""
 
     tokens: Fgs1Tokens
     layers: nn.ModuleList
@@ -103,23 +107,45 @@ class Fgs1Mamba(Fgs1Stack):
     scan_backend : str     ``auto``, ``torch`` or ``mamba_ssm``
     """
 
-    def __init__(self, *, width: int, depth: int = 2, form: str = "mamba2", state: int = 16, headdim: int = 32,
-                 expand: int = 2, direction: str = "both", patch: int = 2, dropout: float = 0.0,
-                 scan_backend: str = "auto", chunk_size: int = 0):
+    def __init__(
+        self,
+        *,
+        width: int,
+        depth: int = 2,
+        form: str = "mamba2",
+        state: int = 16,
+        headdim: int = 32,
+        expand: int = 2,
+        direction: str = "both",
+        patch: int = 2,
+        dropout: float = 0.0,
+        scan_backend: str = "auto",
+        chunk_size: int = 0,
+    ):
         super().__init__()
         for name, value, choices in (("form", form, FORMS), ("direction", direction, DIRECTIONS)):
             if value not in choices:
-                raise ConfigError(f"unknown {name}", where="fgs1_encoder", found=value, fix=nearest(value, choices))
+                raise ConfigError(
+                    f"unknown {name}", where="fgs1_encoder", found=value, fix=nearest(value, choices)
+                )
         self.width, self.form = width, form
         chunk = {"chunk_size": chunk_size} if chunk_size else {}
 
         def make_block() -> nn.Module:
             if form == "mamba2":
-                return Mamba2(width, state, headdim=min(headdim, expand * width), expand=expand,
-                              scan_backend=scan_backend, **chunk)
+                return Mamba2(
+                    width,
+                    state,
+                    headdim=min(headdim, expand * width),
+                    expand=expand,
+                    scan_backend=scan_backend,
+                    **chunk,
+                )
             return Mamba(width, state, expand=expand, scan_backend=scan_backend, **chunk)
 
         self.tokens = Fgs1Tokens(width=width, patch_steps=patch)
-        self.layers = nn.ModuleList(MambaLayer(make_block, width=width, both_ways=direction == "both", dropout=dropout)
-                                    for _ in range(depth))
+        self.layers = nn.ModuleList(
+            MambaLayer(make_block, width=width, both_ways=direction == "both", dropout=dropout)
+            for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(width)

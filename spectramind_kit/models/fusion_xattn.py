@@ -14,7 +14,8 @@ _VERY_NEGATIVE = -1e4  # finite in fp16
 
 
 class QueryTokens(nn.Module):
-    """Tokens of all 283 bins before fusion: AIRS bins from the AIRS encoder, FGS1's bin from FGS1's own tokens.
+    """Tokens of all 283 bins before fusion: AIRS bins from the AIRS encoder, FGS1's bin from FGS1's own
+    tokens.
 
     The star's features are added to every one of them.
     """
@@ -27,7 +28,9 @@ class QueryTokens(nn.Module):
 
     def forward(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
         """airs (B, W, D), pooled FGS1 (B, D), star (B, S), bins0 (B, F) -> (B, 1 + W, D)."""
-        star, bins0 = (torch.nan_to_num(t, nan=0.0, posinf=20.0, neginf=-20.0).clamp(-20.0, 20.0) for t in (star, bins0))
+        star, bins0 = (
+            torch.nan_to_num(t, nan=0.0, posinf=20.0, neginf=-20.0).clamp(-20.0, 20.0) for t in (star, bins0)
+        )
         first = self.bin0(bins0) + self.pooled(pooled)
         return torch.cat([first[:, None], airs.to(first.dtype)], dim=1) + self.star(star)[:, None]
 
@@ -35,21 +38,30 @@ class QueryTokens(nn.Module):
 class CrossAttention(nn.Module):
     """Multi-head attention of queries over keys, with one learned key more.
 
-    The learned key takes the attention when nothing is worth reading or every key is masked: a softmax over an
-    all-masked row would be NaN.
+    The learned key takes the attention when nothing is worth reading or every key is masked: a softmax over
+    an all-masked row would be NaN.
     """
 
     def __init__(self, width: int, *, heads: int, dropout: float):
         super().__init__()
         if width % heads:
-            raise ConfigError("heads must divide the width", where="fusion", found=f"width {width}, heads {heads}")
+            raise ConfigError(
+                "heads must divide the width", where="fusion", found=f"width {width}, heads {heads}"
+            )
         self.heads, self.dropout = heads, dropout
         self.norm_query, self.norm_key = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.key_value, self.out = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
+        self.query, self.key_value, self.out = (
+            nn.Linear(width, width),
+            nn.Linear(width, 2 * width),
+            nn.Linear(width, width),
+        )
         self.rest = nn.Parameter(torch.randn(1, 1, width) * 0.02)
 
-    def forward(self, queries: Tensor, keys: Tensor, key_mask: Tensor | None, *, weights: bool) -> tuple[Tensor, Tensor | None]:
-        """queries (B, Q, D), keys (B, K, D), key_mask (B, K) -> (B, Q, D), and weights (B, H, Q, K + 1) if wanted.
+    def forward(
+        self, queries: Tensor, keys: Tensor, key_mask: Tensor | None, *, weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """queries (B, Q, D), keys (B, K, D), key_mask (B, K) -> (B, Q, D), and weights (B, H, Q, K + 1) if
+        wanted.
 
         The last key of the weights is the learned one.
         """
@@ -77,9 +89,13 @@ class _Exchange(nn.Module):
         super().__init__()
         self.attention = CrossAttention(width, heads=heads, dropout=dropout)
         self.norm = nn.LayerNorm(width)
-        self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width))
+        self.mix = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
 
-    def forward(self, reader: Tensor, source: Tensor, mask: Tensor | None, *, weights: bool) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, reader: Tensor, source: Tensor, mask: Tensor | None, *, weights: bool
+    ) -> tuple[Tensor, Tensor | None]:
         read, alpha = self.attention(reader, source, mask, weights=weights)
         reader = reader + read
         return reader + self.mix(self.norm(reader)), alpha
@@ -93,26 +109,47 @@ class CrossAttentionFusion(nn.Module):
     ``both``: in each layer time reads wavelengths, then wavelengths read time.
     """
 
-    def __init__(self, *, width: int, star_features: int, bin_features: int, depth: int = 1, heads: int = 4,
-                 direction: str = "wavelength_to_time", dropout: float = 0.0):
+    def __init__(
+        self,
+        *,
+        width: int,
+        star_features: int,
+        bin_features: int,
+        depth: int = 1,
+        heads: int = 4,
+        direction: str = "wavelength_to_time",
+        dropout: float = 0.0,
+    ):
         super().__init__()
         if direction not in DIRECTIONS:
-            raise ConfigError("unknown direction", where="fusion", found=direction, fix=nearest(direction, DIRECTIONS))
+            raise ConfigError(
+                "unknown direction", where="fusion", found=direction, fix=nearest(direction, DIRECTIONS)
+            )
         self.direction = direction
         self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
         settings = {"width": width, "heads": heads, "dropout": dropout}
         to_time, to_wavelength = direction != "time_to_wavelength", direction != "wavelength_to_time"
         self.to_time = nn.ModuleList(_Exchange(**settings) for _ in range(depth if to_time else 0))
-        self.to_wavelength = nn.ModuleList(_Exchange(**settings) for _ in range(depth if to_wavelength else 0))
+        self.to_wavelength = nn.ModuleList(
+            _Exchange(**settings) for _ in range(depth if to_wavelength else 0)
+        )
         self.told = nn.Linear(width, width) if direction == "time_to_wavelength" else None
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, airs: Tensor, *, fgs1: Tensor, fgs1_mask: Tensor, star: Tensor, bins0: Tensor,
-                weights: bool = False) -> Tensor | tuple[Tensor, Tensor | None]:
+    def forward(
+        self,
+        airs: Tensor,
+        *,
+        fgs1: Tensor,
+        fgs1_mask: Tensor,
+        star: Tensor,
+        bins0: Tensor,
+        weights: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
         """airs (B, W, D), fgs1 (B, L, D), fgs1_mask (B, L), star (B, S), bins0 (B, F) -> (B, 1 + W, D).
 
-        With ``weights=True`` also the attention of the last layer, fp32: (B, H, 1 + W, L + 1) where bins read time
-        (the last key is the learned one), (B, H, L, 1 + W + 1) for ``time_to_wavelength``.
+        With ``weights=True`` also the attention of the last layer, fp32: (B, H, 1 + W, L + 1) where bins read
+        time (the last key is the learned one), (B, H, L, 1 + W + 1) for ``time_to_wavelength``.
         """
         bins = self.queries(airs, masked_mean(fgs1, fgs1_mask), star, bins0)
         alpha = None

@@ -1,4 +1,5 @@
-"""Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type) and `GatLayer` (attention).
+"""Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type) and `GatLayer`
+(attention).
 
 Each layer can add its messages up in four ways that agree to rounding (a test holds it): ``dense`` adjacency
 matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges,
@@ -8,7 +9,7 @@ matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over th
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -23,19 +24,24 @@ GRAPH_BACKENDS = ("auto", "dense", "fixed_k", "index_add", "torch_scatter")
 _VERY_NEGATIVE = -1e4  # finite in fp16
 
 
-@lru_cache(maxsize=None)
+@cache
 def _scatter_add():
     """torch_scatter's ``scatter_add``, or pyg-lib's, after it has given the right sums."""
     try:
         return scatter_add_function()
     except Exception as error:  # a wheel built for another torch fails with OSError, not ImportError
-        raise DataError("torch_scatter was asked for and does not work", where="graph_backend=torch_scatter",
-                        found=describe(error), expected="torch_scatter, or pyg-lib 0.7 or later",
-                        fix="pip install --no-build-isolation torch-scatter, or graph_backend=auto") from error
+        raise DataError(
+            "torch_scatter was asked for and does not work",
+            where="graph_backend=torch_scatter",
+            found=describe(error),
+            expected="torch_scatter, or pyg-lib 0.7 or later",
+            fix="pip install --no-build-isolation torch-scatter, or graph_backend=auto",
+        ) from error
 
 
 def resolve_graph_backend(wanted: str, *, layer: str) -> str:
-    """``auto`` is the fastest of those measured (docs/model.md): dense for `sage`, the gathered table for `gat`."""
+    """``auto`` is the fastest of those measured (docs/model.md): dense for `sage`, the gathered table for
+    `gat`."""
     if wanted not in GRAPH_BACKENDS:
         raise ConfigError("unknown graph_backend", found=wanted, fix=nearest(wanted, GRAPH_BACKENDS))
     if wanted == "torch_scatter":
@@ -45,7 +51,9 @@ def resolve_graph_backend(wanted: str, *, layer: str) -> str:
 
 def _check_heads(width: int, heads: int) -> None:
     if width % heads:
-        raise ConfigError("heads must divide the width", where="graph layer", found=f"width {width}, heads {heads}")
+        raise ConfigError(
+            "heads must divide the width", where="graph layer", found=f"width {width}, heads {heads}"
+        )
 
 
 def _sum_edges(messages: Tensor, target: Tensor, nodes: int, *, backend: str) -> Tensor:
@@ -101,7 +109,9 @@ class SageLayer(nn.Module):
         """h (B, W, D) -> (B, W, D)."""
         out = self.own(h)
         for kind, linear in enumerate(self.told):
-            out = out + self._mean(linear(h).unflatten(-1, (self.heads, -1)), graph, self._weights(graph, kind)).flatten(-2)
+            out = out + self._mean(
+                linear(h).unflatten(-1, (self.heads, -1)), graph, self._weights(graph, kind)
+            ).flatten(-2)
         return out
 
     def _mean(self, values: Tensor, graph: WavelengthGraph, weights: Tensor) -> Tensor:
@@ -110,17 +120,25 @@ class SageLayer(nn.Module):
         nodes = graph.n_nodes
         if self.backend == "dense":
             rows = torch.arange(nodes, device=values.device)[:, None].expand_as(graph.source)
-            matrix = weights.new_zeros(nodes, nodes, self.heads).index_put((rows, graph.source), weights, accumulate=True)
+            matrix = weights.new_zeros(nodes, nodes, self.heads).index_put(
+                (rows, graph.source), weights, accumulate=True
+            )
             return torch.einsum("ijh,bjhd->bihd", matrix, values)
         if self.backend == "fixed_k":
-            return (weights[..., None] * values[:, graph.source]).sum(2)  # twice as fast as an einsum, which makes tiny products
+            # twice as fast as an einsum, which makes tiny products
+            return (weights[..., None] * values[:, graph.source]).sum(2)
         node, place = _edge_list(graph)
-        return _sum_edges(values[:, graph.source[node, place]] * weights[node, place][None, :, :, None], node, nodes,
-                          backend=self.backend)
+        return _sum_edges(
+            values[:, graph.source[node, place]] * weights[node, place][None, :, :, None],
+            node,
+            nodes,
+            backend=self.backend,
+        )
 
 
 class GatLayer(nn.Module):
-    """h_i <- W_0 h_i + sum over edges of alpha_ij W_v h_j, alpha by additive attention (GATv1) with edge features.
+    """h_i <- W_0 h_i + sum over edges of alpha_ij W_v h_j, alpha by additive attention (GATv1) with edge
+    features.
 
     The softmax runs over all edges of a node, of all types, in fp32.
     """
@@ -145,7 +163,9 @@ class GatLayer(nn.Module):
         return self.own(h) + step(values, asks, offers, edges, graph).flatten(-2)
 
     @staticmethod
-    def _fixed_k(values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph) -> Tensor:
+    def _fixed_k(
+        values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph
+    ) -> Tensor:
         scores = F.leaky_relu(asks[:, :, None] + offers[:, graph.source] + edges, 0.2)  # (B, W, K, H)
         scores = scores.masked_fill(~graph.present[..., None], _VERY_NEGATIVE)
         alpha = (torch.softmax(scores, dim=2) * graph.present[..., None]).to(values.dtype)
@@ -158,7 +178,8 @@ class GatLayer(nn.Module):
         node, place = _edge_list(graph)
         where = (graph.kind[node, place], node, graph.source[node, place])
         there = torch.zeros(kinds, nodes, nodes, dtype=torch.bool, device=values.device).index_put(
-            where, torch.ones_like(node, dtype=torch.bool))
+            where, torch.ones_like(node, dtype=torch.bool)
+        )
         sheet = edges.new_zeros(kinds, nodes, nodes, edges.shape[-1]).index_put(where, edges[node, place])
         scores = F.leaky_relu(asks[:, None, :, None] + offers[:, None, None] + sheet, 0.2)  # (B, R, W, W, H)
         scores = scores.masked_fill(~there[..., None], _VERY_NEGATIVE)
@@ -167,7 +188,9 @@ class GatLayer(nn.Module):
         alpha = alpha / alpha.sum(dim=(1, 3), keepdim=True).clamp(min=1e-20)
         return torch.einsum("brijh,bjhd->bihd", alpha.to(values.dtype), values)
 
-    def _listed(self, values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph) -> Tensor:
+    def _listed(
+        self, values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph
+    ) -> Tensor:
         node, place = _edge_list(graph)
         sender = graph.source[node, place]
         scores = F.leaky_relu(asks[:, node] + offers[:, sender] + edges[node, place], 0.2)  # (B, E, H)

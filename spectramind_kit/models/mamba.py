@@ -1,10 +1,10 @@
 """Mamba-1 and Mamba-2 blocks with the parameters, shapes and state dict of `mamba_ssm`'s modules.
 
-A state dict of ``mamba_ssm.Mamba`` / ``mamba_ssm.Mamba2`` loads here with ``strict=True`` and the other way round.
-Sources: Gu & Dao 2023 (arXiv 2312.00752), Dao & Gu 2024 (arXiv 2405.21060).
+A state dict of ``mamba_ssm.Mamba`` / ``mamba_ssm.Mamba2`` loads here with ``strict=True`` and the other way
+round. Sources: Gu & Dao 2023 (arXiv 2312.00752), Dao & Gu 2024 (arXiv 2405.21060).
 
-Beyond mamba_ssm: a ``mask`` of valid steps. A masked step gets dt = 0 and enters the convolution as zero, so the
-state passes over it unchanged: padding on either side changes no valid output.
+Beyond mamba_ssm: a ``mask`` of valid steps. A masked step gets dt = 0 and enters the convolution as zero, so
+the state passes over it unchanged: padding on either side changes no valid output.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ def _draw_steps(count: int, *, dt_min: float, dt_max: float, floor: float) -> Te
 def _causal_conv(x: Tensor, conv: nn.Conv1d) -> Tensor:
     """Depthwise convolution that looks back only, then SiLU. x (B, L, C) -> (B, L, C).
 
-    Written as a sum over the few taps: on a CPU this is several times faster, backward above all, than a grouped
-    convolution, and the result is the same.
+    Written as a sum over the few taps: on a CPU this is several times faster, backward above all, than a
+    grouped convolution, and the result is the same.
     """
     length, taps = x.shape[1], conv.kernel_size[0]
     padded = F.pad(x, (0, 0, taps - 1, 0))
     weight = conv.weight[:, 0].to(x.dtype)  # (C, taps)
-    y = padded[:, taps - 1:taps - 1 + length] * weight[:, -1]
+    y = padded[:, taps - 1 : taps - 1 + length] * weight[:, -1]
     for k in range(taps - 1):
-        y = torch.addcmul(y, padded[:, k:k + length], weight[:, k])
+        y = torch.addcmul(y, padded[:, k : k + length], weight[:, k])
     return F.silu(y if conv.bias is None else y + conv.bias.to(x.dtype))
 
 
@@ -63,12 +63,17 @@ class _Scanned(nn.Module):
         self.scan_backend = scan_backend
         self.scan_backend_used: dict[str, str] = {}
         if scan_backend == "mamba_ssm":  # fail when the model is built, not an hour later
-            resolve_scan_backend(scan_backend, form=self.form,
-                                 device=torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+            resolve_scan_backend(
+                scan_backend,
+                form=self.form,
+                device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            )
 
     def _backend(self, device: torch.device) -> str:
         if device.type not in self.scan_backend_used:
-            self.scan_backend_used[device.type] = resolve_scan_backend(self.scan_backend, form=self.form, device=device)
+            self.scan_backend_used[device.type] = resolve_scan_backend(
+                self.scan_backend, form=self.form, device=device
+            )
         return self.scan_backend_used[device.type]
 
     def _scan(self, scan: Callable[..., Tensor], x: Tensor, *others: Tensor) -> Tensor:
@@ -94,19 +99,35 @@ class Mamba(_Scanned):
 
     form = "mamba1"
 
-    def __init__(self, d_model: int, d_state: int = 16, *, d_conv: int = 4, expand: int = 2, dt_rank: int | str = "auto",
-                 dt_min: float = 1e-3, dt_max: float = 0.1, dt_init: str = "random", dt_scale: float = 1.0,
-                 dt_init_floor: float = 1e-4, conv_bias: bool = True, bias: bool = False,
-                 scan_backend: str = "auto", chunk_size: int = 16):
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 16,
+        *,
+        d_conv: int = 4,
+        expand: int = 2,
+        dt_rank: int | str = "auto",
+        dt_min: float = 1e-3,
+        dt_max: float = 0.1,
+        dt_init: str = "random",
+        dt_scale: float = 1.0,
+        dt_init_floor: float = 1e-4,
+        conv_bias: bool = True,
+        bias: bool = False,
+        scan_backend: str = "auto",
+        chunk_size: int = 16,
+    ):
         super().__init__(scan_backend)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
         self.dt_rank = math.ceil(d_model / 16) if dt_rank == "auto" else int(dt_rank)
         self.chunk_size = chunk_size
         self.in_proj = nn.Linear(d_model, 2 * self.d_inner, bias=bias)
-        self.conv1d = nn.Conv1d(self.d_inner, self.d_inner, d_conv, groups=self.d_inner, padding=d_conv - 1, bias=conv_bias)
+        self.conv1d = nn.Conv1d(
+            self.d_inner, self.d_inner, d_conv, groups=self.d_inner, padding=d_conv - 1, bias=conv_bias
+        )
         self.x_proj = nn.Linear(self.d_inner, self.dt_rank + 2 * d_state, bias=False)
         self.dt_proj = nn.Linear(self.dt_rank, self.d_inner, bias=True)
-        spread = self.dt_rank ** -0.5 * dt_scale
+        spread = self.dt_rank**-0.5 * dt_scale
         if dt_init == "constant":
             nn.init.constant_(self.dt_proj.weight, spread)
         elif dt_init == "random":
@@ -114,8 +135,12 @@ class Mamba(_Scanned):
         else:
             raise ConfigError("unknown dt_init", found=dt_init, expected="random | constant")
         with torch.no_grad():
-            self.dt_proj.bias.copy_(_draw_steps(self.d_inner, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor))
-        self.A_log = nn.Parameter(torch.log(torch.arange(1, d_state + 1, dtype=torch.float32)).repeat(self.d_inner, 1))
+            self.dt_proj.bias.copy_(
+                _draw_steps(self.d_inner, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
+            )
+        self.A_log = nn.Parameter(
+            torch.log(torch.arange(1, d_state + 1, dtype=torch.float32)).repeat(self.d_inner, 1)
+        )
         self.D = nn.Parameter(torch.ones(self.d_inner))
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
 
@@ -152,7 +177,9 @@ class GatedRmsNorm(nn.Module):
         if not self.before_gate:
             y = y * gate
         blocks = y.unflatten(-1, (self.groups, -1))
-        y = (blocks * torch.rsqrt(blocks.square().mean(-1, keepdim=True) + self.eps)).flatten(-2) * self.weight
+        y = (blocks * torch.rsqrt(blocks.square().mean(-1, keepdim=True) + self.eps)).flatten(
+            -2
+        ) * self.weight
         return y * gate if self.before_gate else y
 
 
@@ -164,33 +191,65 @@ class Mamba2(_Scanned):
 
     form = "mamba2"
 
-    def __init__(self, d_model: int, d_state: int = 128, *, d_conv: int = 4, expand: int = 2, headdim: int = 64,
-                 ngroups: int = 1, A_init_range: tuple[float, float] = (1.0, 16.0), rmsnorm: bool = True,
-                 norm_before_gate: bool = False, dt_min: float = 1e-3, dt_max: float = 0.1, dt_init_floor: float = 1e-4,
-                 dt_limit: tuple[float, float] = (0.0, math.inf), bias: bool = False, conv_bias: bool = True,
-                 chunk_size: int = 32, scan_backend: str = "auto"):
+    def __init__(
+        self,
+        d_model: int,
+        d_state: int = 128,
+        *,
+        d_conv: int = 4,
+        expand: int = 2,
+        headdim: int = 64,
+        ngroups: int = 1,
+        A_init_range: tuple[float, float] = (1.0, 16.0),
+        rmsnorm: bool = True,
+        norm_before_gate: bool = False,
+        dt_min: float = 1e-3,
+        dt_max: float = 0.1,
+        dt_init_floor: float = 1e-4,
+        dt_limit: tuple[float, float] = (0.0, math.inf),
+        bias: bool = False,
+        conv_bias: bool = True,
+        chunk_size: int = 32,
+        scan_backend: str = "auto",
+    ):
         super().__init__(scan_backend)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
-        self.headdim, self.ngroups, self.chunk_size, self.dt_limit = headdim, ngroups, chunk_size, tuple(dt_limit)
+        self.headdim, self.ngroups, self.chunk_size, self.dt_limit = (
+            headdim,
+            ngroups,
+            chunk_size,
+            tuple(dt_limit),
+        )
         if self.d_inner % headdim or (self.d_inner // headdim) % ngroups:
-            raise ConfigError("heads do not divide the width", where="Mamba2",
-                              expected="expand·d_model a multiple of headdim, heads a multiple of ngroups",
-                              found=f"d_inner {self.d_inner}, headdim {headdim}, ngroups {ngroups}")
+            raise ConfigError(
+                "heads do not divide the width",
+                where="Mamba2",
+                expected="expand·d_model a multiple of headdim, heads a multiple of ngroups",
+                found=f"d_inner {self.d_inner}, headdim {headdim}, ngroups {ngroups}",
+            )
         self.nheads = self.d_inner // headdim
         conv_dim = self.d_inner + 2 * ngroups * d_state
         self.in_proj = nn.Linear(d_model, self.d_inner + conv_dim + self.nheads, bias=bias)
-        self.conv1d = nn.Conv1d(conv_dim, conv_dim, d_conv, groups=conv_dim, padding=d_conv - 1, bias=conv_bias)
-        self.dt_bias = nn.Parameter(_draw_steps(self.nheads, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor))
+        self.conv1d = nn.Conv1d(
+            conv_dim, conv_dim, d_conv, groups=conv_dim, padding=d_conv - 1, bias=conv_bias
+        )
+        self.dt_bias = nn.Parameter(
+            _draw_steps(self.nheads, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
+        )
         self.A_log = nn.Parameter(torch.log(torch.empty(self.nheads).uniform_(*A_init_range)))
         self.D = nn.Parameter(torch.ones(self.nheads))
-        self.norm = GatedRmsNorm(self.d_inner, groups=ngroups, before_gate=norm_before_gate) if rmsnorm else None
+        self.norm = (
+            GatedRmsNorm(self.d_inner, groups=ngroups, before_gate=norm_before_gate) if rmsnorm else None
+        )
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
 
     def forward(self, hidden: Tensor, *, mask: Tensor | None = None) -> Tensor:
         """hidden (B, L, d_model), mask (B, L) True where valid -> (B, L, d_model)."""
         batch, length = hidden.shape[:2]
         shared = self.ngroups * self.d_state
-        z, xbc, dt = self.in_proj(hidden).split([self.d_inner, self.d_inner + 2 * shared, self.nheads], dim=-1)
+        z, xbc, dt = self.in_proj(hidden).split(
+            [self.d_inner, self.d_inner + 2 * shared, self.nheads], dim=-1
+        )
         if mask is not None:
             xbc = torch.where(mask[..., None], xbc, torch.zeros_like(xbc))
         x, b, c = _causal_conv(xbc, self.conv1d).split([self.d_inner, shared, shared], dim=-1)

@@ -1,8 +1,9 @@
-"""Which scan runs: ours in PyTorch, or `mamba_ssm`'s kernels where they import and have run on this device."""
+"""Which scan runs: ours in PyTorch, or `mamba_ssm`'s kernels where they import and have run on this
+device."""
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import cache, partial
 from importlib import import_module
 
 import torch
@@ -15,34 +16,47 @@ from spectramind_kit.optional_packages import describe
 from spectramind_kit.runtime import say_once
 
 SCAN_BACKENDS = ("auto", "torch", "mamba_ssm")
-_KERNELS = {"mamba1": ("mamba_ssm.ops.selective_scan_interface", "selective_scan_fn"),
-            "mamba2": ("mamba_ssm.ops.triton.ssd_combined", "mamba_chunk_scan_combined")}
-_HOW_TO_GET = ("install it where a CUDA tool chain is: pip install --no-build-isolation mamba-ssm causal-conv1d; "
-               "or set scan_backend=auto, which uses this kit's own scan")
+_KERNELS = {
+    "mamba1": ("mamba_ssm.ops.selective_scan_interface", "selective_scan_fn"),
+    "mamba2": ("mamba_ssm.ops.triton.ssd_combined", "mamba_chunk_scan_combined"),
+}
+_HOW_TO_GET = (
+    "install it where a CUDA tool chain is: pip install --no-build-isolation mamba-ssm causal-conv1d; "
+    "or set scan_backend=auto, which uses this kit's own scan"
+)
 
 
 def resolve_scan_backend(wanted: str, *, form: str, device: torch.device) -> str:
-    """``torch`` or ``mamba_ssm`` for the scan ``form`` (``mamba1``, ``mamba2``) on ``device``; says once which.
+    """``torch`` or ``mamba_ssm`` for the scan ``form`` (``mamba1``, ``mamba2``) on ``device``; says once
+    which.
 
-    ``auto`` takes the kernels only on a CUDA device on which a probe has run. Raises `ConfigError` for an unknown
-    name, `DataError` when ``mamba_ssm`` is asked for and cannot run.
+    ``auto`` takes the kernels only on a CUDA device on which a probe has run. Raises `ConfigError` for an
+    unknown name, `DataError` when ``mamba_ssm`` is asked for and cannot run.
     """
     if wanted not in SCAN_BACKENDS:
-        raise ConfigError("unknown scan_backend", found=wanted, expected=" | ".join(SCAN_BACKENDS),
-                          fix=nearest(wanted, SCAN_BACKENDS))
+        raise ConfigError(
+            "unknown scan_backend",
+            found=wanted,
+            expected=" | ".join(SCAN_BACKENDS),
+            fix=nearest(wanted, SCAN_BACKENDS),
+        )
     used, why = "torch", "as asked"
     if wanted != "torch":
         why = _why_not(form, device.type, device.index or 0)
         if not why:
             used = "mamba_ssm"
         elif wanted == "mamba_ssm":
-            raise DataError("mamba_ssm was asked for and cannot run", where=f"scan_backend=mamba_ssm, {form}, {device}",
-                            found=why, fix=_HOW_TO_GET)
+            raise DataError(
+                "mamba_ssm was asked for and cannot run",
+                where=f"scan_backend=mamba_ssm, {form}, {device}",
+                found=why,
+                fix=_HOW_TO_GET,
+            )
     say_once(f"{form} scan: {used} on {device.type}{f' ({why})' if used == 'torch' else ''}")
     return used
 
 
-@lru_cache(maxsize=None)
+@cache
 def _why_not(form: str, device_type: str, device_index: int) -> str:
     """Empty when mamba_ssm's kernel of this form has run and agreed with ours here, else the reason."""
     if device_type != "cuda":
@@ -85,7 +99,7 @@ def _why_not(form: str, device_type: str, device_index: int) -> str:
             if reason := _disagreement("result", *(y.detach() for y in results)):
                 return reason
             return _disagreement("gradient", *(torch.autograd.grad(y.square().sum(), x)[0] for y in results))
-    except Exception as error:  # noqa: BLE001 - a broken wheel raises anything: OSError, triton's errors, RuntimeError
+    except Exception as error:
         return describe(error)
 
 
@@ -97,8 +111,10 @@ def _disagreement(name: str, ours: Tensor, theirs: Tensor) -> str:
 def give_up_kernels(error: Exception, *, form: str, device: torch.device) -> str:
     """``torch``, after saying once why mamba_ssm's kernels are not used any more: they ran in the probe and
     failed now."""
-    say_once(f"{form} scan: torch on {device.type} from here on "
-             f"(mamba_ssm's kernel ran in a probe and then failed: {describe(error)})")
+    say_once(
+        f"{form} scan: torch on {device.type} from here on "
+        f"(mamba_ssm's kernel ran in a probe and then failed: {describe(error)})"
+    )
     return "torch"
 
 
@@ -110,17 +126,24 @@ def _kernel(form: str):
 def _mamba1_kernel(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor) -> Tensor:
     # the kernel wants (B, D, L) and (B, N, L); fp32 in and out
     x, dt, b, c = (t.float().transpose(1, 2).contiguous() for t in (x, dt, b, c))
-    y = _kernel("mamba1")(x, dt, a.float(), b, c, D=skip.float(), z=None, delta_bias=None, delta_softplus=False)
+    y = _kernel("mamba1")(
+        x, dt, a.float(), b, c, D=skip.float(), z=None, delta_bias=None, delta_softplus=False
+    )
     return y.transpose(1, 2)
 
 
-def _mamba2_kernel(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, chunk: int) -> Tensor:
+def _mamba2_kernel(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, chunk: int
+) -> Tensor:
     x, dt, a, b, c, skip = (t.float().contiguous() for t in (x, dt, a, b, c, skip))
-    return _kernel("mamba2")(x, dt, a, b, c, chunk_size=chunk, D=skip, z=None, dt_bias=None, dt_softplus=False)
+    return _kernel("mamba2")(
+        x, dt, a, b, c, chunk_size=chunk, D=skip, z=None, dt_bias=None, dt_softplus=False
+    )
 
 
-def mamba1_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, backend: str,
-                chunk: int) -> Tensor:
+def mamba1_scan(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, backend: str, chunk: int
+) -> Tensor:
     """`selective_scan_chunked` or mamba_ssm's ``selective_scan_fn``; shapes of `selective_scan_chunked`."""
     if backend == "mamba_ssm":
         with torch.autocast(device_type=x.device.type, enabled=False):
@@ -128,8 +151,9 @@ def mamba1_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Te
     return selective_scan_chunked(x, dt, a, b, c, skip, chunk=chunk)
 
 
-def mamba2_scan(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, backend: str,
-                chunk: int) -> Tensor:
+def mamba2_scan(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, backend: str, chunk: int
+) -> Tensor:
     """`ssd_chunked` or mamba_ssm's ``mamba_chunk_scan_combined``; shapes of `ssd_chunked`."""
     if backend == "mamba_ssm":
         with torch.autocast(device_type=x.device.type, enabled=False):

@@ -1,7 +1,7 @@
 """The two selective state-space recurrences, step by step, as the papers write them.
 
-They are the oracle of the fast forms in `ssd` and `selective_scan` (same signature) and, written as plain loops,
-the yardstick of the benchmark. Run them in float64 when they judge.
+They are the oracle of the fast forms in `ssd` and `selective_scan` (same signature) and, written as plain
+loops, the yardstick of the benchmark. Run them in float64 when they judge.
 
 Letters: B batch, L steps, D channels, N state, H heads, P channels of a head, G groups that share b and c.
 """
@@ -53,7 +53,9 @@ def ssd_sequential(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip:
     decay = torch.exp(dt * a)
     state = x.new_zeros(x.shape[0], heads, x.shape[3], b.shape[3])
     outputs = []
-    for x_t, dt_t, decay_t, b_t, c_t in zip(x.unbind(1), dt.unbind(1), decay.unbind(1), b.unbind(1), c.unbind(1)):
+    for x_t, dt_t, decay_t, b_t, c_t in zip(
+        x.unbind(1), dt.unbind(1), decay.unbind(1), b.unbind(1), c.unbind(1)
+    ):
         state = decay_t[..., None, None] * state + (dt_t[..., None] * x_t)[..., None] * b_t[:, :, None, :]
         outputs.append((state * c_t[:, :, None, :]).sum(-1))
     return torch.stack(outputs, 1) + skip[:, None] * x

@@ -1,8 +1,8 @@
 """Mamba-1's selective scan with a small memory: states are kept at chunk starts and recomputed backward.
 
-Each (channel, state) pair has a decay of its own, so there is no matrix form as in `ssd`; what costs time in a plain
-loop is autograd's bookkeeping per step. Here forward and backward are loops of one in-place multiply-add per step,
-everything else is vectorised over a chunk.
+Each (channel, state) pair has a decay of its own, so there is no matrix form as in `ssd`; what costs time in
+a plain loop is autograd's bookkeeping per step. Here forward and backward are loops of one in-place
+multiply-add per step, everything else is vectorised over a chunk.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor
 _LOG2_E = 1.0 / math.log(2.0)  # exp2 is three times faster than exp in vectorised CPU code
 
 
-def selective_scan_chunked(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *,
-                           chunk: int = 16) -> Tensor:
+def selective_scan_chunked(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, *, chunk: int = 16
+) -> Tensor:
     """The same as `scan_reference.selective_scan_sequential`, with its own backward pass.
 
     Parameters
@@ -49,11 +50,14 @@ class _Buffers:
         self.state, self.decay = self.states.unbind(0), self.decays.unbind(0)
 
     def run(self, start: Tensor, driven: Tensor, dt: Tensor, rate: Tensor, b: Tensor) -> None:
-        """``states[0] = start``, ``states[t + 1] = h_t`` and ``decays[t] = exp(dt_t a)`` for the steps of one chunk."""
+        """``states[0] = start``, ``states[t + 1] = h_t`` and ``decays[t] = exp(dt_t a)`` for the steps of one
+        chunk."""
         steps = dt.shape[0]
-        torch.exp2(torch.mul(dt[:, :, None, :], rate * _LOG2_E, out=self.decays[:steps]), out=self.decays[:steps])
+        torch.exp2(
+            torch.mul(dt[:, :, None, :], rate * _LOG2_E, out=self.decays[:steps]), out=self.decays[:steps]
+        )
         self.states[0] = start
-        torch.mul(driven[:, :, None, :], b[..., None], out=self.states[1:steps + 1])
+        torch.mul(driven[:, :, None, :], b[..., None], out=self.states[1 : steps + 1])
         before = self.state[0]
         for t in range(steps):
             before = self.state[t + 1].addcmul_(self.decay[t], before)
@@ -62,8 +66,8 @@ class _Buffers:
 class _ChunkedScan(torch.autograd.Function):
     """y = c . h without the skip term.
 
-    Inside, the state is (N, D) and time is the first axis: one step is one block of memory, and the long channel
-    axis is innermost in every product, which is what vector units and broadcasting want.
+    Inside, the state is (N, D) and time is the first axis: one step is one block of memory, and the long
+    channel axis is innermost in every product, which is what vector units and broadcasting want.
     """
 
     @staticmethod
@@ -79,7 +83,7 @@ class _ChunkedScan(torch.autograd.Function):
             part = slice(first, min(first + chunk, length))
             steps = part.stop - part.start
             buffers.run(starts[k], driven[part], dt[part], rate, b[part])
-            torch.matmul(c[part].unsqueeze(-2), buffers.states[1:steps + 1], out=y[part].unsqueeze(-2))
+            torch.matmul(c[part].unsqueeze(-2), buffers.states[1 : steps + 1], out=y[part].unsqueeze(-2))
             if k + 1 < len(starts):
                 starts[k + 1] = buffers.state[steps]
         ctx.save_for_backward(x, dt, rate, b, c, starts)
@@ -93,7 +97,9 @@ class _ChunkedScan(torch.autograd.Function):
             return *_backward(_step_first(grad_y.to(x.dtype)), x, dt, rate, b, c, starts, ctx.chunk), None
 
 
-def _backward(grad_y: Tensor, x: Tensor, dt: Tensor, rate: Tensor, b: Tensor, c: Tensor, starts: Tensor, chunk: int):
+def _backward(
+    grad_y: Tensor, x: Tensor, dt: Tensor, rate: Tensor, b: Tensor, c: Tensor, starts: Tensor, chunk: int
+):
     length = x.shape[0]
     driven = dt * x
     grad_x, grad_dt, grad_b, grad_c = (torch.empty_like(t) for t in (x, dt, b, c))
@@ -101,7 +107,8 @@ def _backward(grad_y: Tensor, x: Tensor, dt: Tensor, rate: Tensor, b: Tensor, c:
     buffers = _Buffers(starts, chunk)
     grads, products = torch.empty_like(buffers.decays), torch.empty_like(buffers.decays)
     views = grads.unbind(0)
-    carry = torch.zeros_like(starts[0])  # gradient that flows into the last state of the chunk from the next chunk
+    # gradient that flows into the last state of the chunk from the next chunk
+    carry = torch.zeros_like(starts[0])
     for k in range(len(starts) - 1, -1, -1):
         part = slice(k * chunk, min((k + 1) * chunk, length))
         steps = part.stop - part.start
@@ -113,11 +120,21 @@ def _backward(grad_y: Tensor, x: Tensor, dt: Tensor, rate: Tensor, b: Tensor, c:
             after = views[t].addcmul_(buffers.decay[t + 1], after)
         torch.mul(buffers.decay[0], after, out=carry)
         # product and sum: batched matrix-vector products of this size run six times slower on a CPU
-        torch.sum(torch.mul(buffers.states[1:steps + 1], grad_y[part].unsqueeze(-2), out=product), -1, out=grad_c[part])
+        torch.sum(
+            torch.mul(buffers.states[1 : steps + 1], grad_y[part].unsqueeze(-2), out=product),
+            -1,
+            out=grad_c[part],
+        )
         torch.sum(torch.mul(grad, driven[part].unsqueeze(-2), out=product), -1, out=grad_b[part])
         through_b = torch.matmul(b[part].unsqueeze(-2), grad).squeeze(-2)
         torch.mul(through_b, dt[part], out=grad_x[part])
         decay.mul_(grad).mul_(buffers.states[:steps])  # dL/d(dt a)
         grad_dt[part] = torch.mul(decay, rate, out=product).sum(-2).addcmul_(through_b, x[part])
         grad_rate += torch.mul(decay, dt[part].unsqueeze(-2), out=product).sum((0, 1))
-    return (grad_x.transpose(0, 1), grad_dt.transpose(0, 1), grad_rate.t(), grad_b.transpose(0, 1), grad_c.transpose(0, 1))
+    return (
+        grad_x.transpose(0, 1),
+        grad_dt.transpose(0, 1),
+        grad_rate.t(),
+        grad_b.transpose(0, 1),
+        grad_c.transpose(0, 1),
+    )

@@ -17,8 +17,8 @@ def widen(t: Tensor) -> Tensor:
 def clean(values: Tensor, valid: Tensor, *, limit: float = 20.0) -> Tensor:
     """Zero where not valid or not finite, clamped to ±``limit`` elsewhere.
 
-    Selects instead of multiplying: a NaN in a masked step times zero would stay a NaN. Residuals beyond 20 sigma are
-    glitches (a cosmic ray, a pointing jump), which must not own the gradient.
+    Selects instead of multiplying: a NaN in a masked step times zero would stay a NaN. Residuals beyond 20
+    sigma are glitches (a cosmic ray, a pointing jump), which must not own the gradient.
     """
     return torch.where(valid & torch.isfinite(values), values, torch.zeros_like(values)).clamp(-limit, limit)
 
@@ -33,7 +33,9 @@ def describe_time(shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
     edge = torch.zeros_like(shape)
     both = mask[:, 1:-1] & mask[:, 2:] & mask[:, :-2]
     step = (time[:, 2:] - time[:, :-2]).clamp(min=1e-3)
-    edge[:, 1:-1] = torch.where(both, (shape[:, 2:] - shape[:, :-2]) / step, torch.zeros_like(step)).clamp(-8.0, 8.0)
+    edge[:, 1:-1] = torch.where(both, (shape[:, 2:] - shape[:, :-2]) / step, torch.zeros_like(step)).clamp(
+        -8.0, 8.0
+    )
     squashed = torch.tanh(time / 2.0)
     return torch.stack([shape, edge / 4.0, squashed, squashed.square(), mask.to(shape.dtype)], dim=-1)
 
@@ -60,4 +62,6 @@ def patch_mask(mask: Tensor, size: int) -> Tensor:
 def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
     """tokens (B, L, D), mask (B, L) -> (B, D); zero where nothing is valid."""
     weight = mask.to(tokens.dtype)[..., None]
-    return torch.where(mask[..., None], tokens, torch.zeros_like(tokens)).sum(1) / weight.sum(1).clamp(min=1.0)
+    return torch.where(mask[..., None], tokens, torch.zeros_like(tokens)).sum(1) / weight.sum(1).clamp(
+        min=1.0
+    )

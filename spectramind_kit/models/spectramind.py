@@ -32,7 +32,8 @@ class Encoded:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """depth_mean, depth_sigma, delta, log_scale (B, 283); fused (B, 283, D); fgs1_embedding, airs_embedding (B, D).
+    """depth_mean, depth_sigma, delta, log_scale (B, 283); fused (B, 283, D); fgs1_embedding, airs_embedding
+    (B, D).
 
     attention: of the fusion's last layer (see `CrossAttentionFusion`) when it was asked for and there is one.
     """
@@ -50,12 +51,20 @@ class ModelOutput:
 class SpectraMind(nn.Module):
     """Wires the parts. Each is a module of its own; see `build_model` for building them from a config."""
 
-    def __init__(self, *, fgs1_encoder: nn.Module, airs_encoder: nn.Module, fusion: nn.Module, decoder: nn.Module):
+    def __init__(
+        self, *, fgs1_encoder: nn.Module, airs_encoder: nn.Module, fusion: nn.Module, decoder: nn.Module
+    ):
         super().__init__()
-        self.fgs1_encoder, self.airs_encoder, self.fusion, self.decoder = fgs1_encoder, airs_encoder, fusion, decoder
+        self.fgs1_encoder, self.airs_encoder, self.fusion, self.decoder = (
+            fgs1_encoder,
+            airs_encoder,
+            fusion,
+            decoder,
+        )
 
     def forward(self, batch: Mapping[str, Tensor], *, attention: bool = False) -> ModelOutput:
-        """``batch`` as in `spectramind_kit.models.batch.CONTRACT`. Raises `DataError` where it does not fit."""
+        """``batch`` as in `spectramind_kit.models.batch.CONTRACT`. Raises `DataError` where it does not
+        fit."""
         return self.decode(self.encode(batch), batch, attention=attention)
 
     def encode(self, batch: Mapping[str, Tensor]) -> Encoded:
@@ -63,23 +72,45 @@ class SpectraMind(nn.Module):
         check_batch(batch)
         shape, time, mask = batch["fgs1_transit"], batch["time"], batch["mask"]
         fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], shape=shape, time=time, mask=mask)
-        airs = self.airs_encoder(batch["airs"], time=time, mask=mask, shape=shape, bins=batch["bins"][:, 1:],
-                                 wavelength_um=wavelengths_of(batch)[1:])
+        airs = self.airs_encoder(
+            batch["airs"],
+            time=time,
+            mask=mask,
+            shape=shape,
+            bins=batch["bins"][:, 1:],
+            wavelength_um=wavelengths_of(batch)[1:],
+        )
         _check_encoders(fgs1, fgs1_mask, airs, batch["airs"])
         return Encoded(fgs1, fgs1_mask, airs)
 
-    def decode(self, encoded: Encoded, batch: Mapping[str, Tensor], *, attention: bool = False) -> ModelOutput:
+    def decode(
+        self, encoded: Encoded, batch: Mapping[str, Tensor], *, attention: bool = False
+    ) -> ModelOutput:
         """Fusion and head on the encoders' output; of the batch only bins, star and anchor are read."""
-        fused = self.fusion(encoded.airs, fgs1=encoded.fgs1, fgs1_mask=encoded.fgs1_mask, star=batch["star"],
-                            bins0=batch["bins"][:, 0], **({"weights": True} if attention else {}))
+        fused = self.fusion(
+            encoded.airs,
+            fgs1=encoded.fgs1,
+            fgs1_mask=encoded.fgs1_mask,
+            star=batch["star"],
+            bins0=batch["bins"][:, 0],
+            **({"weights": True} if attention else {}),
+        )
         fused, weights = fused if isinstance(fused, tuple) else (fused, None)
         head = self.decoder(fused, anchor_depth=batch["anchor_depth"], anchor_err=batch["anchor_err"])
-        return ModelOutput(head.depth_mean, head.depth_sigma, head.delta, head.log_scale, fused=fused,
-                           fgs1_embedding=masked_mean(encoded.fgs1, encoded.fgs1_mask),
-                           airs_embedding=encoded.airs.mean(1), attention=weights)
+        return ModelOutput(
+            head.depth_mean,
+            head.depth_sigma,
+            head.delta,
+            head.log_scale,
+            fused=fused,
+            fgs1_embedding=masked_mean(encoded.fgs1, encoded.fgs1_mask),
+            airs_embedding=encoded.airs.mean(1),
+            attention=weights,
+        )
 
     def backends(self) -> dict[str, str]:
-        """What runs where, for the log: the scan (known after the first forward pass) and the graph layers."""
+        """What runs where, for the log: the scan (known after the first forward pass) and the graph
+        layers."""
         found: dict[str, str] = {}
         for module in self.modules():
             for device, name in getattr(module, "scan_backend_used", {}).items():
@@ -95,12 +126,25 @@ class SpectraMind(nn.Module):
 
 
 def _check_encoders(fgs1: Tensor, fgs1_mask: Tensor, airs: Tensor, flux: Tensor) -> None:
-    """An encoder of the user's own must keep the contract: tell it where it is broken, not ten layers further on."""
+    """An encoder of the user's own must keep the contract: tell it where it is broken, not ten layers further
+    on."""
     rows, n_airs = flux.shape[0], flux.shape[-1]
-    if fgs1.ndim != 3 or fgs1.shape[0] != rows or tuple(fgs1_mask.shape) != tuple(fgs1.shape[:2]) or fgs1_mask.dtype != torch.bool:
-        raise DataError("the FGS1 encoder's output does not fit", where="model.fgs1_encoder",
-                        expected=f"tokens ({rows}, L, D) and a boolean mask ({rows}, L)",
-                        found=f"{tuple(fgs1.shape)} and {tuple(fgs1_mask.shape)} {fgs1_mask.dtype}")
+    if (
+        fgs1.ndim != 3
+        or fgs1.shape[0] != rows
+        or tuple(fgs1_mask.shape) != tuple(fgs1.shape[:2])
+        or fgs1_mask.dtype != torch.bool
+    ):
+        raise DataError(
+            "the FGS1 encoder's output does not fit",
+            where="model.fgs1_encoder",
+            expected=f"tokens ({rows}, L, D) and a boolean mask ({rows}, L)",
+            found=f"{tuple(fgs1.shape)} and {tuple(fgs1_mask.shape)} {fgs1_mask.dtype}",
+        )
     if tuple(airs.shape[:2]) != (rows, n_airs) or airs.ndim != 3 or airs.shape[-1] != fgs1.shape[-1]:
-        raise DataError("the AIRS encoder's output does not fit", where="model.airs_encoder",
-                        expected=f"({rows}, {n_airs}, {fgs1.shape[-1]}), as wide as FGS1's tokens", found=str(tuple(airs.shape)))
+        raise DataError(
+            "the AIRS encoder's output does not fit",
+            where="model.airs_encoder",
+            expected=f"({rows}, {n_airs}, {fgs1.shape[-1]}), as wide as FGS1's tokens",
+            found=str(tuple(airs.shape)),
+        )

@@ -7,7 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError
-from spectramind_kit.models.series import CONTEXT_CHANNELS, clean, describe_time, pad_to_multiple, patch, patch_mask, widen
+from spectramind_kit.models.series import (
+    CONTEXT_CHANNELS,
+    clean,
+    describe_time,
+    pad_to_multiple,
+    patch,
+    patch_mask,
+    widen,
+)
 
 N_MOMENTS = 6
 
@@ -15,12 +23,15 @@ N_MOMENTS = 6
 def time_basis(shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
     """Unit vectors over time that a residual is projected on: (B, M, T), M = 6.
 
-    Constant, transit shape, its slope (ingress and egress), time, time², time × transit shape. White residuals in
-    units of their errors give projections of variance one, whatever the number of valid steps.
+    Constant, transit shape, its slope (ingress and egress), time, time², time × transit shape. White
+    residuals in units of their errors give projections of variance one, whatever the number of valid steps.
     """
     context = describe_time(shape, time, mask)
     transit, edge, tick, tick2, valid = context.unbind(-1)
-    basis = torch.stack([torch.ones_like(transit), transit, edge, tick, tick2, tick * transit], dim=1) * valid[:, None]
+    basis = (
+        torch.stack([torch.ones_like(transit), transit, edge, tick, tick2, tick * transit], dim=1)
+        * valid[:, None]
+    )
     return basis / basis.square().sum(-1, keepdim=True).clamp(min=1e-3).sqrt()
 
 
@@ -37,7 +48,8 @@ class TemporalMoments(nn.Module):
 
 
 class MultiKernelConv(nn.Module):
-    """Output channels shared out among kernels of several lengths (3, 5, 7), run as one convolution of the longest.
+    """Output channels shared out among kernels of several lengths (3, 5, 7), run as one convolution of the
+    longest.
 
     x (B, C, T, W) in channels-last memory, convolved along T only: an order of magnitude faster on a CPU than
     B·W separate short sequences.
@@ -46,18 +58,25 @@ class MultiKernelConv(nn.Module):
     def __init__(self, channels: int, *, kernels: tuple[int, ...]):
         super().__init__()
         if not kernels or any(k % 2 == 0 for k in kernels):
-            raise ConfigError("kernels along time must be odd", where="airs_encoder.kernels", found=str(tuple(kernels)))
+            raise ConfigError(
+                "kernels along time must be odd", where="airs_encoder.kernels", found=str(tuple(kernels))
+            )
         shares = [channels // len(kernels) + (k < channels % len(kernels)) for k in range(len(kernels))]
         self.widest = max(kernels)
-        self.weights = nn.ParameterList(nn.Parameter(torch.empty(share, channels, kernel, 1))
-                                        for share, kernel in zip(shares, kernels))
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.empty(share, channels, kernel, 1)) for share, kernel in zip(shares, kernels)
+        )
         for weight in self.weights:
             nn.init.kaiming_uniform_(weight, a=5**0.5)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = torch.cat([F.pad(w, (0, 0, (self.widest - w.shape[2]) // 2, (self.widest - w.shape[2]) // 2))
-                            for w in self.weights])
+        weight = torch.cat(
+            [
+                F.pad(w, (0, 0, (self.widest - w.shape[2]) // 2, (self.widest - w.shape[2]) // 2))
+                for w in self.weights
+            ]
+        )
         return F.conv2d(x, weight, self.bias, padding=(self.widest // 2, 0))
 
 
@@ -81,7 +100,8 @@ class TemporalCnn(nn.Module):
         self.out_features = 3 * channels
 
     def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
-        """flux (B, T, W), shape, time, mask (B, T) -> (B, W, 3C): means over time, transit and ingress/egress."""
+        """flux (B, T, W), shape, time, mask (B, T) -> (B, W, 3C): means over time, transit and
+        ingress/egress."""
         step = self.time_bin
         residual = clean(flux, mask[..., None])
         context = describe_time(shape, time, mask)
@@ -89,7 +109,8 @@ class TemporalCnn(nn.Module):
         blocks = pad_to_multiple(torch.stack([residual, residual * context[..., :1]], dim=2), step)
         blocks = blocks.reshape(blocks.shape[0], -1, 2 * step, blocks.shape[-1])
         token_mask = patch_mask(mask, step)
-        x = self.stem(blocks.transpose(2, 3)) + self.context(patch(context, step))[:, :, None]  # (B, T', W, C)
+        # (B, T', W, C)
+        x = self.stem(blocks.transpose(2, 3)) + self.context(patch(context, step))[:, :, None]
         valid = token_mask[:, None, :, None].to(x.dtype)
         x = x.permute(0, 3, 1, 2)  # (B, C, T', W), channels last in memory
         for conv in self.convs:
@@ -99,8 +120,10 @@ class TemporalCnn(nn.Module):
     def _pool(self, x: Tensor, context: Tensor, token_mask: Tensor) -> Tensor:
         """x (B, T', W, C) -> (B, W, 3C)."""
         context = context.reshape(*context.shape[:2], self.time_bin, 2).mean(2)
-        ways = torch.stack([torch.ones_like(context[..., 0]), context[..., 0].abs(), context[..., 1].abs()], dim=1)
+        ways = torch.stack(
+            [torch.ones_like(context[..., 0]), context[..., 0].abs(), context[..., 1].abs()], dim=1
+        )
         ways = ways * token_mask[:, None].to(ways.dtype)
-        ways = ways / ways.sum(-1, keepdim=True).clamp(min=1e-2)                            # (B, 3, T')
-        pooled = torch.bmm(ways.to(x.dtype), x.reshape(*x.shape[:2], -1))                   # (B, 3, W·C)
+        ways = ways / ways.sum(-1, keepdim=True).clamp(min=1e-2)  # (B, 3, T')
+        pooled = torch.bmm(ways.to(x.dtype), x.reshape(*x.shape[:2], -1))  # (B, 3, W·C)
         return pooled.reshape(x.shape[0], 3, x.shape[2], x.shape[3]).permute(0, 2, 1, 3).flatten(2)

@@ -1,4 +1,5 @@
-"""An Ariel simulator: raw frames in the competition's layout, or light curves straight away, from one physics.
+"""An Ariel simulator: raw frames in the competition's layout, or light curves straight away, from one
+physics.
 
 Names are loaded when they are first used.
 """

@@ -1,8 +1,8 @@
 """The detector's maps: what is true of its pixels, and what the calibration files say about them.
 
-Statistics of the draws follow one real set of the competition (dark, flat, dead, read noise, six linearity coefficients). Train
-visits share two sets; every test planet takes one of eight others, which are worse: more hot and dead pixels, flats down to 0.57,
-and larger errors of measurement.
+Statistics of the draws follow one real set of the competition (dark, flat, dead, read noise, six linearity
+coefficients). Train visits share two sets; every test planet takes one of eight others, which are worse: more
+hot and dead pixels, flats down to 0.57, and larger errors of measurement.
 """
 
 from __future__ import annotations
@@ -21,17 +21,34 @@ MEAN_READ_VARIANCE_E2 = 182.0  # mean of σ² over the bulk of pixels; the few v
 
 # Per sensor: dark e⁻/s (mean, σ), flat (mean, σ), share of dead pixels in train, linearity c2…c5 (mean, σ).
 _STATISTICS = {
-    "AIRS-CH0": ((0.0063, 0.0014), (1.0140, 0.0122), 0.0011, (4e-9, 6.2e-8), (1.18e-11, 1.2e-12), (-6.0e-17, 9e-18), (1.335e-22, 1.9e-23)),
-    "FGS1": ((0.0069, 0.0014), (1.0079, 0.0132), 0.0029, (8e-9, 5.4e-8), (8.45e-12, 1.05e-12), (-3.6e-17, 7e-18), (6.6e-23, 1.0e-23)),
+    "AIRS-CH0": (
+        (0.0063, 0.0014),
+        (1.0140, 0.0122),
+        0.0011,
+        (4e-9, 6.2e-8),
+        (1.18e-11, 1.2e-12),
+        (-6.0e-17, 9e-18),
+        (1.335e-22, 1.9e-23),
+    ),
+    "FGS1": (
+        (0.0069, 0.0014),
+        (1.0079, 0.0132),
+        0.0029,
+        (8e-9, 5.4e-8),
+        (8.45e-12, 1.05e-12),
+        (-3.6e-17, 7e-18),
+        (6.6e-23, 1.0e-23),
+    ),
 }
 
 
 @dataclass(frozen=True)
 class DetectorMaps:
-    """True maps and their measurement. Images (rows, columns); ``linearity`` (6, rows, columns) maps measured to true e⁻.
+    """True maps and their measurement. Images (rows, columns); ``linearity`` (6, rows, columns) maps measured
+    to true e⁻.
 
-    ``delinearity`` (6, rows, columns) is the inverse polynomial, true to measured, in units of LINEARITY_RANGE_E.
-    ``response`` is the true flat, about 0 in dead pixels; ``flat`` what the file says.
+    ``delinearity`` (6, rows, columns) is the inverse polynomial, true to measured, in units of
+    LINEARITY_RANGE_E. ``response`` is the true flat, about 0 in dead pixels; ``flat`` what the file says.
     """
 
     dark_rate: np.ndarray
@@ -71,15 +88,22 @@ def draw_maps(seed: int, split: str, number: int, sensor: Sensor) -> DetectorMap
     linearity = _draw_linearity(rng, shape, higher, dead)
     flat_file = response * (1.0 + 5e-4 * error * rng.standard_normal(shape))
     flat_file[dead] = rng.normal(0.0, 0.02, dead.sum())
-    return DetectorMaps(dark_rate=np.maximum(dark, 0.0), response=response, read_noise=read, linearity=linearity,
-                        delinearity=invert_polynomials(linearity), dead_mask=dead,
-                        dark_file=dark + 2e-4 * error * rng.standard_normal(shape), flat_file=flat_file,
-                        read_file=read * (1.0 + 0.01 * error * rng.standard_normal(shape)))
+    return DetectorMaps(
+        dark_rate=np.maximum(dark, 0.0),
+        response=response,
+        read_noise=read,
+        linearity=linearity,
+        delinearity=invert_polynomials(linearity),
+        dead_mask=dead,
+        dark_file=dark + 2e-4 * error * rng.standard_normal(shape),
+        flat_file=flat_file,
+        read_file=read * (1.0 + 0.01 * error * rng.standard_normal(shape)),
+    )
 
 
 def calibration_products(maps: DetectorMaps, effects: Effects) -> dict[str, np.ndarray]:
-    """The five calibration files, by product. An effect that is switched off has a file that says so: the calibration of a detector
-    without non-linearity must not correct one."""
+    """The five calibration files, by product. An effect that is switched off has a file that says so: the
+    calibration of a detector without non-linearity must not correct one."""
     rows, columns = maps.dead_mask.shape
     linearity = maps.linearity
     if not effects.nonlinearity:
@@ -89,8 +113,13 @@ def calibration_products(maps: DetectorMaps, effects: Effects) -> dict[str, np.n
     dead = maps.dead_mask
     if not effects.dead_pixels:
         flat, dead = np.where(dead, 1.0, flat), np.zeros_like(dead)
-    return {"dark": maps.dark_file if effects.dark else np.zeros((rows, columns)), "dead": dead, "flat": flat,
-            "linear_corr": linearity.reshape(-1, columns), "read": maps.read_file}
+    return {
+        "dark": maps.dark_file if effects.dark else np.zeros((rows, columns)),
+        "dead": dead,
+        "flat": flat,
+        "linear_corr": linearity.reshape(-1, columns),
+        "read": maps.read_file,
+    }
 
 
 def set_of_planet(rng: np.random.Generator, split: str) -> int:
@@ -99,11 +128,13 @@ def set_of_planet(rng: np.random.Generator, split: str) -> int:
 
 
 def _draw_linearity(rng, shape, higher, dead) -> np.ndarray:
-    """(6, rows, columns): c0 a fraction of an electron, c1 = 1 ± 0.005, c2…c5 the upturn of 0.3 % at 20 k and 3 % at 60 k e⁻."""
+    """(6, rows, columns): c0 a fraction of an electron, c1 = 1 ± 0.005, c2…c5 the upturn of 0.3 % at 20 k and
+    3 % at 60 k e⁻."""
     coefficients = np.empty((6, *shape))
     coefficients[0] = rng.uniform(-0.15, 0.58, shape)
     coefficients[1] = np.clip(rng.normal(1.0, 0.005, shape), 0.981, 1.02)
-    common = rng.standard_normal(shape)  # the higher orders come from one fit per pixel: they rise and fall together
+    # the higher orders come from one fit per pixel: they rise and fall together
+    common = rng.standard_normal(shape)
     for k, ((mean, sigma), sign) in enumerate(zip(higher, (-1.0, 1.0, -1.0, 1.0), strict=True)):
         own = np.clip(0.97 * sign * common + 0.24 * rng.standard_normal(shape), -2.2, 2.2)
         coefficients[k + 2] = mean + sigma * own
@@ -114,16 +145,18 @@ def _draw_linearity(rng, shape, higher, dead) -> np.ndarray:
 
 
 def invert_polynomials(coefficients: np.ndarray, *, high: float = LINEARITY_RANGE_E) -> np.ndarray:
-    """(6, …) polynomials q with q(true/high)·high ≈ measured where p(measured) = true, by least squares on 24 nodes per pixel.
+    """(6, …) polynomials q with q(true/high)·high ≈ measured where p(measured) = true, by least squares on 24
+    nodes per pixel.
 
     The residual stays below 0.05 e⁻ over 0 … 75 k e⁻ for pixels that are not dead (tests).
     """
     flat = coefficients.reshape(len(coefficients), -1)
     measured = high * 0.5 * (1.0 - np.cos(np.pi * (np.arange(24) + 0.5) / 24))
     nodes = np.vander(measured / high, len(flat), increasing=True)
-    true = (np.vander(measured, len(flat), increasing=True) @ flat) / high          # (24, pixels)
-    # For every pixel fit measured as a polynomial of true: batched 6×6 normal equations would lose digits, so use QR by lstsq.
-    design = true.T[:, :, None] ** np.arange(len(flat))                              # (pixels, 24, 6)
+    true = (np.vander(measured, len(flat), increasing=True) @ flat) / high  # (24, pixels)
+    # For every pixel fit measured as a polynomial of true: batched 6×6 normal equations would lose digits, so
+    # use QR by lstsq.
+    design = true.T[:, :, None] ** np.arange(len(flat))  # (pixels, 24, 6)
     target = np.broadcast_to(nodes[:, 1], true.T.shape)
     q, r = np.linalg.qr(design)
     solution = np.linalg.solve(r, np.einsum("pij,pi->pj", q, target)[..., None])[..., 0]

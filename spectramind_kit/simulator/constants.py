@@ -19,7 +19,8 @@ G, K_B, M_H_KG = 6.6743e-11, 1.380649e-23, 1.6735e-27
 
 @dataclass(frozen=True)
 class Sensor:
-    """One detector. Times in seconds; a pair is the read just after reset and the read at the end of the ramp."""
+    """One detector. Times in seconds; a pair is the read just after reset and the read at the end of the
+    ramp."""
 
     name: str
     rows: int

@@ -1,9 +1,9 @@
 """Why a visit's depth may differ from its label: unocculted star spots, and light of a neighbour.
 
-A transit fit measures the loss of light against everything the detector sees. Spots that the planet does not cross make the
-crossed disk brighter than the average disk (Rackham et al. 2018, ApJ 853, 122, eq. 3): depth′ = depth / (1 − f·(1 − F_spot/F_phot)).
-A neighbour in the aperture adds constant light: depth′ = depth / (1 + c(λ)). No transit model can tell either from the spectrum
-itself, so they bound what any method can reach.
+A transit fit measures the loss of light against everything the detector sees. Spots that the planet does not
+cross make the crossed disk brighter than the average disk (Rackham et al. 2018, ApJ 853, 122, eq. 3): depth′
+= depth / (1 − f·(1 − F_spot/F_phot)). A neighbour in the aperture adds constant light: depth′ = depth / (1 +
+c(λ)). No transit model can tell either from the spectrum itself, so they bound what any method can reach.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import planck_photons
 
-SPOT_COVERING_SCALE = 0.012   # sizes are assumed: docs/decisions.md D57
+SPOT_COVERING_SCALE = 0.012  # sizes are assumed: docs/decisions.md D57
 NEIGHBOUR_SCALE = 0.006
 
 
@@ -26,23 +26,35 @@ class Contamination:
     factor: np.ndarray
 
 
-def draw_contamination(rng: np.random.Generator, wavelength_um: np.ndarray, star_temperature_k: float, *,
-                       spot_fraction: float, dilution_fraction: float) -> Contamination:
+def draw_contamination(
+    rng: np.random.Generator,
+    wavelength_um: np.ndarray,
+    star_temperature_k: float,
+    *,
+    spot_fraction: float,
+    dilution_fraction: float,
+) -> Contamination:
     """One visit's mismatch. Covering fractions and flux ratios are half-normal with the scales above."""
     which = rng.random()
     size = abs(float(rng.standard_normal()))
     temperature = float(rng.random())
     if which < spot_fraction:
         spot_k = star_temperature_k * (0.75 + 0.15 * temperature)
-        return Contamination("spots", spot_factor(wavelength_um, star_temperature_k, spot_k, SPOT_COVERING_SCALE * size))
+        return Contamination(
+            "spots", spot_factor(wavelength_um, star_temperature_k, spot_k, SPOT_COVERING_SCALE * size)
+        )
     if which < spot_fraction + dilution_fraction:
         neighbour_k = 3200.0 + 2500.0 * temperature
-        return Contamination("dilution", dilution_factor(wavelength_um, star_temperature_k, neighbour_k, NEIGHBOUR_SCALE * size))
+        return Contamination(
+            "dilution",
+            dilution_factor(wavelength_um, star_temperature_k, neighbour_k, NEIGHBOUR_SCALE * size),
+        )
     return Contamination("none", np.ones_like(wavelength_um))
 
 
 def spot_factor(wavelength_um: np.ndarray, star_k: float, spot_k: float, covering: float) -> np.ndarray:
-    """Depth ratio of a star with a share ``covering`` of its disk in unocculted spots of temperature ``spot_k``."""
+    """Depth ratio of a star with a share ``covering`` of its disk in unocculted spots of temperature
+    ``spot_k``."""
     contrast = planck_photons(wavelength_um, spot_k) / planck_photons(wavelength_um, star_k)
     return 1.0 / (1.0 - covering * (1.0 - contrast))
 

@@ -1,8 +1,8 @@
 """What a detector does to light: one function per effect, in the hosts' order. The recipe is in ``frames``.
 
-All act on accumulated electrons of the two reads of every ramp, float32: ``first`` just after reset, ``last`` at its end, each
-(T, rows, columns), in place. ``n`` is the number of real frames that one stored frame stands for (1 at full cadence): a mean of n
-frames carries 1/√n of the noise.
+All act on accumulated electrons of the two reads of every ramp, float32: ``first`` just after reset, ``last``
+at its end, each (T, rows, columns), in place. ``n`` is the number of real frames that one stored frame stands
+for (1 at full cadence): a mean of n frames carries 1/√n of the noise.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from spectramind_kit.simulator.calibration_maps import LINEARITY_RANGE_E
 
 # Assumed and measured: docs/decisions.md D61
 FULL_WELL_E = 100_000.0
-OVERFLOW = 1.2       # full wells, beyond which a pixel's charge is only known to be more than it holds
-KTC_E = 3.0          # reset noise; the difference of the reads of one ramp is free of it
+OVERFLOW = 1.2  # full wells, beyond which a pixel's charge is only known to be more than it holds
+KTC_E = 3.0  # reset noise; the difference of the reads of one ramp is free of it
 COSMIC_RATE = 1.0e-6  # hits per stored sample (pixel and read) at full cadence
 COSMIC_E = (8.5, 1.0)  # mean and scatter of the logarithm of the charge of a hit: median 5 k e⁻
 
@@ -28,8 +28,8 @@ def add_flat_field(rate: np.ndarray, response: np.ndarray) -> np.ndarray:
 def add_nonlinearity(accumulated: np.ndarray, delinearity: np.ndarray) -> np.ndarray:
     """True to measured electrons by each pixel's inverse linearity polynomial (Horner).
 
-    The polynomial holds up to the full well; far beyond it would turn round, and a very bright star look faint. There the
-    result is above the full well, which `saturate` then cuts.
+    The polynomial holds up to the full well; far beyond it would turn round, and a very bright star look
+    faint. There the result is above the full well, which `saturate` then cuts.
     """
     x = accumulated
     overflow = x > np.float32(OVERFLOW * FULL_WELL_E)
@@ -52,7 +52,8 @@ def add_dark(accumulated: np.ndarray, dark_rate: np.ndarray, time_s: float) -> n
 
 
 def add_shot_noise(first: np.ndarray, last: np.ndarray, rng: np.random.Generator, *, n: float) -> None:
-    """Photon noise of a ramp: the last read keeps the first one's electrons, so only the increment is drawn anew.
+    """Photon noise of a ramp: the last read keeps the first one's electrons, so only the increment is drawn
+    anew.
 
     Gaussian with the Poisson variance: where few electrons fall, read noise hides the difference.
     """
@@ -72,7 +73,8 @@ def add_shot_noise(first: np.ndarray, last: np.ndarray, rng: np.random.Generator
 
 
 def add_cosmic_rays(last: np.ndarray, rng: np.random.Generator, *, n: float) -> int:
-    """Charge of hits during the ramp, spread over up to three neighbouring pixels. Returns the number of hits.
+    """Charge of hits during the ramp, spread over up to three neighbouring pixels. Returns the number of
+    hits.
 
     A mean of n frames has n times the hits with 1/n of the charge each.
     """
@@ -101,7 +103,9 @@ def saturate(accumulated: np.ndarray, *, full_well: float = FULL_WELL_E) -> np.n
     return accumulated
 
 
-def add_read_noise(accumulated: np.ndarray, read_noise: np.ndarray, rng: np.random.Generator, *, n: float) -> np.ndarray:
+def add_read_noise(
+    accumulated: np.ndarray, read_noise: np.ndarray, rng: np.random.Generator, *, n: float
+) -> np.ndarray:
     """Independent in every read; σ per pixel."""
     noise = rng.standard_normal(accumulated.shape, dtype=np.float32)
     noise *= (read_noise / np.sqrt(n)).astype(np.float32)
@@ -110,7 +114,8 @@ def add_read_noise(accumulated: np.ndarray, read_noise: np.ndarray, rng: np.rand
 
 
 def digitise(accumulated: np.ndarray, *, gain: float, offset: float, floor: bool = True) -> np.ndarray:
-    """ADU = floor((e − offset)·gain) as uint16, clipped at its ends; the inverse is e = ADU / gain + offset."""
+    """ADU = floor((e − offset)·gain) as uint16, clipped at its ends; the inverse is e = ADU / gain +
+    offset."""
     accumulated -= np.float32(offset)
     accumulated *= np.float32(gain)
     if not floor:

@@ -9,10 +9,10 @@ import numpy as np
 from spectramind_kit.simulator.constants import VISIT_H
 
 
-
 @dataclass(frozen=True)
 class Drift:
-    """``time_coefficients`` (5,) Legendre in t mapped to [−1, 1]; ``wavelength_response`` (357,) on the simulator's grid."""
+    """``time_coefficients`` (5,) Legendre in t mapped to [−1, 1]; ``wavelength_response`` (357,) on the
+    simulator's grid."""
 
     time_coefficients: np.ndarray
     wavelength_response: np.ndarray
@@ -29,16 +29,17 @@ class Drift:
 def draw_drift(rng: np.random.Generator, wavelength_um: np.ndarray) -> Drift:
     """One visit's drift.
 
-    f is mostly a slope with curvature of degrees 2 to 4; g has a small common part (white AIRS ≈ 0.02 % peak to peak), a tilt
-    and curvature that change sign along the spectrum (about ±500 ppm from start to end), and a value of its own for FGS1
-    (0.04–0.07 % peak to peak).
+    f is mostly a slope with curvature of degrees 2 to 4; g has a small common part (white AIRS ≈ 0.02 % peak
+    to peak), a tilt and curvature that change sign along the spectrum (about ±500 ppm from start to end), and
+    a value of its own for FGS1 (0.04–0.07 % peak to peak).
     """
     shape = np.array([0.0, 0.5, *(rng.normal(0.0, [0.12, 0.08, 0.05]))])
     x = (wavelength_um[1:] - 2.92) / 0.97
     response = np.zeros(len(wavelength_um))
     amplitude = 4.2e-4 * np.exp(0.3 * rng.standard_normal())
     tilt = np.array([0.0, 1.0, *(rng.normal(0.0, [0.25, 0.15, 0.10]))])
-    # The tilt is measured about the flux-weighted middle of the band (blue is brighter), so white AIRS hardly sees it.
+    # The tilt is measured about the flux-weighted middle of the band (blue is brighter), so white AIRS hardly
+    # sees it.
     curve = np.polynomial.legendre.legval(np.clip(x, -1.3, 1.3) + 0.27, tilt)
     common = rng.choice([-1.0, 1.0]) * 1.8e-4 * np.exp(0.4 * rng.standard_normal())
     response[1:] = rng.choice([-1.0, 1.0]) * amplitude * curve + common

@@ -1,4 +1,5 @@
-"""A stretch of frames of one visit, in memory: for tests and figures of the detector level, without writing a file."""
+"""A stretch of frames of one visit, in memory: for tests and figures of the detector level, without writing a
+file."""
 
 from __future__ import annotations
 
@@ -16,24 +17,35 @@ from spectramind_kit.simulator.visit import VisitTruth
 
 @dataclass(frozen=True)
 class Exposures:
-    """``frames`` (2·n, rows·columns) uint16 raw reads · ``electrons`` (n, rows, columns) CDS frames calibrated with the true maps."""
+    """``frames`` (2·n, rows·columns) uint16 raw reads · ``electrons`` (n, rows, columns) CDS frames
+    calibrated with the true maps."""
 
     frames: np.ndarray
     electrons: np.ndarray
 
 
-def simulate_exposures(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *, pairs: slice, seed: int,
-                       settings: Settings = Settings(cadence="full")) -> Exposures:
-    """The pairs ``pairs`` of a visit, raw and calibrated by the recipe with the maps of the calibration files."""
+def simulate_exposures(
+    visit: VisitTruth,
+    maps: DetectorMaps,
+    sensor: Sensor,
+    *,
+    pairs: slice,
+    seed: int,
+    settings: Settings = Settings(cadence="full"),
+) -> Exposures:
+    """The pairs ``pairs`` of a visit, raw and calibrated by the recipe with the maps of the calibration
+    files."""
     rng = np.random.default_rng([seed, 11])
     path = draw_path(rng)
     frames = simulate_frames(visit, maps, sensor, settings=settings, rng=rng, path=path, pairs=pairs)
     return Exposures(frames, calibrate_with_maps(frames, maps, sensor, settings=settings))
 
 
-def calibrate_with_maps(frames: np.ndarray, maps: DetectorMaps, sensor: Sensor, *, settings: Settings) -> np.ndarray:
-    """(n, rows, columns) e⁻: ADC, linearity, dark, difference of the reads, flat; dead pixels are NaN. The effects undone one by
-    one, as an inverse of this simulator: stage 1 of the kit is written without it."""
+def calibrate_with_maps(
+    frames: np.ndarray, maps: DetectorMaps, sensor: Sensor, *, settings: Settings
+) -> np.ndarray:
+    """(n, rows, columns) e⁻: ADC, linearity, dark, difference of the reads, flat; dead pixels are NaN. The
+    effects undone one by one, as an inverse of this simulator: stage 1 of the kit is written without it."""
     products = calibration_products(maps, settings.effects)
     electrons = frames.reshape(-1, sensor.rows, sensor.columns) / settings.adc_gain + settings.adc_offset
     linear = np.zeros_like(electrons)
@@ -47,7 +59,8 @@ def calibrate_with_maps(frames: np.ndarray, maps: DetectorMaps, sensor: Sensor, 
 
 
 def star_only(visit: VisitTruth, *, fgs1: float | None = None, airs: float | None = None) -> VisitTruth:
-    """The same visit without its planet; ``fgs1``, ``airs`` set the star's level (e⁻ per exposure in all, and over the cut)."""
+    """The same visit without its planet; ``fgs1``, ``airs`` set the star's level (e⁻ per exposure in all, and
+    over the cut)."""
     from spectramind_kit.simulator.constants import AIRS, FGS1
 
     level = visit.level.copy()

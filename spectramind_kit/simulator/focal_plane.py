@@ -1,7 +1,8 @@
-"""Where the light falls: stellar spectrum through the throughput, and the point-spread function of each sensor.
+"""Where the light falls: stellar spectrum through the throughput, and the point-spread function of each
+sensor.
 
-The images respond to pointing through the exact derivatives of the pixel-integrated PSF up to second order; offsets of 0.1 px
-against a core of 2–3 px make the third order negligible.
+The images respond to pointing through the exact derivatives of the pixel-integrated PSF up to second order;
+offsets of 0.1 px against a core of 2–3 px make the third order negligible.
 """
 
 from __future__ import annotations
@@ -13,10 +14,62 @@ import numpy as np
 from spectramind_kit.simulator.constants import AIRS, FGS1, planck_photons
 
 # Photo-electrons per photon radiance and µm, relative: shape of the AIRS-CH0 passband from 1.6 to 4.1 µm.
-_THROUGHPUT_UM = np.array([1.60, 1.66, 1.75, 1.81, 1.91, 1.95, 2.02, 2.23, 2.33, 2.43, 2.62, 2.71, 2.80, 2.97, 3.06, 3.30, 3.66, 3.72,
-                           3.79, 3.85, 3.91, 3.97, 4.02, 4.08])
-_THROUGHPUT = np.array([0.002, 0.03, 0.12, 0.20, 0.40, 0.85, 1.22, 1.23, 1.15, 1.02, 1.10, 1.18, 1.13, 0.95, 0.92, 0.98, 0.985, 0.955,
-                        0.84, 0.59, 0.25, 0.055, 0.014, 0.006])
+_THROUGHPUT_UM = np.array(
+    [
+        1.60,
+        1.66,
+        1.75,
+        1.81,
+        1.91,
+        1.95,
+        2.02,
+        2.23,
+        2.33,
+        2.43,
+        2.62,
+        2.71,
+        2.80,
+        2.97,
+        3.06,
+        3.30,
+        3.66,
+        3.72,
+        3.79,
+        3.85,
+        3.91,
+        3.97,
+        4.02,
+        4.08,
+    ]
+)
+_THROUGHPUT = np.array(
+    [
+        0.002,
+        0.03,
+        0.12,
+        0.20,
+        0.40,
+        0.85,
+        1.22,
+        1.23,
+        1.15,
+        1.02,
+        1.10,
+        1.18,
+        1.13,
+        0.95,
+        0.92,
+        0.98,
+        0.985,
+        0.955,
+        0.84,
+        0.59,
+        0.25,
+        0.055,
+        0.014,
+        0.006,
+    ]
+)
 _CORE_UM = np.array([1.6, 2.04, 2.46, 2.99, 3.39, 3.81, 4.1])
 _CORE_SIGMA_PX = np.array([0.64, 0.71, 0.82, 0.98, 1.07, 1.21, 1.29])
 _WING_SHARE = np.array([0.58, 0.56, 0.54, 0.50, 0.48, 0.45, 0.45])
@@ -53,7 +106,8 @@ def airs_levels(wavelength_um: np.ndarray, temperature_k: float, total: float) -
 def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_ROW) -> PixelMaps:
     """Cross-dispersion profiles of every column, (32, 356), each column's sum ≈ 1.
 
-    A Gaussian core that widens with wavelength (diffraction) and wings ∝ distance⁻²·⁵; rows 8:24 hold about 97 %.
+    A Gaussian core that widens with wavelength (diffraction) and wings ∝ distance⁻²·⁵; rows 8:24 hold about
+    97 %.
     """
     sigma = np.interp(wavelength_um, _CORE_UM, _CORE_SIGMA_PX)
     wing = np.interp(wavelength_um, _CORE_UM, _WING_SHARE)
@@ -64,7 +118,9 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
         core = np.exp(-0.5 * (rows[:, None] / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
         # ∫(1 + x²/a²)^(−5/4) dx = a·√π·Γ(3/4)/Γ(5/4)
         halo = (1.0 + (rows[:, None] / scale) ** 2) ** -1.25 / (scale * 2.39628)
-        ring = np.exp(-0.5 * ((np.abs(rows[:, None]) - 4.2 * sigma) / (0.5 * sigma)) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        ring = np.exp(-0.5 * ((np.abs(rows[:, None]) - 4.2 * sigma) / (0.5 * sigma)) ** 2) / (
+            sigma * np.sqrt(2 * np.pi)
+        )
         density = (1.0 - wing - RING_SHARE) * core + wing * halo + RING_SHARE * ring
         return density.reshape(AIRS.rows, _FINE, -1).mean(1)
 
@@ -80,15 +136,27 @@ def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
     def image(shift_x: float, shift_y: float) -> np.ndarray:
         grid = (np.arange(FGS1.rows * _FINE) + 0.5) / _FINE - 0.5
         total = 0.0
-        for share, offset, alpha, beta in ((0.70, 0.0, 1.80, 2.4), (0.20, 0.75, 2.3, 2.2), (0.10, 1.7, 3.6, 2.2)):
+        for share, offset, alpha, beta in (
+            (0.70, 0.0, 1.80, 2.4),
+            (0.20, 0.75, 2.3, 2.2),
+            (0.10, 1.7, 3.6, 2.2),
+        ):
             x = grid[None, :] - centre[0] + 0.2 - shift_x - 0.6 * offset
             y = grid[:, None] - centre[1] + 0.3 - shift_y - 0.8 * offset
-            total = total + share * (beta - 1) / (np.pi * alpha**2) * (1.0 + (x * x + y * y) / alpha**2) ** -beta
+            total = (
+                total + share * (beta - 1) / (np.pi * alpha**2) * (1.0 + (x * x + y * y) / alpha**2) ** -beta
+            )
         return total.reshape(FGS1.rows, _FINE, FGS1.columns, _FINE).mean((1, 3))
 
     h = 0.05
     middle = image(0, 0)
     right, left, up, down = image(h, 0), image(-h, 0), image(0, h), image(0, -h)
     cross = (image(h, h) - image(h, -h) - image(-h, h) + image(-h, -h)) / (4 * h * h)
-    return PixelMaps(middle, (right - left) / (2 * h), (up - down) / (2 * h), (right - 2 * middle + left) / h**2,
-                     (up - 2 * middle + down) / h**2, cross)
+    return PixelMaps(
+        middle,
+        (right - left) / (2 * h),
+        (up - down) / (2 * h),
+        (right - 2 * middle + left) / h**2,
+        (up - 2 * middle + down) / h**2,
+        cross,
+    )

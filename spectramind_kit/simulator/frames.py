@@ -1,4 +1,5 @@
-"""From a visit's light to raw frames: the recipe that strings the detector effects together, chunk by chunk."""
+"""From a visit's light to raw frames: the recipe that strings the detector effects together, chunk by
+chunk."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ from spectramind_kit.simulator.jitter import Pointing, draw_path, pointing_of_fr
 from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.visit import VisitTruth, star_flux
 
-_CHUNK_BYTES = 24e6  # of one float32 read: small enough to stay near the cache and to keep a full visit under 1 GB
+# of one float32 read: small enough to stay near the cache and to keep a full visit under 1 GB
+_CHUNK_BYTES = 24e6
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Pairs of one sensor in one cadence. ``coadded`` real pairs stand behind one stored pair; times in hours."""
+    """Pairs of one sensor in one cadence. ``coadded`` real pairs stand behind one stored pair; times in
+    hours."""
 
     pairs: int
     coadded: float
@@ -40,22 +43,37 @@ def timing(sensor: Sensor, cadence: str) -> Timing:
 
 
 def axis_times_h(sensor: Sensor, cadence: str) -> np.ndarray:
-    """(2·pairs,) times of the reads as axis_info gives them: pairs 0.1 s apart; reduced frames carry the mean of theirs."""
+    """(2·pairs,) times of the reads as axis_info gives them: pairs 0.1 s apart; reduced frames carry the mean
+    of theirs."""
     plan = timing(sensor, cadence)
     first = sensor.axis_start_s + sensor.period_s * ((np.arange(plan.pairs) + 0.5) * plan.coadded - 0.5)
     return np.stack([first, first + 0.1], axis=1).reshape(-1) / 3600.0
 
 
-def simulate_frames(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *, settings: Settings, rng: np.random.Generator,
-                    path: np.ndarray, pairs: slice = slice(None)) -> np.ndarray:
-    """(frames, rows·columns) uint16: the raw frames of one sensor, reads just after reset and at the end of the ramp in turn.
+def simulate_frames(
+    visit: VisitTruth,
+    maps: DetectorMaps,
+    sensor: Sensor,
+    *,
+    settings: Settings,
+    rng: np.random.Generator,
+    path: np.ndarray,
+    pairs: slice = slice(None),
+) -> np.ndarray:
+    """(frames, rows·columns) uint16: the raw frames of one sensor, reads just after reset and at the end of
+    the ramp in turn.
 
-    ``path`` (2, 67500) is the line of sight in FGS1 pixels; ``pairs`` takes a stretch of the visit instead of all of it.
+    ``path`` (2, 67500) is the line of sight in FGS1 pixels; ``pairs`` takes a stretch of the visit instead of
+    all of it.
     """
     plan = timing(sensor, settings.cadence)
     on = settings.effects
     pointing = pointing_of_frames(path * (visit.jitter_amplitude if on.jitter else 0.0), plan.pairs)
-    scene = _AirsScene(visit, plan, pointing, settings) if sensor.name == AIRS.name else _FgsScene(visit, plan, pointing, settings)
+    scene = (
+        _AirsScene(visit, plan, pointing, settings)
+        if sensor.name == AIRS.name
+        else _FgsScene(visit, plan, pointing, settings)
+    )
     size = sensor.rows * sensor.columns
     begin, end, _ = pairs.indices(plan.pairs)
     frames = np.empty((2 * (end - begin), size), np.uint16)
@@ -68,13 +86,22 @@ def simulate_frames(visit: VisitTruth, maps: DetectorMaps, sensor: Sensor, *, se
         first, last = rate * np.float32(sensor.first_s), rate * np.float32(sensor.last_s)
         detect(first, last, maps, sensor, settings=settings, rng=rng, n=plan.coadded)
         for read, values in ((0, first), (1, last)):
-            frames[2 * (part.start - begin) + read:2 * (part.stop - begin):2] = effect.digitise(
-                values, gain=settings.adc_gain, offset=settings.adc_offset, floor=on.adc).reshape(len(values), size)
+            frames[2 * (part.start - begin) + read : 2 * (part.stop - begin) : 2] = effect.digitise(
+                values, gain=settings.adc_gain, offset=settings.adc_offset, floor=on.adc
+            ).reshape(len(values), size)
     return frames
 
 
-def detect(first: np.ndarray, last: np.ndarray, maps: DetectorMaps, sensor: Sensor, *, settings: Settings, rng: np.random.Generator,
-           n: float) -> None:
+def detect(
+    first: np.ndarray,
+    last: np.ndarray,
+    maps: DetectorMaps,
+    sensor: Sensor,
+    *,
+    settings: Settings,
+    rng: np.random.Generator,
+    n: float,
+) -> None:
     """The detector effects in the hosts' order, in place, up to the ADC."""
     on = settings.effects
     if on.nonlinearity:
@@ -110,13 +137,22 @@ class _AirsScene:
 
     def __init__(self, visit: VisitTruth, plan: Timing, pointing: Pointing, settings: Settings):
         on = settings.effects
-        flux = star_flux(visit, plan.mid_exposure_h, exposure_h=plan.exposure_h, gain_drift=on.gain_drift, grid=slice(1, None))
+        flux = star_flux(
+            visit,
+            plan.mid_exposure_h,
+            exposure_h=plan.exposure_h,
+            gain_drift=on.gain_drift,
+            grid=slice(1, None),
+        )
         self.pointing = pointing.scaled(AIRS_PLATE_SCALE)
-        # Along the dispersion the spectrum shifts as a whole; second order averages out against its smoothness.
+        # Along the dispersion the spectrum shifts as a whole; second order averages out against its
+        # smoothness.
         flux -= self.pointing.x[:, None] * np.gradient(visit.level[1:])[None, :]
         self.flux = flux.astype(np.float32)
         maps = airs_profiles(visit.grid_um[1:])
-        self.value, self.d_y, self.d_yy = (m.astype(np.float32) for m in (maps.value, maps.d_y, 0.5 * maps.d_yy))
+        self.value, self.d_y, self.d_yy = (
+            m.astype(np.float32) for m in (maps.value, maps.d_y, 0.5 * maps.d_yy)
+        )
         self.foreground = visit.foreground[1:].astype(np.float32) if on.foreground else None
 
     def rate(self, part: slice) -> np.ndarray:
@@ -133,18 +169,25 @@ class _AirsScene:
 
 
 class _FgsScene:
-    """Light on FGS1: one PSF, moved by pointing, with a response that depends on where in the pixels it falls."""
+    """Light on FGS1: one PSF, moved by pointing, with a response that depends on where in the pixels it
+    falls."""
 
     def __init__(self, visit: VisitTruth, plan: Timing, pointing: Pointing, settings: Settings):
         on = settings.effects
-        flux = star_flux(visit, plan.mid_exposure_h, exposure_h=plan.exposure_h, gain_drift=on.gain_drift, grid=slice(0, 1))[:, 0]
+        flux = star_flux(
+            visit, plan.mid_exposure_h, exposure_h=plan.exposure_h, gain_drift=on.gain_drift, grid=slice(0, 1)
+        )[:, 0]
         p, r = pointing, visit.response
         # Over ±0.1 px the response is a parabola; its mean level belongs to the throughput.
-        flux = flux * (1.0 + r.x * p.x + r.y * p.y + r.xx * (p.xx - p.xx.mean()) + r.yy * (p.yy - p.yy.mean()))
+        flux = flux * (
+            1.0 + r.x * p.x + r.y * p.y + r.xx * (p.xx - p.xx.mean()) + r.yy * (p.yy - p.yy.mean())
+        )
         maps = fgs1_psf()
         basis = np.stack([maps.value, maps.d_x, maps.d_y, 0.5 * maps.d_xx, 0.5 * maps.d_yy, maps.d_xy])
         self.basis = basis.reshape(6, -1).astype(np.float32)
-        self.weights = (flux[:, None] * np.stack([np.ones_like(p.x), p.x, p.y, p.xx, p.yy, p.xy], axis=1)).astype(np.float32)
+        self.weights = (
+            flux[:, None] * np.stack([np.ones_like(p.x), p.x, p.y, p.xx, p.yy, p.xy], axis=1)
+        ).astype(np.float32)
         self.foreground = np.float32(visit.foreground[0]) if on.foreground else None
 
     def rate(self, part: slice) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Pointing jitter: the path of the line of sight, and its means over exposures.
 
-The path is a stationary Gaussian process drawn from its power spectrum: a damped oscillation of the fine-guidance loop near
-0.25 Hz, which holds nearly all of the 0.10 px rms per 0.1 s and has no power at zero
+The path is a stationary Gaussian process drawn from its power spectrum: a damped oscillation of the
+fine-guidance loop near 0.25 Hz, which holds nearly all of the 0.10 px rms per 0.1 s and has no power at zero
 frequency, and a slow wander over minutes.
 The split matters: with white jitter the FGS1 noise would average down to 720 ppm per 20 s instead of the real
 418 (docs/decisions.md D58).
@@ -31,21 +31,26 @@ class Pointing:
 
     def scaled(self, plate_scale: float) -> Pointing:
         """The same pointing seen by a sensor with larger pixels."""
-        return Pointing(self.x * plate_scale, self.y * plate_scale,
-                        *(second * plate_scale**2 for second in (self.xx, self.yy, self.xy)))
+        return Pointing(
+            self.x * plate_scale,
+            self.y * plate_scale,
+            *(second * plate_scale**2 for second in (self.xx, self.yy, self.xy)),
+        )
 
 
 def draw_path(rng: np.random.Generator, *, amplitude: float = 1.0) -> np.ndarray:
     """(2, 67500) FGS1 pixels: the line of sight at every FGS1 exposure (0.4 s)."""
     n = FGS1.pairs
     power = _power(n) * amplitude**2
-    # rfft bins of a real series: each holds half its power, as n²·power/2 split between real and imaginary part.
+    # rfft bins of a real series: each holds half its power, as n²·power/2 split between real and imaginary
+    # part.
     real, imaginary = rng.standard_normal((2, 2, len(power)))
     return np.fft.irfft(np.sqrt(power / 4.0) * n * (real + 1j * imaginary), n=n, axis=-1)
 
 
 def pointing_of_frames(path: np.ndarray, n_frames: int) -> Pointing:
-    """Means of the path over ``n_frames`` equal parts of the visit (a part need not be a whole number of exposures)."""
+    """Means of the path over ``n_frames`` equal parts of the visit (a part need not be a whole number of
+    exposures)."""
     x, y = path
     products = np.stack([x, y, x * x, y * y, x * y])
     n = path.shape[1]
@@ -63,7 +68,8 @@ def autocovariance(n: int = FGS1.pairs) -> np.ndarray:
 
 
 def block_covariance(n_times: int, exposure_h: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T, T) covariances between bins of the mean offset (px²), and of the mean squared offset (px⁴, 2·R² for a Gaussian)."""
+    """(T, T) covariances between bins of the mean offset (px²), and of the mean squared offset (px⁴, 2·R² for
+    a Gaussian)."""
     per_bin = exposure_h * 3600.0 / FGS1.period_s
     covariance = autocovariance()
     matrices = []
@@ -71,9 +77,11 @@ def block_covariance(n_times: int, exposure_h: float) -> tuple[np.ndarray, np.nd
         # The mean over a bin of width m turns R(k) into the triangle-weighted sum of R around each lag.
         m = max(1, int(round(per_bin)))
         reach = min(len(lagged) // 2 - m, int(per_bin * n_times))
-        two_sided = np.concatenate([lagged[1:reach + m][::-1], lagged[:reach + m]])
+        two_sided = np.concatenate([lagged[1 : reach + m][::-1], lagged[: reach + m]])
         triangle = np.convolve(np.ones(m), np.ones(m)) / m**2
-        smooth = np.convolve(two_sided, triangle, mode="same") if m < 40 else _fft_convolve(two_sided, triangle)
+        smooth = (
+            np.convolve(two_sided, triangle, mode="same") if m < 40 else _fft_convolve(two_sided, triangle)
+        )
         centre = reach + m - 1
         lags = np.minimum(np.round(np.arange(n_times) * per_bin).astype(int), len(smooth) - 1 - centre)
         first = smooth[centre + lags]
@@ -95,4 +103,4 @@ def _fft_convolve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     n = len(a) + len(b) - 1
     full = np.fft.irfft(np.fft.rfft(a, n) * np.fft.rfft(b, n), n=n)
     start = (len(b) - 1) // 2
-    return full[start:start + len(a)]
+    return full[start : start + len(a)]

@@ -1,7 +1,9 @@
-"""The light-curve level: calibrated, binned light curves straight from the physics and a noise model, in batches of visits.
+"""The light-curve level: calibrated, binned light curves straight from the physics and a noise model, in
+batches of visits.
 
-The same `VisitTruth` makes frames and light curves; here the detector is replaced by what stage 1 leaves of it: photon, read and
-quantisation noise, gain drift, and pointing. Cosmic rays and defects of pixels, which stage 1 repairs, leave no trace here.
+The same `VisitTruth` makes frames and light curves; here the detector is replaced by what stage 1 leaves of
+it: photon, read and quantisation noise, gain drift, and pointing. Cosmic rays and defects of pixels, which
+stage 1 repairs, leave no trace here.
 """
 
 from __future__ import annotations
@@ -18,7 +20,12 @@ from torch import Tensor
 from spectramind_kit.errors import DataError
 from spectramind_kit.simulator.constants import AIRS, FGS1, VISIT_H
 from spectramind_kit.simulator.focal_plane import AIRS_PLATE_SCALE
-from spectramind_kit.simulator.noise_model import Extraction, exposure_variance, exposures_per_bin, pointing_factor
+from spectramind_kit.simulator.noise_model import (
+    Extraction,
+    exposure_variance,
+    exposures_per_bin,
+    pointing_factor,
+)
 from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.stars_planets import planet_generator
 from spectramind_kit.simulator.visit import PURPOSE_DETECTOR, VisitTruth, draw_visits
@@ -29,15 +36,17 @@ if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
 _SUPERSAMPLE = 3
-_PURPOSE_LIGHT_CURVE = PURPOSE_DETECTOR + 5  # noise of its own: the two levels of a planet are two realisations
+# noise of its own: the two levels of a planet are two realisations
+_PURPOSE_LIGHT_CURVE = PURPOSE_DETECTOR + 5
 
 
 @dataclass(frozen=True)
 class SimulatedLightCurves:
     """A batch of visits. One row is one visit, planets in order, both visits of a planet side by side.
 
-    ``time`` (T,) h, bin centres · ``flux``, ``flux_err`` (B, T, 283) float32 e⁻ per exposure (4.5 s; 0.1 s for FGS1 at index 0) ·
-    ``depth`` (B, 283) float64 labels · ``planet_id`` (B,) int64 · ``visits``: what is true of each row.
+    ``time`` (T,) h, bin centres · ``flux``, ``flux_err`` (B, T, 283) float32 e⁻ per exposure (4.5 s; 0.1 s
+    for FGS1 at index 0) · ``depth`` (B, 283) float64 labels · ``planet_id`` (B,) int64 · ``visits``: what is
+    true of each row.
     """
 
     time: Tensor
@@ -55,18 +64,34 @@ class SimulatedLightCurves:
         """One row as stage 1 would deliver it."""
         from spectramind_kit.detector.light_curve import LightCurve
 
-        return LightCurve(planet_id=int(self.planet_id[row]), visit=self.visits[row].visit, time=self.time.cpu().numpy(),
-                          flux=self.flux[row].cpu().numpy(), flux_err=self.flux_err[row].cpu().numpy(),
-                          wavelength_um=bin_wavelengths(), exposure_h=self.exposure_h)
+        return LightCurve(
+            planet_id=int(self.planet_id[row]),
+            visit=self.visits[row].visit,
+            time=self.time.cpu().numpy(),
+            flux=self.flux[row].cpu().numpy(),
+            flux_err=self.flux_err[row].cpu().numpy(),
+            wavelength_um=bin_wavelengths(),
+            exposure_h=self.exposure_h,
+        )
 
 
-def simulate_light_curves(n_planets: int, *, seed: int, split: str = "train", start: int = 0, n_times: int = 187,
-                          device: str | torch.device = "cpu", settings: Settings = Settings(), noise: bool = True,
-                          extraction: Extraction = Extraction(), visits: Sequence[VisitTruth] | None = None) -> SimulatedLightCurves:
+def simulate_light_curves(
+    n_planets: int,
+    *,
+    seed: int,
+    split: str = "train",
+    start: int = 0,
+    n_times: int = 187,
+    device: str | torch.device = "cpu",
+    settings: Settings = Settings(),
+    noise: bool = True,
+    extraction: Extraction = Extraction(),
+    visits: Sequence[VisitTruth] | None = None,
+) -> SimulatedLightCurves:
     """Light curves of planets ``start … start + n_planets`` of a seed.
 
-    The planets are those that `simulate_competition` makes from the same seed, split and settings. A row depends neither on the
-    batch that it is drawn in nor on the device.
+    The planets are those that `simulate_competition` makes from the same seed, split and settings. A row
+    depends neither on the batch that it is drawn in nor on the device.
 
     Parameters
     ----------
@@ -78,9 +103,15 @@ def simulate_light_curves(n_planets: int, *, seed: int, split: str = "train", st
         Draw these instead (their noise is then seeded by ``seed`` and their place in the sequence).
     """
     if n_times < 8:
-        raise DataError("a light curve needs at least 8 bins", where="simulate_light_curves", found=f"n_times={n_times}")
+        raise DataError(
+            "a light curve needs at least 8 bins", where="simulate_light_curves", found=f"n_times={n_times}"
+        )
     if visits is None:
-        rows = [(k, truth) for k in range(start, start + n_planets) for truth in draw_visits(seed, split, k, settings=settings)]
+        rows = [
+            (k, truth)
+            for k in range(start, start + n_planets)
+            for truth in draw_visits(seed, split, k, settings=settings)
+        ]
     else:
         rows = list(enumerate(visits, start))
     truths = tuple(truth for _, truth in rows)
@@ -92,14 +123,23 @@ def simulate_light_curves(n_planets: int, *, seed: int, split: str = "train", st
     flux = flux * _tensor(extraction.captured(), device)
     variance = _bin_variance(truths, flux, exposure_h, extraction, settings)
     if noise:
-        draws, pointing = _draw_noise([(planet_generator(seed, split, k, purpose=_PURPOSE_LIGHT_CURVE + t.visit)) for k, t in rows],
-                                      n_times, device)
+        draws, pointing = _draw_noise(
+            [(planet_generator(seed, split, k, purpose=_PURPOSE_LIGHT_CURVE + t.visit)) for k, t in rows],
+            n_times,
+            device,
+        )
         if on.jitter:
             _add_pointing(flux, truths, pointing, exposure_h, extraction, device)
         flux = flux + draws * variance.sqrt()
-    return SimulatedLightCurves(time=_tensor(time, device), flux=flux.float(), flux_err=variance.sqrt().float(),
-                                depth=_tensor(np.stack([t.label for t in truths]), device),
-                                planet_id=torch.as_tensor([t.planet.planet_id for t in truths]), visits=truths, exposure_h=exposure_h)
+    return SimulatedLightCurves(
+        time=_tensor(time, device),
+        flux=flux.float(),
+        flux_err=variance.sqrt().float(),
+        depth=_tensor(np.stack([t.label for t in truths]), device),
+        planet_id=torch.as_tensor([t.planet.planet_id for t in truths]),
+        visits=truths,
+        exposure_h=exposure_h,
+    )
 
 
 def bin_centres(n_times: int) -> tuple[np.ndarray, float]:
@@ -107,9 +147,16 @@ def bin_centres(n_times: int) -> tuple[np.ndarray, float]:
     return (np.arange(n_times) + 0.5) * VISIT_H / n_times, VISIT_H / n_times
 
 
-def batch_flux(visits: Sequence[VisitTruth], time_h: np.ndarray, *, exposure_h: float, gain_drift: bool = True,
-               device: str | torch.device = "cpu") -> Tensor:
+def batch_flux(
+    visits: Sequence[VisitTruth],
+    time_h: np.ndarray,
+    *,
+    exposure_h: float,
+    gain_drift: bool = True,
+    device: str | torch.device = "cpu",
+) -> Tensor:
     """(B, T, 283) float64: noise-free e⁻ per exposure, star × drift × transit."""
+
     def stack(values) -> Tensor:
         return _tensor(np.stack([grid_to_bins(value) for value in values]), device)
 
@@ -118,9 +165,12 @@ def batch_flux(visits: Sequence[VisitTruth], time_h: np.ndarray, *, exposure_h: 
 
     radius = stack(v.depth for v in visits).sqrt()
     u1, u2 = (stack(v.limb_darkening[k] for v in visits) for k in (0, 1))
-    orbit = {"mid_transit_time": column(v.mid_transit_time for v in visits), "period_d": column(v.planet.period_d for v in visits),
-             "semi_major_axis": column(v.planet.semi_major_axis for v in visits),
-             "inclination_deg": column(v.planet.inclination_deg for v in visits)}
+    orbit = {
+        "mid_transit_time": column(v.mid_transit_time for v in visits),
+        "period_d": column(v.planet.period_d for v in visits),
+        "semi_major_axis": column(v.planet.semi_major_axis for v in visits),
+        "inclination_deg": column(v.planet.inclination_deg for v in visits),
+    }
     times = _tensor(np.asarray(time_h, float), device)[None]
     flux = None
     for offset in ((np.arange(_SUPERSAMPLE) + 0.5) / _SUPERSAMPLE - 0.5) * exposure_h:
@@ -134,9 +184,14 @@ def batch_flux(visits: Sequence[VisitTruth], time_h: np.ndarray, *, exposure_h: 
     return flux
 
 
-def _bin_variance(visits, flux: Tensor, exposure_h: float, extraction: Extraction, settings: Settings) -> Tensor:
+def _bin_variance(
+    visits, flux: Tensor, exposure_h: float, extraction: Extraction, settings: Settings
+) -> Tensor:
     """(B, T, 283) variance of the mean over a bin."""
-    photons, constant = zip(*(exposure_variance(v, extraction=extraction, adc_gain=settings.adc_gain) for v in visits), strict=True)
+    photons, constant = zip(
+        *(exposure_variance(v, extraction=extraction, adc_gain=settings.adc_gain) for v in visits),
+        strict=True,
+    )
     on = settings.effects
     variance = torch.zeros_like(flux)
     if on.shot_noise:
@@ -158,17 +213,26 @@ def _pointing_factor(n_times: int, exposure_h: float) -> np.ndarray:
     return pointing_factor(n_times, exposure_h)
 
 
-def _add_pointing(flux: Tensor, visits, white: Tensor, exposure_h: float, extraction: Extraction, device) -> None:
-    """Bin means of the pointing act on AIRS as a shift of the spectrum, and on FGS1 unless stage 1 has regressed it out."""
+def _add_pointing(
+    flux: Tensor, visits, white: Tensor, exposure_h: float, extraction: Extraction, device
+) -> None:
+    """Bin means of the pointing act on AIRS as a shift of the spectrum, and on FGS1 unless stage 1 has
+    regressed it out."""
     factor = _tensor(_pointing_factor(flux.shape[1], exposure_h), device)
     amplitude = _tensor(np.array([v.jitter_amplitude for v in visits]), device)[:, None]
     x, y = ((white[:, k] @ factor[0].T) * amplitude for k in (0, 1))
-    slope = _tensor(np.stack([grid_to_bins(np.concatenate([[0.0], np.gradient(v.level[1:])])) for v in visits]), device)
+    slope = _tensor(
+        np.stack([grid_to_bins(np.concatenate([[0.0], np.gradient(v.level[1:])])) for v in visits]), device
+    )
     relative = slope / _tensor(np.stack([grid_to_bins(v.level) for v in visits]), device)
     if not extraction.remove_jitter:
         xx, yy = ((white[:, k] @ factor[1].T) * amplitude**2 for k in (2, 3))
         r = [v.response for v in visits]
-        terms = zip((x, y, xx, yy), ([p.x for p in r], [p.y for p in r], [p.xx for p in r], [p.yy for p in r]), strict=True)
+        terms = zip(
+            (x, y, xx, yy),
+            ([p.x for p in r], [p.y for p in r], [p.xx for p in r], [p.yy for p in r]),
+            strict=True,
+        )
         flux[..., 0] *= 1.0 + sum(part * _tensor(np.array(size)[:, None], device) for part, size in terms)
         flux[..., 1:] *= 1.0 - AIRS_PLATE_SCALE * x[..., None] * relative[:, None, 1:]
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 from spectramind_kit.errors import ConfigError, nearest
 
-VERSION = 4  # raise when the same seed draws other data: a folder made by an older version is then not continued
+# raise when the same seed draws other data: a folder made by an older version is then not continued
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Effects:
     def without(self, *names: str) -> Effects:
         """These effects, less those named."""
         self.only(*names)  # the check of the names
-        return replace(self, **{name: False for name in names})
+        return replace(self, **dict.fromkeys(names, False))
 
 
 NOISE = ("shot_noise", "cosmic_rays", "ktc_noise", "read_noise", "adc")
@@ -56,14 +57,16 @@ class Settings:
     Parameters
     ----------
     cadence : {"full", "reduced"}
-        ``full``: 11,250 AIRS and 135,000 FGS1 frames; ``reduced``: 376 and 4,512 frames over the same 7.5 h, each the
-        mean of the ~30 consecutive frames that it replaces, so that the noise per hour is that of the real instrument.
+        ``full``: 11,250 AIRS and 135,000 FGS1 frames; ``reduced``: 376 and 4,512 frames over the same 7.5 h,
+        each the mean of the ~30 consecutive frames that it replaces, so that the noise per hour is that of
+        the real instrument.
     effects : Effects
         Switches of the detector effects.
     two_visit_fraction : float
         Share of planets observed twice.
     spot_fraction, dilution_fraction : float
-        Shares of *visits* whose depth differs from the label by unocculted spots, and by light of a neighbour.
+        Shares of *visits* whose depth differs from the label by unocculted spots, and by light of a
+        neighbour.
     catalogue_scatter : float
         Relative 1σ error of the catalogue's a/Rs.
     catalogue_outlier_fraction : float
@@ -84,8 +87,17 @@ class Settings:
 
     def __post_init__(self):
         if self.cadence not in ("full", "reduced"):
-            raise ConfigError("unknown cadence", found=repr(self.cadence), fix=nearest(str(self.cadence), ("full", "reduced")))
-        for name in ("two_visit_fraction", "spot_fraction", "dilution_fraction", "catalogue_outlier_fraction"):
+            raise ConfigError(
+                "unknown cadence",
+                found=repr(self.cadence),
+                fix=nearest(str(self.cadence), ("full", "reduced")),
+            )
+        for name in (
+            "two_visit_fraction",
+            "spot_fraction",
+            "dilution_fraction",
+            "catalogue_outlier_fraction",
+        ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is a share", found=repr(getattr(self, name)), expected="0 … 1")
 
@@ -108,14 +120,19 @@ class SimulationSize:
         Settings(cadence=self.cadence)
         for name, least in (("n_train", 2), ("n_test", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise ConfigError(f"{name} is out of range", where="simulate settings",
-                                  found=repr(getattr(self, name)),
-                                  expected=f"{least} or more", fix=f"correct simulate.{name}")
+                raise ConfigError(
+                    f"{name} is out of range",
+                    where="simulate settings",
+                    found=repr(getattr(self, name)),
+                    expected=f"{least} or more",
+                    fix=f"correct simulate.{name}",
+                )
 
 
 def noise_free(settings: Settings = Settings()) -> Settings:
     """The same visits without random noise, and with a finer ADC, for inverse tests.
 
-    Systematic effects stay (dead pixels, non-linearity, dark, flat, drift, jitter); a gain of 0.9 ADU/e⁻ uses the uint16 range.
+    Systematic effects stay (dead pixels, non-linearity, dark, flat, drift, jitter); a gain of 0.9 ADU/e⁻ uses
+    the uint16 range.
     """
     return replace(settings, effects=settings.effects.without(*NOISE), adc_gain=0.9)

@@ -1,7 +1,8 @@
 """Transmission spectra: an isothermal atmosphere over a cloud deck, with haze and six molecules.
 
-Where the slant optical depth reaches 0.56 the atmosphere turns opaque (Lecavelier des Etangs et al. 2008, A&A 481, L83):
-z(λ) = H ln(P₀ σ(λ) √(2πR/H) / (0.56 k T)), with H = kT/(μ g), so a planet's depth is (R₀ + z(λ))² / R★².
+Where the slant optical depth reaches 0.56 the atmosphere turns opaque (Lecavelier des Etangs et al. 2008, A&A
+481, L83): z(λ) = H ln(P₀ σ(λ) √(2πR/H) / (0.56 k T)), with H = kT/(μ g), so a planet's depth is (R₀ + z(λ))²
+/ R★².
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from spectramind_kit.simulator.stars_planets import Planet
 REFERENCE_PA = 1.0e6  # 10 bar, where the radius is defined before the level is fixed
 _RAYLEIGH_CM2, _RAYLEIGH_UM = 2.5e-27, 0.5  # H2 at 0.5 µm, falls as λ⁻⁴
 OPAQUE = 0.56
-STD_RANGE = (5e-6, 168e-6)   # of ten real labels, narrower than all: docs/decisions.md D7
+STD_RANGE = (5e-6, 168e-6)  # of ten real labels, narrower than all: docs/decisions.md D7
 SOFT_STD = 110e-6
 
 
 @dataclass(frozen=True)
 class Atmosphere:
-    """Mean molecular weight, temperature, log10 abundances (in the order of ``molecules.NAMES``), haze and cloud deck.
+    """Mean molecular weight, temperature, log10 abundances (in the order of ``molecules.NAMES``), haze and
+    cloud deck.
 
-    ``haze`` multiplies H2 Rayleigh scattering, with slope ``haze_slope`` (−4 for small grains); ``cloud_pa`` is the pressure of
-    an opaque grey deck, Pa.
+    ``haze`` multiplies H2 Rayleigh scattering, with slope ``haze_slope`` (−4 for small grains); ``cloud_pa``
+    is the pressure of an opaque grey deck, Pa.
     """
 
     mean_weight: float
@@ -38,42 +40,69 @@ class Atmosphere:
 
 
 def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
-    """Abundances around solar composition by temperature: water always, methane and ammonia in cool ones, CO and CO2 in hot ones."""
+    """Abundances around solar composition by temperature: water always, methane and ammonia in cool ones, CO
+    and CO2 in hot ones."""
     temperature = planet.equilibrium_temperature_k * float(np.exp(0.06 * rng.standard_normal()))
     cool = 1.0 / (1.0 + np.exp((temperature - 1000.0) / 130.0))
     metals = float(rng.normal(0.3, 0.55))
-    means = {"H2O": -3.4, "CO2": -6.3 + 1.3 * metals * 0.5, "CH4": -6.8 + 3.0 * cool, "CO": -3.5 - 1.0 * cool, "SO2": -7.3 + 0.6 * metals,
-             "NH3": -7.0 + 1.6 * cool}
+    means = {
+        "H2O": -3.4,
+        "CO2": -6.3 + 1.3 * metals * 0.5,
+        "CH4": -6.8 + 3.0 * cool,
+        "CO": -3.5 - 1.0 * cool,
+        "SO2": -7.3 + 0.6 * metals,
+        "NH3": -7.0 + 1.6 * cool,
+    }
     scatter = {"H2O": 0.5, "CO2": 0.7, "CH4": 0.8, "CO": 0.6, "SO2": 0.8, "NH3": 0.7}
-    abundances = tuple(float(np.clip(means[name] + metals * 0.6 + scatter[name] * rng.standard_normal(), -10.0, -1.5)) for name in NAMES)
+    abundances = tuple(
+        float(np.clip(means[name] + metals * 0.6 + scatter[name] * rng.standard_normal(), -10.0, -1.5))
+        for name in NAMES
+    )
     heavy = max(0.0, metals - 0.8)
-    return Atmosphere(mean_weight=2.3 + 3.0 * heavy + 0.3 * float(rng.random()), temperature_k=temperature, log_abundances=abundances,
-                      haze=float(10.0 ** rng.normal(1.6, 1.3)), haze_slope=float(rng.uniform(-4.6, -1.5)),
-                      cloud_pa=float(10.0 ** rng.uniform(2.0, 5.5)))
+    return Atmosphere(
+        mean_weight=2.3 + 3.0 * heavy + 0.3 * float(rng.random()),
+        temperature_k=temperature,
+        log_abundances=abundances,
+        haze=float(10.0 ** rng.normal(1.6, 1.3)),
+        haze_slope=float(rng.uniform(-4.6, -1.5)),
+        cloud_pa=float(10.0 ** rng.uniform(2.0, 5.5)),
+    )
 
 
 def transmission_depth(planet: Planet, atmosphere: Atmosphere, wavelength_um: np.ndarray) -> np.ndarray:
     """(W,) depth (Rp/Rs)² of the physical model, its AIRS mean at ``planet.depth``."""
-    sigma_m2 = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(0) * 1e-4
-    sigma_m2 = sigma_m2 + atmosphere.haze * _RAYLEIGH_CM2 * 1e-4 * (wavelength_um / _RAYLEIGH_UM) ** atmosphere.haze_slope
+    sigma_m2 = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(
+        0
+    ) * 1e-4
+    sigma_m2 = (
+        sigma_m2
+        + atmosphere.haze * _RAYLEIGH_CM2 * 1e-4 * (wavelength_um / _RAYLEIGH_UM) ** atmosphere.haze_slope
+    )
     scale_height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
     radius = planet.radius_jup * R_JUP_M
-    # Planets of low gravity would be all atmosphere: the model holds while H stays a small part of the radius.
+    # Planets of low gravity would be all atmosphere: the model holds while H stays a small part of the
+    # radius.
     scale_height = min(scale_height, 0.012 * radius)
     path = np.sqrt(2.0 * np.pi * radius / scale_height) * scale_height
-    pressure = OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)     # Pa, where this wavelength turns opaque
+    # Pa, where this wavelength turns opaque
+    pressure = OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)
     # The deck joins smoothly: the observer sees the higher of gas and cloud, blurred over a scale height.
-    depth_in_h = np.logaddexp(2.0 * np.log(REFERENCE_PA / pressure), 2.0 * np.log(REFERENCE_PA / atmosphere.cloud_pa)) / 2.0
+    depth_in_h = (
+        np.logaddexp(2.0 * np.log(REFERENCE_PA / pressure), 2.0 * np.log(REFERENCE_PA / atmosphere.cloud_pa))
+        / 2.0
+    )
     height = scale_height / radius * depth_in_h
     relative = (1.0 + height - height[1:].mean()) ** 2
     return planet.depth * relative
 
 
-def draw_spectrum(rng: np.random.Generator, planet: Planet, wavelength_um: np.ndarray) -> tuple[np.ndarray, Atmosphere]:
+def draw_spectrum(
+    rng: np.random.Generator, planet: Planet, wavelength_um: np.ndarray
+) -> tuple[np.ndarray, Atmosphere]:
     """The label on the simulator's grid (FGS1 first) and the atmosphere that made it.
 
-    Amplitudes follow the competition's labels (within-spectrum std 5–168 ppm): large ones are compressed towards
-    ``SOFT_STD``, as the thicker clouds of puffy planets do.
+    Amplitudes follow the competition's labels (within-spectrum std 5–168 ppm): large ones are compressed
+    towards ``SOFT_STD``, as the thicker clouds of puffy planets do.
     """
     atmosphere = draw_atmosphere(rng, planet)
     depth = transmission_depth(planet, atmosphere, wavelength_um)

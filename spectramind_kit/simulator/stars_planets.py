@@ -1,7 +1,7 @@
 """Stars, planets and orbits, drawn from the distributions of the competition's tables.
 
-Every planet has its own generator, seeded by (seed, split, index): what is drawn for planet 17 depends neither on how many
-planets are asked for nor on which process draws it.
+Every planet has its own generator, seeded by (seed, split, index): what is drawn for planet 17 depends
+neither on how many planets are asked for nor on which process draws it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ SPLITS = ("train", "test")
 R_SUN_R_JUP = R_SUN_M / R_JUP_M
 _KEPLER = 4.2083  # (a/Rs)·Rs = 4.2083 · P^(2/3) · Ms^(1/3), with R☉, days, M☉
 
-# Quantiles of stellar mass, and of log Rs about its line in log Ms; log Ts is normal about its line. From the star table.
+# Quantiles of stellar mass, and of log Rs about its line in log Ms; log Ts is normal about its line. From the
+# star table.
 _LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _MASS = (0.60, 0.666, 0.750, 0.937, 1.097, 1.247, 1.433, 1.522, 1.818)
-_LOG_RADIUS_LINE, _LOG_RADIUS_ABOUT = (1.161, 0.113), (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551)
+_LOG_RADIUS_LINE, _LOG_RADIUS_ABOUT = (
+    (1.161, 0.113),
+    (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551),
+)
 _LOG_TEMPERATURE_LINE, _LOG_TEMPERATURE_SIGMA = (0.378, 8.643), 0.051
 # Quantiles of 90° − i.
 _TILT_LEVELS = (0.0, 0.076, 0.10, 0.25, 0.5, 0.75, 0.90, 0.95, 0.99, 1.0)
 _TILT_DEG = (0.0, 0.0, 0.155, 0.747, 1.494, 2.290, 2.819, 3.153, 3.778, 4.434)
 _LOG_PLANET_MASS = (-0.05, 0.97)
-# Planets of nearly one size around stars of many sizes: (Rp/Rs)² then has the mean, spread and range of the labels, and the
-# times of ingress their narrow range (docs/decisions.md D55).
+# Planets of nearly one size around stars of many sizes: (Rp/Rs)² then has the mean, spread and range of the
+# labels, and the times of ingress their narrow range (docs/decisions.md D55).
 _LOG_PLANET_RADIUS_JUP = (0.275, 0.18)
 
 
@@ -77,9 +81,17 @@ class Planet:
 
     def catalogue_row(self) -> dict[str, float]:
         """The planet's row of ``*_star_info.csv``."""
-        return {"planet_id": self.planet_id, "Rs": self.star.radius, "Ms": self.star.mass, "Ts": self.star.temperature_k,
-                "Mp": self.mass, "e": 0.0, "P": self.period_d, "sma": self.catalogue_semi_major_axis,
-                "i": self.catalogue_inclination_deg}
+        return {
+            "planet_id": self.planet_id,
+            "Rs": self.star.radius,
+            "Ms": self.star.mass,
+            "Ts": self.star.temperature_k,
+            "Mp": self.mass,
+            "e": 0.0,
+            "P": self.period_d,
+            "sma": self.catalogue_semi_major_axis,
+            "i": self.catalogue_inclination_deg,
+        }
 
 
 def planet_generator(seed: int, split: str, index: int, *, purpose: int = 0) -> np.random.Generator:
@@ -110,9 +122,17 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
     b_catalogue = min(b_catalogue, 0.97 * limit)
     # The true impact parameter must let the planet transit; grazing ones (b > 1 − r) stay in.
     b = min(abs(b_catalogue + 0.03 * float(rng.standard_normal())), 0.96 * limit)
-    return Planet(planet_id=planet_id, star=star, mass=mass, period_d=period, semi_major_axis=sma,
-                  inclination_deg=float(np.degrees(np.arccos(b / sma))), depth=depth, catalogue_semi_major_axis=catalogue_sma,
-                  catalogue_inclination_deg=float(np.degrees(np.arccos(b_catalogue / catalogue_sma))))
+    return Planet(
+        planet_id=planet_id,
+        star=star,
+        mass=mass,
+        period_d=period,
+        semi_major_axis=sma,
+        inclination_deg=float(np.degrees(np.arccos(b / sma))),
+        depth=depth,
+        catalogue_semi_major_axis=catalogue_sma,
+        catalogue_inclination_deg=float(np.degrees(np.arccos(b_catalogue / catalogue_sma))),
+    )
 
 
 def _draw_star(rng: np.random.Generator) -> Star:
@@ -121,8 +141,11 @@ def _draw_star(rng: np.random.Generator) -> Star:
     log_radius = slope * log_mass + level + float(np.interp(rng.random(), _LEVELS, _LOG_RADIUS_ABOUT))
     slope, level = _LOG_TEMPERATURE_LINE
     log_temperature = slope * log_mass + level + _LOG_TEMPERATURE_SIGMA * float(rng.standard_normal())
-    return Star(radius=float(np.clip(np.exp(log_radius), 0.65, 2.9)), mass=float(np.exp(log_mass)),
-                temperature_k=float(np.clip(np.exp(log_temperature), 4236.0, 6979.0)))
+    return Star(
+        radius=float(np.clip(np.exp(log_radius), 0.65, 2.9)),
+        mass=float(np.exp(log_mass)),
+        temperature_k=float(np.clip(np.exp(log_temperature), 4236.0, 6979.0)),
+    )
 
 
 def _trimmed_normal(rng: np.random.Generator, mean: float, sigma: float, *, low: float, high: float) -> float:

@@ -1,4 +1,5 @@
-"""The official layout on disk: parquet as the hosts write it, tables, axes, and folders that appear whole or not at all."""
+"""The official layout on disk: parquet as the hosts write it, tables, axes, and folders that appear whole or
+not at all."""
 
 from __future__ import annotations
 
@@ -21,14 +22,24 @@ STAR_COLUMNS = ["planet_id", "Rs", "Ms", "Ts", "Mp", "e", "P", "sma", "i"]
 
 
 def write_matrix(path: Path, matrix: np.ndarray) -> None:
-    """(rows, columns) → parquet with columns ``column_0 …``: ZSTD, one row group, no dictionaries, as the real files."""
+    """(rows, columns) → parquet with columns ``column_0 …``: ZSTD, one row group, no dictionaries, as the
+    real files."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = np.ascontiguousarray(matrix.T)
-    table = pa.Table.from_arrays([pa.array(column) for column in columns], names=[f"column_{k}" for k in range(len(columns))])
-    pq.write_table(table, path, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False,
-                   row_group_size=max(1, matrix.shape[0]))
+    table = pa.Table.from_arrays(
+        [pa.array(column) for column in columns], names=[f"column_{k}" for k in range(len(columns))]
+    )
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=False,
+        write_statistics=False,
+        row_group_size=max(1, matrix.shape[0]),
+    )
 
 
 def write_signal(folder: Path, instrument: Instrument, visit: int, frames: np.ndarray) -> None:
@@ -36,7 +47,9 @@ def write_signal(folder: Path, instrument: Instrument, visit: int, frames: np.nd
     write_matrix(folder / instrument.signal_file(visit), frames)
 
 
-def write_calibration(folder: Path, instrument: Instrument, visit: int, products: dict[str, np.ndarray]) -> None:
+def write_calibration(
+    folder: Path, instrument: Instrument, visit: int, products: dict[str, np.ndarray]
+) -> None:
     """The five calibration files of one sensor and visit."""
     target = folder / instrument.calibration_folder(visit)
     target.mkdir(parents=True, exist_ok=True)
@@ -51,14 +64,27 @@ def write_axes(data_dir: Path, settings: Settings) -> None:
     write_csv(pd.DataFrame([bin_wavelengths()], columns=SPECTRUM_COLUMNS), data_dir / "wavelengths.csv")
     airs, fgs1 = axis_times_h(AIRS, settings.cadence), axis_times_h(FGS1, settings.cadence)
     integration = np.tile([AIRS.first_s, AIRS.exposure_s], len(airs) // 2)
-    axes = {"AIRS-CH0-axis0-h": airs, "AIRS-CH0-axis2-um": airs_column_wavelengths(), "AIRS-CH0-integration_time": integration,
-            "FGS1-axis0-h": fgs1}
+    axes = {
+        "AIRS-CH0-axis0-h": airs,
+        "AIRS-CH0-axis2-um": airs_column_wavelengths(),
+        "AIRS-CH0-integration_time": integration,
+        "FGS1-axis0-h": fgs1,
+    }
     longest = max(map(len, axes.values()))
-    padded = pd.DataFrame({name: np.pad(values, (0, longest - len(values)), constant_values=np.nan) for name, values in axes.items()})
+    padded = pd.DataFrame(
+        {
+            name: np.pad(values, (0, longest - len(values)), constant_values=np.nan)
+            for name, values in axes.items()
+        }
+    )
     with whole_file(data_dir / "axis_info.parquet") as part:
         padded.to_parquet(part, compression="zstd", index=False)
-    names = [f"{instrument.name}_adc_{what}" for instrument in reversed(INSTRUMENTS) for what in ("offset", "gain")]
-    write_csv(pd.DataFrame([[settings.adc_offset, settings.adc_gain] * 2], columns=names), data_dir / "adc_info.csv")
+    names = [
+        f"{instrument.name}_adc_{what}" for instrument in reversed(INSTRUMENTS) for what in ("offset", "gain")
+    ]
+    write_csv(
+        pd.DataFrame([[settings.adc_offset, settings.adc_gain] * 2], columns=names), data_dir / "adc_info.csv"
+    )
 
 
 def write_csv(frame, path: Path) -> None:
@@ -85,7 +111,8 @@ def star_table(rows: list[dict], *, float_ids: bool):
 
 
 def sample_submission(planet_ids: list[int]):
-    """567 columns; only the first planet has a row, as in the hosts' file: rows must be taken from the test folder."""
+    """567 columns; only the first planet has a row, as in the hosts' file: rows must be taken from the test
+    folder."""
     import pandas as pd
 
     values = np.tile(np.repeat([0.0147, 0.0107], 283), (min(1, len(planet_ids)), 1))
@@ -99,7 +126,8 @@ class WholeFolder:
 
     def __init__(self, target: Path, scratch_root: Path):
         self.target = target
-        self.scratch = scratch_root / f"{target.parent.name}-{target.name}-{os.getpid()}"  # one planet, one worker
+        # one planet, one worker
+        self.scratch = scratch_root / f"{target.parent.name}-{target.name}-{os.getpid()}"
 
     def __enter__(self) -> Path:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -114,7 +142,8 @@ class WholeFolder:
             except OSError:
                 if not self.target.is_dir():
                     raise
-                shutil.rmtree(self.scratch, ignore_errors=True)  # another process was faster with the same planet
+                # another process was faster with the same planet
+                shutil.rmtree(self.scratch, ignore_errors=True)
         else:
             shutil.rmtree(self.scratch, ignore_errors=True)
 

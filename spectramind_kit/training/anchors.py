@@ -1,4 +1,5 @@
-"""The anchor of every planet of a run: measured once without labels, then given its prior and calibration out of fold."""
+"""The anchor of every planet of a run: measured once without labels, then given its prior and calibration out
+of fold."""
 
 from __future__ import annotations
 
@@ -17,8 +18,12 @@ from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.label_check import contradicted_labels
-from spectramind_kit.training.made_from import (measurement_made_from, say_again, training_made_from,
-                                                why_measure_again)
+from spectramind_kit.training.made_from import (
+    measurement_made_from,
+    say_again,
+    training_made_from,
+    why_measure_again,
+)
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.anchor.recipes import cross_fit
@@ -43,8 +48,14 @@ class Measured:
     failed: tuple[PlanetFailure, ...]
 
 
-def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, stars: pd.DataFrame,
-                    split: str, workers: int | None = None) -> Measured:
+def measure_planets(
+    run: RunFolder,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    stars: pd.DataFrame,
+    split: str,
+    workers: int | None = None,
+) -> Measured:
     """Measure the depths of every planet, one file per planet; one that was made from the same inputs is
     read, not made again.
 
@@ -58,7 +69,11 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
     folder.mkdir(parents=True, exist_ok=True)
     median = stars.drop(columns=["P", "sma", "i"], errors="ignore").median().to_dict() if len(stars) else {}
-    notes = [PlanetFailure(p, "no row in the star table: medians used") for p in light_curves if p not in stars.index]
+    notes = [
+        PlanetFailure(p, "no row in the star table: medians used")
+        for p in light_curves
+        if p not in stars.index
+    ]
     found: dict[int, DepthMeasurement] = {}
     jobs: list[MeasurementJob] = []
     again: dict[int, str] = {}
@@ -84,9 +99,17 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         cores = workers or max(
             1, int(min(cpu_count(), free_memory_mb() / WORKER_MEMORY_MB))
         )  # free memory may be unknown: infinite
-        results = run_measurements(jobs, settings=settings, workers=cores, gpu=device.name if device.kind == "cuda" else None,
-                                   winner=run.known_backend("anchor"), tell=lambda where: run.backend("anchor", where))
-        for planet, result in progress(results, desc=f"anchor measurements of {split}", total=len(jobs), unit="planet"):
+        results = run_measurements(
+            jobs,
+            settings=settings,
+            workers=cores,
+            gpu=device.name if device.kind == "cuda" else None,
+            winner=run.known_backend("anchor"),
+            tell=lambda where: run.backend("anchor", where),
+        )
+        for planet, result in progress(
+            results, desc=f"anchor measurements of {split}", total=len(jobs), unit="planet"
+        ):
             if isinstance(result, str):
                 failed.append(PlanetFailure(planet, result))
             else:
@@ -95,12 +118,21 @@ def measure_planets(run: RunFolder, light_curves: Mapping[int, Sequence[LightCur
         run.budget.charge("anchor", units=len(jobs), seconds=time.monotonic() - start)
     run.failures(f"anchor_{split}", failed)
     if notes:
-        say(f"star table: no row for {len(notes)} planet{'s' if len(notes) > 1 else ''} "
+        say(
+            f"star table: no row for {len(notes)} planet{'s' if len(notes) > 1 else ''} "
             f"({', '.join(str(n.planet_id) for n in notes[:5])}{' …' if len(notes) > 5 else ''}); "
-            "measured with medians")
+            "measured with medians"
+        )
         run.failures(f"star_table_{split}", notes, show=False)
-    run.log("anchor", split=split, measured=len(jobs) - len(failed), reused=len(found) - len(jobs) + len(failed),
-            made_again=len(again), failed=len(failed), flagged=sum(bool(m.flags) for m in found.values()))
+    run.log(
+        "anchor",
+        split=split,
+        measured=len(jobs) - len(failed),
+        reused=len(found) - len(jobs) + len(failed),
+        made_again=len(again),
+        failed=len(failed),
+        flagged=sum(bool(m.flags) for m in found.values()),
+    )
     return Measured({planet: found[planet] for planet in light_curves if planet in found}, tuple(failed))
 
 
@@ -149,30 +181,53 @@ def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> 
     """
     planets = np.array([int(p) for p in labels.planet_ids if int(p) in measured.measurements], dtype=np.int64)
     if len(planets) < 2:
-        raise DataError("too few train planets were measured", where="cross_fit_anchors", expected="2 or more",
-                        found=str(len(planets)), fix="see failed_anchor_train in run.json")
+        raise DataError(
+            "too few train planets were measured",
+            where="cross_fit_anchors",
+            expected="2 or more",
+            found=str(len(planets)),
+            fix="see failed_anchor_train in run.json",
+        )
     strange = contradicted_labels([measured.measurements[int(p)] for p in planets], labels.of(planets))
     if strange:
         run.failures("label_contradicted", [PlanetFailure(p, text) for p, text in strange.items()])
         planets = planets[[int(p) not in strange for p in planets]]
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     with run.step("prior and calibration, out of fold"):
-        fitted = cross_fit([measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive)
+        fitted = cross_fit(
+            [measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive
+        )
     mismatch = fitted.prior.mismatch
     if mismatch is not None:
-        say(f"labels: {mismatch.share:.0%} of the planets show a depth that is off by {100 * mismatch.covariance[0, 0] ** 0.5:.2f} % (1 sigma)")
-    run.log("anchor_prior", planets=len(planets), notes=dict(fitted.prior.notes),
-            mismatch=None if mismatch is None else {"share": mismatch.share, "sd": np.sqrt(np.diag(mismatch.covariance)).tolist(),
-                                                    "mean": mismatch.mean.tolist(), "floor": mismatch.floor.tolist()},
-            calibration="left out, it does not help" if fitted.calibration.identity else "used",
-            score_before=fitted.calibration.score_before, score_after=fitted.calibration.score_after)
+        say(
+            f"labels: {mismatch.share:.0%} of the planets show a depth that is off by "
+            f"{100 * mismatch.covariance[0, 0] ** 0.5:.2f} % (1 sigma)"
+        )
+    run.log(
+        "anchor_prior",
+        planets=len(planets),
+        notes=dict(fitted.prior.notes),
+        mismatch=None
+        if mismatch is None
+        else {
+            "share": mismatch.share,
+            "sd": np.sqrt(np.diag(mismatch.covariance)).tolist(),
+            "mean": mismatch.mean.tolist(),
+            "floor": mismatch.floor.tolist(),
+        },
+        calibration="left out, it does not help" if fitted.calibration.identity else "used",
+        score_before=fitted.calibration.score_before,
+        score_after=fitted.calibration.score_after,
+    )
     anchors = dict(zip(planets.tolist(), fitted.anchors))
     groups = [to_plain(run.config[name]) for name in ("data", "anchor", "model", "loss", "train")]
-    made_from = training_made_from(settings=groups,
-                                   seed=run.seed,
-                                   planet_ids=planets,
-                                   fold=fold,
-                                   depth=labels.of(planets),
-                                   naive=labels.naive,
-                                   measurements=measured.measurements)
+    made_from = training_made_from(
+        settings=groups,
+        seed=run.seed,
+        planet_ids=planets,
+        fold=fold,
+        depth=labels.of(planets),
+        naive=labels.naive,
+        measurements=measured.measurements,
+    )
     return CrossFittedAnchors(planets, fold, anchors, fitted.prior, fitted.calibration, made_from)

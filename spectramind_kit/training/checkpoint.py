@@ -18,7 +18,8 @@ def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -
     """Write atomically, so that a kill leaves the previous epoch's file. The same content gives the same
     bytes."""
     path = Path(path)
-    with whole_file(path) as part, open(part, "wb") as file:  # given a path, torch writes the file's name into the file
+    # given a path, torch writes the file's name into the file
+    with whole_file(path) as part, open(part, "wb") as file:
         torch.save({"format": FORMAT, "digest": digest, **content}, file)
     return path
 
@@ -36,11 +37,20 @@ def load_checkpoint(path: str | Path, *, digest: str | None = None, device: str 
     except FileNotFoundError:
         raise DataError("checkpoint not found", where=str(path), fix="run 02_train first") from None
     except Exception as error:  # torch raises whatever the unpickler met
-        raise DataError("a checkpoint cannot be read", where=str(path), found=f"{type(error).__name__}: {error}",
-                        fix="delete the file; the fold is then trained again") from error
+        raise DataError(
+            "a checkpoint cannot be read",
+            where=str(path),
+            found=f"{type(error).__name__}: {error}",
+            fix="delete the file; the fold is then trained again",
+        ) from error
     if digest is not None and content["digest"] != digest:
-        raise DataError("a checkpoint belongs to another configuration", where=str(path), expected=digest,
-                        found=content["digest"], fix="delete the file, or use another work_dir")
+        raise DataError(
+            "a checkpoint belongs to another configuration",
+            where=str(path),
+            expected=digest,
+            found=content["digest"],
+            fix="delete the file, or use another work_dir",
+        )
     return content
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """The trained folds and their out-of-fold predictions, one row per planet in the order of ``planet_ids``."""
+    """The trained folds and their out-of-fold predictions, one row per planet in the order of
+    ``planet_ids``."""
 
     folds: tuple[FoldResult, ...]
     normaliser: Normaliser
@@ -38,15 +39,23 @@ class Network:
     digest: str
 
 
-def planet_rows(light_curves: Mapping[int, Sequence[LightCurve]], *, measured: Measured, anchors: Mapping[int, Anchor],
-                stars: pd.DataFrame) -> list[dict]:
+def planet_rows(
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    measured: Measured,
+    anchors: Mapping[int, Anchor],
+    stars: pd.DataFrame,
+) -> list[dict]:
     """One row per visit of every planet that has an anchor; see `training.dataset` for what a row holds."""
     rows = []
     for planet, anchor in anchors.items():
         star = stars.loc[planet].to_dict() if planet in stars.index else {}
         fitted = {visit.visit for visit in measured.measurements[planet].visits}
-        rows += [visit_row(visit, measured.measurements[planet], anchor, star=star)
-                 for visit in light_curves[planet] if visit.visit in fitted]
+        rows += [
+            visit_row(visit, measured.measurements[planet], anchor, star=star)
+            for visit in light_curves[planet]
+            if visit.visit in fitted
+        ]
     return rows
 
 
@@ -55,9 +64,17 @@ def set_threads(run: RunFolder) -> None:
     torch.set_num_threads(int(run.config.train.num_threads) or cpu_count())
 
 
-def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]], *, measured: Measured,
-                anchors: CrossFittedAnchors, labels: Labels, stars: pd.DataFrame) -> Network | None:
-    """Train one network per fold on the other folds' planets; None where the configuration asks for the anchor alone.
+def train_folds(
+    run: RunFolder,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    measured: Measured,
+    anchors: CrossFittedAnchors,
+    labels: Labels,
+    stars: pd.DataFrame,
+) -> Network | None:
+    """Train one network per fold on the other folds' planets; None where the configuration asks for the
+    anchor alone.
 
     A fold that has no time left is left out; with no fold trained the result is None and the anchor stands.
     """
@@ -69,7 +86,9 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
     set_threads(run)
     rows = planet_rows(light_curves, measured=measured, anchors=anchors.out_of_fold, stars=stars)
     normaliser = Normaliser.fit(rows)
-    dataset = VisitDataset(rows, normaliser=normaliser, depth=dict(zip(labels.planet_ids.tolist(), labels.depth)))
+    dataset = VisitDataset(
+        rows, normaliser=normaliser, depth=dict(zip(labels.planet_ids.tolist(), labels.depth))
+    )
     digest = fingerprint(dict(anchors.made_from))
     _claim(run.root / "train" / digest, anchors.made_from)
     results: list[FoldResult] = []
@@ -80,24 +99,44 @@ def train_folds(run: RunFolder, light_curves: Mapping[int, Sequence[LightCurve]]
             say(f"fold {fold} is left out: the time budget is used up")
             continue
         torch.manual_seed(run.seed + fold)
-        model = build_model(run.config.model, bin_features=dataset.tensors["bins"].shape[-1],
-                            star_features=dataset.tensors["star"].shape[-1])
+        model = build_model(
+            run.config.model,
+            bin_features=dataset.tensors["bins"].shape[-1],
+            star_features=dataset.tensors["star"].shape[-1],
+        )
         if not results:
             run.record(parameters=model.n_parameters())
         held_out = dataset.rows_of(inside)
         with run.step(f"train fold {fold}"):
             result = train_fold(
-                model, instantiate({**to_plain(run.config.loss), **labels.naive}, where="loss"), dataset=dataset, fold=fold, settings=settings, device=device,
-                train_rows=dataset.rows_of(anchors.planet_ids[anchors.fold != fold]), held_out_rows=held_out, seed=run.seed,
-                naive=labels.naive, checkpoint=run.root / "train" / digest / f"fold_{fold}.pt", digest=digest, log=run.log,
-                budget=run.budget)
+                model,
+                instantiate({**to_plain(run.config.loss), **labels.naive}, where="loss"),
+                dataset=dataset,
+                fold=fold,
+                settings=settings,
+                device=device,
+                train_rows=dataset.rows_of(anchors.planet_ids[anchors.fold != fold]),
+                held_out_rows=held_out,
+                seed=run.seed,
+                naive=labels.naive,
+                checkpoint=run.root / "train" / digest / f"fold_{fold}.pt",
+                digest=digest,
+                log=run.log,
+                budget=run.budget,
+            )
         for name, choice in model.backends().items():
             run.backend(name, choice)
         say(f"fold {fold}: held-out score {result.held_out_score:.4f}, its anchor {result.anchor_score:.4f}")
         model.load_state_dict(result.state)
         autocast, _ = amp_context(device, settings.amp)
-        found = evaluate_rows(model.to(device.name), dataset, held_out, device=device.name, autocast=autocast,
-                              flip_average=settings.time_flip)
+        found = evaluate_rows(
+            model.to(device.name),
+            dataset,
+            held_out,
+            device=device.name,
+            autocast=autocast,
+            flip_average=settings.time_flip,
+        )
         _scatter_planets(predicted, anchors.planet_ids, dataset.planet_id[held_out], found)
         results.append(result)
     if len(results) < settings.folds:
@@ -111,19 +150,29 @@ def _claim(folder: Path, made_from: Mapping[str, str]) -> None:
     others = sorted(folder.parent.glob("*/made_from.json"), key=lambda path: path.stat().st_mtime)
     if not folder.is_dir() and others:
         changed = ", ".join(what_changed(read_json(others[-1]), made_from))
-        say("the folds are trained afresh, their inputs are not those of the last training: "
-            f"{changed} changed")
+        say(
+            "the folds are trained afresh, their inputs are not those of the last training: "
+            f"{changed} changed"
+        )
     write_json(folder / "made_from.json", dict(made_from))
 
 
 def _unfinished(results: Sequence[FoldResult], settings: TrainSettings) -> None:
-    """Without an out-of-fold prediction for every planet nothing tells how far to trust the folds that are done."""
-    say(f"{len(results)} of {settings.folds} folds are trained; the anchor stands until the others are. Start again to go on.")
-    return None
+    """Without an out-of-fold prediction for every planet nothing tells how far to trust the folds that are
+    done."""
+    say(
+        f"{len(results)} of {settings.folds} folds are trained; the anchor stands until the others are. "
+        "Start again to go on."
+    )
+    return
 
 
-def _scatter_planets(into: dict[str, np.ndarray], planet_ids: np.ndarray, row_planets: np.ndarray,
-                     found: Mapping[str, np.ndarray]) -> None:
+def _scatter_planets(
+    into: dict[str, np.ndarray],
+    planet_ids: np.ndarray,
+    row_planets: np.ndarray,
+    found: Mapping[str, np.ndarray],
+) -> None:
     """Put the rows of one fold's visits into arrays over all planets, visits combined."""
     planets, mean, sigma = combine_visits(row_planets, found["depth_mean"], found["depth_sigma"])
     position = {int(p): k for k, p in enumerate(planet_ids)}

@@ -16,7 +16,7 @@ from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 FACTOR, DOUBTFUL_FACTOR = 1.25, 3.0
 _NOT_JUDGED = (flags.GRAZING, flags.NOT_CONVERGED, flags.NO_INFORMATION)
 _DOUBTFUL = (flags.SHALLOW_TRANSIT, flags.LITTLE_BASELINE, flags.INCOMPLETE_TRANSIT, flags.VISITS_DISAGREE)
-_FEWEST = 4   # planets of which the larger half speaks against the whole table
+_FEWEST = 4  # planets of which the larger half speaks against the whole table
 
 
 def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndarray) -> dict[int, str]:
@@ -33,18 +33,25 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
         shown = float(np.median(measurement.reference_depth[1:]))
         if not shown > 0.0 or flags.has(measurement.flags, *_NOT_JUDGED):
             continue
-        doubtful = flags.has(measurement.flags, *_DOUBTFUL) or measurement.quality.get("frames_lost", 0.0) > 0.0
+        doubtful = (
+            flags.has(measurement.flags, *_DOUBTFUL) or measurement.quality.get("frames_lost", 0.0) > 0.0
+        )
         limit = DOUBTFUL_FACTOR if doubtful else FACTOR
         value = ratio[measurement.planet_id] = float(np.median(label[1:])) / shown
         if not 1.0 / limit < value < limit:
             wrong[measurement.planet_id] = value
     if len(ratio) >= _FEWEST and 2 * len(wrong) > len(ratio):
         planet, value = next(iter(wrong.items()))
-        raise DataError("the labels are not those of the light curves", where="train.csv",
-                        expected=f"most planets within a factor of {FACTOR:g} of their light curves' depth",
-                        found=f"{len(wrong)} of {len(ratio)} are not, e.g. planet {planet}: {value:.3g} × "
-                              f"its depth; the median is {float(np.median(list(ratio.values()))):.3g} ×",
-                        fix="depths are (Rp/Rs)², each in its own planet's row: look for radius ratios, "
-                            "other units, rows of other planets, or light curves of other data")
-    return {planet: f"its label is {value:.3g} × the depth in its light curves; not learned from"
-            for planet, value in wrong.items()}
+        raise DataError(
+            "the labels are not those of the light curves",
+            where="train.csv",
+            expected=f"most planets within a factor of {FACTOR:g} of their light curves' depth",
+            found=f"{len(wrong)} of {len(ratio)} are not, e.g. planet {planet}: {value:.3g} × "
+            f"its depth; the median is {float(np.median(list(ratio.values()))):.3g} ×",
+            fix="depths are (Rp/Rs)², each in its own planet's row: look for radius ratios, "
+            "other units, rows of other planets, or light curves of other data",
+        )
+    return {
+        planet: f"its label is {value:.3g} × the depth in its light curves; not learned from"
+        for planet, value in wrong.items()
+    }

@@ -16,8 +16,8 @@ from spectramind_kit.training.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Labels:
-    """``depth`` (N, 283) of ``planet_ids`` (N,); ``naive`` holds ``naive_mean`` and ``naive_sigma`` of the metric,
-    taken from every label of the table, also of planets without light curves.
+    """``depth`` (N, 283) of ``planet_ids`` (N,); ``naive`` holds ``naive_mean`` and ``naive_sigma`` of the
+    metric, taken from every label of the table, also of planets without light curves.
 
     Raises `DataError` where planets and rows do not match, or a planet stands twice."""
 
@@ -28,10 +28,13 @@ class Labels:
     def __post_init__(self) -> None:
         ids = [int(p) for p in self.planet_ids]
         if self.depth.shape[:1] != (len(ids),) or len(set(ids)) != len(ids):
-            raise DataError("labels and planets do not match", where="Labels",
-                            expected="one row for each planet, every planet once",
-                            found=f"{len(ids)} planets, {len(set(ids))} different; depths {self.depth.shape}",
-                            fix="one of them was taken from a table with doubled rows")
+            raise DataError(
+                "labels and planets do not match",
+                where="Labels",
+                expected="one row for each planet, every planet once",
+                found=f"{len(ids)} planets, {len(set(ids))} different; depths {self.depth.shape}",
+                fix="one of them was taken from a table with doubled rows",
+            )
 
     def of(self, planet_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Labels (M, 283) of the given planets, in their order."""
@@ -47,8 +50,13 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
     values = table.to_numpy(dtype=np.float64)
     finite = np.isfinite(values).all(axis=1)
     if not finite.any():
-        raise DataError("train.csv has no complete row", where=str(run.data_dir / "train.csv"), expected="283 finite depths a planet",
-                        found=f"{len(values)} rows", fix="use the competition's file")
+        raise DataError(
+            "train.csv has no complete row",
+            where=str(run.data_dir / "train.csv"),
+            expected="283 finite depths a planet",
+            found=f"{len(values)} rows",
+            fix="use the competition's file",
+        )
     mean, sigma = naive_statistics(values[finite])
     usable = set(table.index[finite])
     chosen = [p for p in planet_ids if p in usable]
@@ -56,6 +64,14 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
     if missing:
         run.failures("labels", missing)
     if not chosen:
-        raise DataError("no train planet has both light curves and a label", where=str(run.data_dir), fix="check train/ and train.csv")
+        raise DataError(
+            "no train planet has both light curves and a label",
+            where=str(run.data_dir),
+            fix="check train/ and train.csv",
+        )
     run.record(naive={"naive_mean": mean, "naive_sigma": sigma})
-    return Labels(np.array(chosen), table.loc[chosen].to_numpy(dtype=np.float64), {"naive_mean": mean, "naive_sigma": sigma})
+    return Labels(
+        np.array(chosen),
+        table.loc[chosen].to_numpy(dtype=np.float64),
+        {"naive_mean": mean, "naive_sigma": sigma},
+    )

@@ -21,19 +21,30 @@ def detector_settings(run: RunFolder) -> DetectorSettings:
     return DetectorSettings.from_mapping(run.config.data)
 
 
-def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None,
-                         planet_ids: Sequence[int] | None = None,
-                         tables: SharedTables | None = None) -> dict[int, list[LightCurve]]:
-    """Light curves of every planet of a split, computed where neither this run nor an earlier kernel has them.
+def extract_light_curves(
+    run: RunFolder,
+    split: str,
+    *,
+    shard: str | None = None,
+    planet_ids: Sequence[int] | None = None,
+    tables: SharedTables | None = None,
+) -> dict[int, list[LightCurve]]:
+    """Light curves of every planet of a split, computed where neither this run nor an earlier kernel has
+    them.
 
-    A visit that cannot be read is recorded in ``run.json`` and left out; the planet goes on with its other visit.
-    ``tables``: `read_shared_tables` of the data folder, where the caller has them already.
+    A visit that cannot be read is recorded in ``run.json`` and left out; the planet goes on with its other
+    visit. ``tables``: `read_shared_tables` of the data folder, where the caller has them already.
     """
     settings = detector_settings(run)
-    stores = [LightCurveStore(folder / "store", settings) for folder in run.earlier if (folder / "store").is_dir()]
+    stores = [
+        LightCurveStore(folder / "store", settings) for folder in run.earlier if (folder / "store").is_dir()
+    ]
     wanted = None if planet_ids is None else {int(p) for p in planet_ids}
-    visits = [v for v in select_shard(find_visits(run.data_dir, split, tell=run.tell), shard)
-              if wanted is None or v.planet_id in wanted]
+    visits = [
+        v
+        for v in select_shard(find_visits(run.data_dir, split, tell=run.tell), shard)
+        if wanted is None or v.planet_id in wanted
+    ]
     tables = tables if tables is not None else read_shared_tables(run.data_dir, tell=run.tell)
     known, stale = {}, {}
     for store in stores:
@@ -45,24 +56,38 @@ def extract_light_curves(run: RunFolder, split: str, *, shard: str | None = None
                 stale[files] = reason
     missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
     with run.step(f"light curves of {split}"):
-        report = build_light_curves(run.data_dir, run.root / "store", split=split, settings=settings,
-                                    planets=missing, tables=tables,
-                                    tell=run.tell)
+        report = build_light_curves(
+            run.data_dir,
+            run.root / "store",
+            split=split,
+            settings=settings,
+            planets=missing,
+            tables=tables,
+            tell=run.tell,
+        )
     say_stale(
-        {files: reason
-         for files, reason in stale.items()
-         if (files.planet_id, files.visit) in report.done},
-        whose="the light curve of an earlier kernel")
+        {files: reason for files, reason in stale.items() if (files.planet_id, files.visit) in report.done},
+        whose="the light curve of an earlier kernel",
+    )
     run.failures(f"light_curves_{split}", report.failed, show=False)  # each was said when it failed
-    run.log("light_curves", split=split, done=len(report.done), reused=len(report.reused), from_earlier_kernels=len(known),
-            failed=len(report.failed), seconds=report.seconds)
+    run.log(
+        "light_curves",
+        split=split,
+        done=len(report.done),
+        reused=len(report.reused),
+        from_earlier_kernels=len(known),
+        failed=len(report.failed),
+        seconds=report.seconds,
+    )
     found: dict[int, list[LightCurve]] = {}
     for key in sorted({*known, *report.visits}):
         found.setdefault(key[0], []).append(known[key] if key in known else report.store.load(*key))
     curves = [curve for planet in found.values() for curve in planet]
     if any(AXIS_TURNED in curve.flags for curve in curves):
         run.tell(AXIS_TURNED)
-    told = {(curve.planet_id, curve.visit): [f for f in curve.flags if concerns_quality(f) and f != AXIS_TURNED]
-            for curve in curves}
+    told = {
+        (curve.planet_id, curve.visit): [f for f in curve.flags if concerns_quality(f) and f != AXIS_TURNED]
+        for curve in curves
+    }
     run.flagged(f"light_curves_{split}", {key: flags for key, flags in told.items() if flags})
     return found

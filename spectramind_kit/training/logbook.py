@@ -1,4 +1,5 @@
-"""``metrics.jsonl``: one JSON object a line, appended and flushed, so that a killed run leaves what it measured."""
+"""``metrics.jsonl``: one JSON object a line, appended and flushed, so that a killed run leaves what it
+measured."""
 
 from __future__ import annotations
 

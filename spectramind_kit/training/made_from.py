@@ -35,13 +35,17 @@ def fits_light_curve(measurement: DepthMeasurement, curve: LightCurve) -> bool:
     return known is None or known == light_curve_fingerprint(curve)
 
 
-def measurement_made_from(light_curves: Sequence[LightCurve], star: Mapping[str, float], *,
-                          settings: AnchorSettings) -> dict[str, str]:
+def measurement_made_from(
+    light_curves: Sequence[LightCurve], star: Mapping[str, float], *, settings: AnchorSettings
+) -> dict[str, str]:
     """Fingerprints of what one planet's measurement depends on: its visits, its star, the settings, the kit's
     recipe."""
     found = {f"{_LIGHT_CURVE}{curve.visit}": light_curve_fingerprint(curve) for curve in light_curves}
-    return found | {_STAR: fingerprint({name: float(value) for name, value in star.items()}),
-                    _SETTINGS: fingerprint(settings.to_mapping()), _RECIPE: str(RECIPE_VERSION)}
+    return found | {
+        _STAR: fingerprint({name: float(value) for name, value in star.items()}),
+        _SETTINGS: fingerprint(settings.to_mapping()),
+        _RECIPE: str(RECIPE_VERSION),
+    }
 
 
 def why_measure_again(stored: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -73,9 +77,16 @@ def say_again(reasons: Mapping[int, str]) -> None:
             say(f"{len(those)} planets ({', '.join(map(str, those[:3]))} …): {reason}; measured again")
 
 
-def training_made_from(*, settings: Sequence[object], seed: int, planet_ids: np.ndarray, fold: np.ndarray,
-                       depth: np.ndarray, naive: Mapping[str, float],
-                       measurements: Mapping[int, DepthMeasurement]) -> dict[str, str]:
+def training_made_from(
+    *,
+    settings: Sequence[object],
+    seed: int,
+    planet_ids: np.ndarray,
+    fold: np.ndarray,
+    depth: np.ndarray,
+    naive: Mapping[str, float],
+    measurements: Mapping[int, DepthMeasurement],
+) -> dict[str, str]:
     """Fingerprints of what prior, calibration, folds and bundle are learned from.
 
     The measurements enter by what they were made from, not by their numbers, which another processor computes
@@ -87,10 +98,16 @@ def training_made_from(*, settings: Sequence[object], seed: int, planet_ids: np.
     depth : (N, 283) labels of ``planet_ids``
     """
     used = [measurements[int(planet)] for planet in planet_ids]
-    own = [dict(m.made_from) or {"numbers": fingerprint(m.depth_score, m.depth_information, m.coupling)}
-           for m in used]
-    return {"settings": fingerprint(list(settings)), "seed": str(seed),
-            "planets": fingerprint(np.asarray(planet_ids, np.int64)),
-            "folds": fingerprint(np.asarray(fold, np.int64)),
-            "labels": fingerprint(np.asarray(depth, np.float64), naive),
-            "measurements": fingerprint(own), "recipe of the training": str(TRAINING_RECIPE)}
+    own = [
+        dict(m.made_from) or {"numbers": fingerprint(m.depth_score, m.depth_information, m.coupling)}
+        for m in used
+    ]
+    return {
+        "settings": fingerprint(list(settings)),
+        "seed": str(seed),
+        "planets": fingerprint(np.asarray(planet_ids, np.int64)),
+        "folds": fingerprint(np.asarray(fold, np.int64)),
+        "labels": fingerprint(np.asarray(depth, np.float64), naive),
+        "measurements": fingerprint(own),
+        "recipe of the training": str(TRAINING_RECIPE),
+    }

@@ -1,4 +1,5 @@
-"""Anchor measurements of many planets: batches in worker processes, or on a GPU where that is the faster of the two."""
+"""Anchor measurements of many planets: batches in worker processes, or on a GPU where that is the faster of
+the two."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from spectramind_kit.worker_processes import worker_pool
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
 
-SERIAL_BELOW = 40    # planets: a worker process takes longer to start than so many take to measure
-BATCH = 16           # planets that a process fits together
+SERIAL_BELOW = 40  # planets: a worker process takes longer to start than so many take to measure
+BATCH = 16  # planets that a process fits together
 GPU_BATCH = 128
-RACE_ABOVE = 48      # planets: below, a GPU has nothing to gain on a few cores
-_RACERS = (4, 16)    # planets that the processor and the GPU measure to see which is faster
+RACE_ABOVE = 48  # planets: below, a GPU has nothing to gain on a few cores
+_RACERS = (4, 16)  # planets that the processor and the GPU measure to see which is faster
 _GPU_WINS, _PROCESSOR_WINS = "GPU", "processor"
-_SHARED = 0.8        # of its speed that a core keeps when all of them work
+_SHARED = 0.8  # of its speed that a core keeps when all of them work
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,25 @@ class MeasurementJob:
         return self.light_curves[0].planet_id
 
 
-Result = tuple[int, DepthMeasurement | str]   # planet, and its measurement or the text of what went wrong
+Result = tuple[int, DepthMeasurement | str]  # planet, and its measurement or the text of what went wrong
 
 
-def run_measurements(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int, gpu: str | None = None,
-                     winner: str | None = None, tell: Callable[[str], None] = say) -> Iterator[Result]:
+def run_measurements(
+    jobs: Sequence[MeasurementJob],
+    *,
+    settings: AnchorSettings,
+    workers: int,
+    gpu: str | None = None,
+    winner: str | None = None,
+    tell: Callable[[str], None] = say,
+) -> Iterator[Result]:
     """Measure every planet, write its file, and yield it as soon as it is there (batches in any order).
 
     Parameters
     ----------
     gpu : a device's name, optional
-        With many planets, a first few are measured on the processor and on the GPU, and the faster of the two goes on.
+        With many planets, a first few are measured on the processor and on the GPU, and the faster of the two
+        goes on.
     winner : what ``tell`` was told earlier in this run: no race is needed any more
     tell : is told, in words, which of the two is faster
     """
@@ -62,19 +71,24 @@ def run_measurements(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings
         if winner is None and len(left) >= RACE_ABOVE:
             on_gpu, results = _race(left, settings=settings, workers=workers, gpu=gpu, tell=tell)
             yield from results
-            left = left[len(results):]
+            left = left[len(results) :]
         while on_gpu and left:
             batch, left = left[:GPU_BATCH], left[GPU_BATCH:]
             yield from measure_batch(batch, settings, gpu)
     yield from _on_processor(left, settings=settings, workers=workers)
 
 
-def measure_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: str = "cpu") -> list[Result]:
-    """Fit a few planets together. Whatever breaks is said with its planet: one planet must not cost the run."""
+def measure_batch(
+    jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: str = "cpu"
+) -> list[Result]:
+    """Fit a few planets together. Whatever breaks is said with its planet: one planet must not cost the
+    run."""
     from spectramind_kit.transit import measure_together
 
     try:
-        measurements = measure_together([(job.light_curves, job.star) for job in jobs], settings=settings, device=device)
+        measurements = measure_together(
+            [(job.light_curves, job.star) for job in jobs], settings=settings, device=device
+        )
     except Exception as error:
         if len(jobs) > 1:
             return [result for job in jobs for result in measure_batch([job], settings, device)]
@@ -90,25 +104,41 @@ def measure_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, devi
     return results
 
 
-def _race(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int, gpu: str,
-          tell: Callable[[str], None]) -> tuple[bool, list[Result]]:
+def _race(
+    jobs: Sequence[MeasurementJob],
+    *,
+    settings: AnchorSettings,
+    workers: int,
+    gpu: str,
+    tell: Callable[[str], None],
+) -> tuple[bool, list[Result]]:
     """Whether the GPU is faster than ``workers`` cores, and what was measured to find out."""
     few, many = _RACERS
     seconds, results = [], []
     # the first batch of each warms up: kernels are loaded, tables are made
-    for device, size, counts in (("cpu", 1, False), ("cpu", few, True), (gpu, many, False), (gpu, many, True)):
-        batch = jobs[len(results): len(results) + size]
+    for device, size, counts in (
+        ("cpu", 1, False),
+        ("cpu", few, True),
+        (gpu, many, False),
+        (gpu, many, True),
+    ):
+        batch = jobs[len(results) : len(results) + size]
         start = time.perf_counter()
         results += measure_batch(batch, settings, device)
         if counts:
             seconds.append((time.perf_counter() - start) / len(batch))
     cpu, on_gpu = seconds[0] / max(1.0, _SHARED * workers), seconds[1]
     faster = on_gpu < cpu
-    tell(f"{_GPU_WINS if faster else _PROCESSOR_WINS}, float64 ({1e3 * on_gpu:.0f} ms a planet on the GPU, {1e3 * cpu:.0f} ms on {workers} cores)")
+    tell(
+        f"{_GPU_WINS if faster else _PROCESSOR_WINS}, float64 ({1e3 * on_gpu:.0f} ms a planet on the GPU, "
+        f"{1e3 * cpu:.0f} ms on {workers} cores)"
+    )
     return faster, results
 
 
-def _on_processor(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int) -> Iterator[Result]:
+def _on_processor(
+    jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int
+) -> Iterator[Result]:
     left = {job.planet_id: job for job in jobs}
     if workers > 1 and len(jobs) > SERIAL_BELOW:
         size = max(1, min(BATCH, -(-len(jobs) // workers)))
@@ -127,7 +157,7 @@ def _on_processor(jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, w
                     say(f"a worker process died; the {len(left)} planets left are measured by this one")
     rest = list(left.values())
     for k in range(0, len(rest), BATCH):
-        yield from measure_batch(rest[k: k + BATCH], settings)
+        yield from measure_batch(rest[k : k + BATCH], settings)
 
 
 def _one_thread() -> None:

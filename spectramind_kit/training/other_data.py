@@ -9,19 +9,30 @@ from typing import Any
 
 from spectramind_kit.runtime import say
 
-_RESULTS = ("run.json", "metrics.jsonl", "submission.csv", "report.html", "predictions", "bundle", "figures",
-            "diagnostics", "store", "anchor", "train")
+_RESULTS = (
+    "run.json",
+    "metrics.jsonl",
+    "submission.csv",
+    "report.html",
+    "predictions",
+    "bundle",
+    "figures",
+    "diagnostics",
+    "store",
+    "anchor",
+    "train",
+)
 # 03 may predict another data set's planets with this folder's bundle
 _MAKING_STAGES = ("light_curves", "train")
-_KNOWN_BY = 32   # train planets that a data set is recognised by
+_KNOWN_BY = 32  # train planets that a data set is recognised by
 
 
 def train_planets(data_dir: Path) -> list[str]:
     """Names of the first planet folders of the train split, in order; empty without one."""
     try:
-        return sorted(entry.name
-                      for entry in os.scandir(Path(data_dir) / "train")
-                      if entry.name.isdigit())[:_KNOWN_BY]
+        return sorted(entry.name for entry in os.scandir(Path(data_dir) / "train") if entry.name.isdigit())[
+            :_KNOWN_BY
+        ]
     except OSError:
         return []
 

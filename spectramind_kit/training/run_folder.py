@@ -1,4 +1,5 @@
-"""A run: its folder, its configuration, its clock, and what it says about itself (``run.json``, ``metrics.jsonl``)."""
+"""A run: its folder, its configuration, its clock, and what it says about itself (``run.json``,
+``metrics.jsonl``)."""
 
 from __future__ import annotations
 
@@ -13,9 +14,20 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import check_buildable
-from spectramind_kit.runtime import (TimeBudget, check_seed, describe_environment, find_data_dir,
-                                     find_inputs, format_seconds,
-                                     peak_memory_mb, probe_device, say, say_once, seed_everything, where_am_i)
+from spectramind_kit.runtime import (
+    TimeBudget,
+    check_seed,
+    describe_environment,
+    find_data_dir,
+    find_inputs,
+    format_seconds,
+    peak_memory_mb,
+    probe_device,
+    say,
+    say_once,
+    seed_everything,
+    where_am_i,
+)
 from spectramind_kit.training.logbook import Logbook, plain
 from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
 from spectramind_kit.whole_file import whole_file
@@ -26,15 +38,15 @@ if TYPE_CHECKING:
     from spectramind_kit.runtime import Device
 
 
-_SHOWN = 10   # planets of a kind that are named on the screen; run.json has all
+_SHOWN = 10  # planets of a kind that are named on the screen; run.json has all
 
 
 @dataclass
 class RunFolder:
     """One stage of a run. Open it with `RunFolder.open`; the stages of one run share ``root``.
 
-    Files of earlier stages are looked for in ``root`` first, then in ``earlier``: on Kaggle the outputs of the
-    kernels before this one are mounted read-only.
+    Files of earlier stages are looked for in ``root`` first, then in ``earlier``: on Kaggle the outputs of
+    the kernels before this one are mounted read-only.
     """
 
     root: Path
@@ -48,12 +60,23 @@ class RunFolder:
     _started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def open(cls, work_dir: str | Path, *, stage: str, data_dir: str | Path = "", profile: str = "", seed: int = 0,
-             budget_hours: float = 9.0, overrides: Sequence[str] = (), earlier: Sequence[str | Path] | None = None) -> RunFolder:
+    def open(
+        cls,
+        work_dir: str | Path,
+        *,
+        stage: str,
+        data_dir: str | Path = "",
+        profile: str = "",
+        seed: int = 0,
+        budget_hours: float = 9.0,
+        overrides: Sequence[str] = (),
+        earlier: Sequence[str | Path] | None = None,
+    ) -> RunFolder:
         """Read the configuration, find the data, seed, and write what is known into ``run.json``.
 
-        ``profile``: smoke, quick or full; by default full on Kaggle, where there are a GPU and 1,100 planets, else quick.
-        ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of the kernel.
+        ``profile``: smoke, quick or full; by default full on Kaggle, where there are a GPU and 1,100 planets,
+        else quick. ``earlier``: folders of earlier stages; by default those that Kaggle mounts as inputs of
+        the kernel.
         """
         check_seed(seed)
         profile = profile or ("full" if where_am_i().on_kaggle else "quick")
@@ -63,30 +86,43 @@ class RunFolder:
             check_buildable(config)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            set_aside(root,
-                      stage=stage,
-                      known=read_json(root / "run.json").get("train_planets"),
-                      data_dir=data_dir)
+            set_aside(
+                root, stage=stage, known=read_json(root / "run.json").get("train_planets"), data_dir=data_dir
+            )
             (root / "figures").mkdir(exist_ok=True)
             write_json(root / "run.json", read_json(root / "run.json"))
         except OSError as error:
-            raise DataError("the run's folder cannot be written", where=str(root), found=str(error),
-                            fix="choose another work_dir") from error
-        run = cls(root=root, stage=stage, config=config, data_dir=data_dir, seed=int(seed),
-                  budget=TimeBudget(budget_hours),
-                  logbook=Logbook(root / "metrics.jsonl", stage=stage),
-                  earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)))
+            raise DataError(
+                "the run's folder cannot be written",
+                where=str(root),
+                found=str(error),
+                fix="choose another work_dir",
+            ) from error
+        run = cls(
+            root=root,
+            stage=stage,
+            config=config,
+            data_dir=data_dir,
+            seed=int(seed),
+            budget=TimeBudget(budget_hours),
+            logbook=Logbook(root / "metrics.jsonl", stage=stage),
+            earlier=tuple(Path(f) for f in (find_earlier_runs() if earlier is None else earlier)),
+        )
         seed_everything(run.seed)
-        run.record(environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir))
+        run.record(
+            environment=describe_environment(), profile=profile, seed=run.seed, data_dir=str(run.data_dir)
+        )
         # what an earlier attempt at this stage said is no longer true
         run.record(stages={name: content for name, content in run._stages().items() if name != stage})
-        run.record_stage(overrides=list(overrides),
-                         budget_hours=budget_hours,
-                         status="running",
-                         profile=profile,
-                         seed=run.seed,
-                         data_dir=str(run.data_dir),
-                         config_digest=config_digest(run.config))
+        run.record_stage(
+            overrides=list(overrides),
+            budget_hours=budget_hours,
+            status="running",
+            profile=profile,
+            seed=run.seed,
+            data_dir=str(run.data_dir),
+            config_digest=config_digest(run.config),
+        )
         run._recognise_data()
         say(f"{stage}: profile {profile}, data {run.data_dir}, run folder {root}")
         return run
@@ -95,8 +131,10 @@ class RunFolder:
         """Keep the train planets that this folder's results are of; say where the present data are others."""
         known = read_json(self.root / "run.json").get("train_planets")
         if is_other_data(known, self.data_dir):
-            say(f"the earlier stages of this folder ran on other planets than {self.data_dir} holds; "
-                "its bundle is of those")
+            say(
+                f"the earlier stages of this folder ran on other planets than {self.data_dir} holds; "
+                "its bundle is of those"
+            )
             self.record_stage(other_data=True)
         elif planets := train_planets(self.data_dir):
             self.record(train_planets=planets)
@@ -109,7 +147,9 @@ class RunFolder:
 
     def find(self, relative: str) -> Path | None:
         """The path of an existing file or folder of this run or of an earlier kernel's, or None."""
-        return next((p for p in (folder / relative for folder in (self.root, *self.earlier)) if p.exists()), None)
+        return next(
+            (p for p in (folder / relative for folder in (self.root, *self.earlier)) if p.exists()), None
+        )
 
     # ------------------------------------------------------------ what the run says about itself
 
@@ -132,8 +172,11 @@ class RunFolder:
         """What each stage has on record; what is no record (of a file that somebody has edited) is left
         out."""
         found = read_json(self.root / "run.json").get("stages")
-        return {name: content for name, content in (found if isinstance(found, dict) else {}).items()
-                if isinstance(content, dict)}
+        return {
+            name: content
+            for name, content in (found if isinstance(found, dict) else {}).items()
+            if isinstance(content, dict)
+        }
 
     def tell(self, finding: str) -> None:
         """Say once what is odd about an input, and keep it in this stage's ``findings`` of ``run.json``."""
@@ -179,7 +222,13 @@ class RunFolder:
             status = "done"
         finally:
             seconds = time.monotonic() - start
-            self.log("stage", name=name, status=status, seconds=round(seconds, 3), peak_memory_mb=round(peak_memory_mb()))
+            self.log(
+                "stage",
+                name=name,
+                status=status,
+                seconds=round(seconds, 3),
+                peak_memory_mb=round(peak_memory_mb()),
+            )
             say(f"{name}: {status} in {format_seconds(seconds)}")
 
     def failures(self, what: str, failed: Sequence[Any], *, show: bool = True) -> None:
@@ -195,7 +244,10 @@ class RunFolder:
 
     def flagged(self, what: str, flags: Mapping[tuple[int, int], Sequence[str]]) -> None:
         """Keep and show what is said of visits that are used all the same; ``flags`` by planet and visit."""
-        entries = [{"planet_id": planet, "visit": visit, "flags": list(found)} for (planet, visit), found in flags.items()]
+        entries = [
+            {"planet_id": planet, "visit": visit, "flags": list(found)}
+            for (planet, visit), found in flags.items()
+        ]
         before = self._stages().get(self.stage, {}).get(f"flagged_{what}", [])
         new = [entry for entry in entries if entry not in before]
         if not new:
@@ -210,15 +262,22 @@ class RunFolder:
         """End of a stage: what was written and how long it took."""
         seconds = time.monotonic() - self._started
         self.record_stage(status="done", seconds=round(seconds, 1), peak_memory_mb=round(peak_memory_mb()))
-        self.log("stage", name=self.stage, status="done", seconds=round(seconds, 3), total=True,
-                 peak_memory_mb=round(peak_memory_mb()))
+        self.log(
+            "stage",
+            name=self.stage,
+            status="done",
+            seconds=round(seconds, 3),
+            total=True,
+            peak_memory_mb=round(peak_memory_mb()),
+        )
         say(f"{self.stage}: done in {format_seconds(seconds)}, peak memory {peak_memory_mb():.0f} MB")
         for path in written:
             say(f"wrote {path}")
 
 
 def find_earlier_runs() -> list[Path]:
-    """Run folders among the kernel's inputs: outputs of earlier kernels, and datasets that hold a ``bundle/``."""
+    """Run folders among the kernel's inputs: outputs of earlier kernels, and datasets that hold a
+    ``bundle/``."""
     found = [path.parent for path in find_inputs("run.json")]
     found += [path.parent.parent for path in find_inputs("bundle.json")]
     return sorted(set(found))

@@ -19,16 +19,21 @@ def learning_rate_factor(step: int, *, total_steps: int, warmup_fraction: float)
 
 
 class WarmStart:
-    """The AIRS encoder stays frozen for the first epochs, then its parts are released one by one, the last first.
+    """The AIRS encoder stays frozen for the first epochs, then its parts are released one by one, the last
+    first.
 
-    With a fresh encoder on the strong, low-noise side of the fusion, the FGS1 side would otherwise never be asked
-    for anything (docs/decisions.md D45). ``groups`` are the encoder's direct children that hold parameters.
+    With a fresh encoder on the strong, low-noise side of the fusion, the FGS1 side would otherwise never be
+    asked for anything (docs/decisions.md D45). ``groups`` are the encoder's direct children that hold
+    parameters.
     """
 
     def __init__(self, encoder: nn.Module, *, frozen_epochs: int, release_every: int = 1):
         direct = list(encoder.parameters(recurse=False))
         self.groups: list[tuple[str, list[nn.Parameter]]] = [
-            (name, list(child.parameters())) for name, child in encoder.named_children() if any(True for _ in child.parameters())]
+            (name, list(child.parameters()))
+            for name, child in encoder.named_children()
+            if any(True for _ in child.parameters())
+        ]
         if direct:
             self.groups.insert(0, ("own", direct))
         self.frozen_epochs, self.release_every = frozen_epochs, max(1, release_every)
@@ -65,7 +70,8 @@ class AveragedWeights:
 
 
 def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices only: biases, norms and the state-space A, D and Δ biases keep their scale."""
+    """Weight decay for matrices only: biases, norms and the state-space A, D and Δ biases keep their
+    scale."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for parameter in model.parameters():
@@ -76,7 +82,12 @@ def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
 
 def gradient_share(modules: Sequence[tuple[str, nn.Module]]) -> dict[str, float]:
     """Each module's share of the summed squared gradient; 0 where nothing flows."""
-    squares = {name: sum(float(p.grad.float().pow(2).sum()) for p in module.parameters() if p.grad is not None)
-               for name, module in modules}
+    squares = {
+        name: sum(float(p.grad.float().pow(2).sum()) for p in module.parameters() if p.grad is not None)
+        for name, module in modules
+    }
     total = sum(squares.values())
-    return {name: (value / total if total > 0 and math.isfinite(total) else 0.0) for name, value in squares.items()}
+    return {
+        name: (value / total if total > 0 and math.isfinite(total) else 0.0)
+        for name, value in squares.items()
+    }

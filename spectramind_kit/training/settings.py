@@ -31,28 +31,41 @@ class TrainSettings:
     amp: str
 
     def __post_init__(self) -> None:
-        limits = (("folds", self.folds >= 2, "2 or more: what is held out must not be trained on"),
-                  ("epochs", self.epochs >= 1, "1 or more; model=anchor trains no network"),
-                  ("batch_size", self.batch_size >= 1, "1 or more"),
-                  ("learning_rate", 0.0 < self.learning_rate < 1.0, "between 0 and 1"),
-                  ("weight_decay", self.weight_decay >= 0.0, "0 or more"),
-                  ("gradient_clip", self.gradient_clip > 0.0, "above 0"),
-                  ("ema_decay", 0.0 <= self.ema_decay < 1.0, "0 … below 1"),
-                  ("warmup_fraction", 0.0 <= self.warmup_fraction <= 1.0, "0 … 1"),
-                  ("warm_start_epochs", self.warm_start_epochs >= 0, "0 or more"),
-                  ("release_every_epochs", self.release_every_epochs >= 0, "0 or more"),
-                  ("num_threads", self.num_threads >= 0, "0 (all cores) or more"),
-                  ("device", self.device in ("auto", "cpu", "cuda") or _is_numbered_gpu(self.device),
-                   "auto, cpu, cuda or cuda:N"))
+        limits = (
+            ("folds", self.folds >= 2, "2 or more: what is held out must not be trained on"),
+            ("epochs", self.epochs >= 1, "1 or more; model=anchor trains no network"),
+            ("batch_size", self.batch_size >= 1, "1 or more"),
+            ("learning_rate", 0.0 < self.learning_rate < 1.0, "between 0 and 1"),
+            ("weight_decay", self.weight_decay >= 0.0, "0 or more"),
+            ("gradient_clip", self.gradient_clip > 0.0, "above 0"),
+            ("ema_decay", 0.0 <= self.ema_decay < 1.0, "0 … below 1"),
+            ("warmup_fraction", 0.0 <= self.warmup_fraction <= 1.0, "0 … 1"),
+            ("warm_start_epochs", self.warm_start_epochs >= 0, "0 or more"),
+            ("release_every_epochs", self.release_every_epochs >= 0, "0 or more"),
+            ("num_threads", self.num_threads >= 0, "0 (all cores) or more"),
+            (
+                "device",
+                self.device in ("auto", "cpu", "cuda") or _is_numbered_gpu(self.device),
+                "auto, cpu, cuda or cuda:N",
+            ),
+        )
         for name, good, expected in limits:
             if not good:
-                raise ConfigError(f"{name} is out of range", where="train settings",
-                                  found=repr(getattr(self, name)),
-                                  expected=expected, fix=f"correct train.{name}")
+                raise ConfigError(
+                    f"{name} is out of range",
+                    where="train settings",
+                    found=repr(getattr(self, name)),
+                    expected=expected,
+                    fix=f"correct train.{name}",
+                )
         if self.amp not in _AMP:
-            raise ConfigError("unknown precision", where="train.amp", found=repr(self.amp),
-                              expected=", ".join(_AMP),
-                              fix=nearest(self.amp, _AMP))
+            raise ConfigError(
+                "unknown precision",
+                where="train.amp",
+                found=repr(self.amp),
+                expected=", ".join(_AMP),
+                fix=nearest(self.amp, _AMP),
+            )
 
 
 def _is_numbered_gpu(device: str) -> bool:

@@ -9,9 +9,9 @@ The blocked light is a sum of three overlap integrals A_n = integral of mu^n ove
 
 A_0 and A_2 are closed forms. A_1 is turned by Green's theorem into a line integral along the planet's edge
 (Pal 2012, MNRAS 420, 1630; Agol, Luger & Foreman-Mackey 2020, AJ 159, 123), taken by Gauss-Legendre in the
-angle alpha in which its integrand is smooth on both sides of second contact. The derivatives are line integrals
-of I along the same edge (the overlap only changes there), so they are finite at every contact and need no
-differentiation of a limit: dA_n/dr = r * int mu^n dphi, dA_n/dz = r * int mu^n cos(phi) dphi.
+angle alpha in which its integrand is smooth on both sides of second contact. The derivatives are line
+integrals of I along the same edge (the overlap only changes there), so they are finite at every contact and
+need no differentiation of a limit: dA_n/dr = r * int mu^n dphi, dA_n/dz = r * int mu^n cos(phi) dphi.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_NODES = 10       # error below 0.3 ppm of the stellar flux for r up to 0.3, 0.05 ppm for r up to 0.15 (tests)
+_NODES = 10  # error below 0.3 ppm of the stellar flux for r up to 0.3, 0.05 ppm for r up to 0.15 (tests)
 _BLOCK = 1 << 14  # pairs at a time: the ten-odd work vectors then stay in the processor's cache
 
 
@@ -41,7 +41,9 @@ def _quadrature(nodes: int) -> tuple[tuple[float, float, float], ...]:
     """(weight, sin^2, cos) at the Gauss-Legendre nodes of [0, pi/2]."""
     x, w = np.polynomial.legendre.leggauss(nodes)
     alpha = 0.25 * math.pi * (x + 1.0)
-    return tuple((float(0.25 * math.pi * wi), float(math.sin(a) ** 2), float(math.cos(a))) for wi, a in zip(w, alpha))
+    return tuple(
+        (float(0.25 * math.pi * wi), float(math.sin(a) ** 2), float(math.cos(a))) for wi, a in zip(w, alpha)
+    )
 
 
 def overlap_integrals(separation: Tensor, radius_ratio: Tensor, *, nodes: int = _NODES) -> Overlap:
@@ -75,27 +77,33 @@ def _partial_overlap(z: Tensor, r: Tensor, nodes: int) -> tuple[Tensor, Tensor, 
     """`overlap_integrals` on flat vectors of pairs that do overlap."""
     z2, r2 = z * z, r * r
     inside, covered = z <= 1.0 - r, z <= r - 1.0
-    # 4 x the area of the triangle with sides 1, z, r (Kahan's stable order); zero where the limbs do not cross
+    # 4 x the area of the triangle with sides 1, z, r (Kahan's stable order); zero where the limbs do not
+    # cross
     sides, _ = torch.sort(torch.stack([torch.ones_like(z), z, r]), dim=0)
     c, b, a = sides
     kite = ((a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c))).clamp_min(0.0).sqrt()
     kite = torch.where(inside | covered, torch.zeros_like(kite), kite)
-    half_arc = torch.atan2(kite, (r - 1.0) * (r + 1.0) + z2)      # of the planet's edge, seen from its centre
-    half_limb = torch.atan2(kite, (1.0 - r) * (1.0 + r) + z2)     # of the stellar limb
+    half_arc = torch.atan2(kite, (r - 1.0) * (r + 1.0) + z2)  # of the planet's edge, seen from its centre
+    half_limb = torch.atan2(kite, (1.0 - r) * (1.0 + r) + z2)  # of the stellar limb
     half_arc = torch.where(inside, torch.full_like(z, math.pi), half_arc)
     half_limb = torch.where(inside, torch.zeros_like(z), half_limb)
 
     area0 = half_limb + r2 * half_arc - 0.5 * kite
-    rho2 = 0.25 * (2.0 * half_limb + 2.0 * r2 * (z2 + r2) * half_arc - kite * (z2 + 3.0 * r2)
-                   + 2.0 * z2 * r2 * half_arc + 0.5 * kite * (z2 + r2 - 1.0))
-    over_z = kite / z.clamp_min(1e-300)                           # = 2 r sin(half_arc); zero at z = 0
+    rho2 = 0.25 * (
+        2.0 * half_limb
+        + 2.0 * r2 * (z2 + r2) * half_arc
+        - kite * (z2 + 3.0 * r2)
+        + 2.0 * z2 * r2 * half_arc
+        + 0.5 * kite * (z2 + r2 - 1.0)
+    )
+    over_z = kite / z.clamp_min(1e-300)  # = 2 r sin(half_arc); zero at z = 0
     one_less = 1.0 - z2 - r2
     dr0, dz0 = 2.0 * r * half_arc, -over_z
     dr2, dz2 = 2.0 * r * (one_less * half_arc + kite), -0.5 * one_less * over_z - 2.0 * z * r2 * half_arc
 
-    # A_1 = 1/3 of the line integral of (1 - mu^3)/(1 - mu^2) = 1 + mu^2/(1 + mu): the 1 is the area itself, the rest
-    # vanishes at the limb and is regular at the stellar centre
-    top = ((1.0 - z + r) * (1.0 + z - r)).clamp_min(0.0)          # mu^2 at the innermost point of the edge
+    # A_1 = 1/3 of the line integral of (1 - mu^3)/(1 - mu^2) = 1 + mu^2/(1 + mu): the 1 is the area itself,
+    # the rest vanishes at the limb and is regular at the stellar centre
+    top = ((1.0 - z + r) * (1.0 + z - r)).clamp_min(0.0)  # mu^2 at the innermost point of the edge
     four_zr = 4.0 * z * r
     k2 = torch.where(inside, torch.ones_like(z), (top / four_zr.clamp_min(1e-300)).clamp_max(1.0))
     k = k2.sqrt()
@@ -104,7 +112,7 @@ def _partial_overlap(z: Tensor, r: Tensor, nodes: int) -> tuple[Tensor, Tensor, 
         t2 = k2 * sin2
         mu2 = torch.addcmul(top, four_zr, t2, value=-1.0).clamp_min_(0.0)
         mu = mu2.sqrt()
-        step = torch.rsqrt(1.0 - t2).mul_(k).mul_(weight * cos)   # d(phi) / 2
+        step = torch.rsqrt(1.0 - t2).mul_(k).mul_(weight * cos)  # d(phi) / 2
         cos_phi = 2.0 * t2 - 1.0
         edge.addcmul_(step, mu2 / (1.0 + mu) * torch.addcmul(r, z, cos_phi))
         step = step * mu
@@ -115,7 +123,7 @@ def _partial_overlap(z: Tensor, r: Tensor, nodes: int) -> tuple[Tensor, Tensor, 
 
     area = torch.stack([area0, area1, area0 - rho2], dim=-1)
     d_z, d_r = torch.stack([dz0, dz1, dz2], dim=-1), torch.stack([dr0, dr1, dr2], dim=-1)
-    if bool(covered.any()):                                       # the whole star is hidden
+    if bool(covered.any()):  # the whole star is hidden
         whole = torch.tensor([math.pi, 2.0 * math.pi / 3.0, 0.5 * math.pi], dtype=z.dtype, device=z.device)
         area = torch.where(covered[:, None], whole, area)
         d_z = d_z.masked_fill(covered[:, None], 0.0)
@@ -152,8 +160,14 @@ def as_double(value: Tensor | np.ndarray | float, like: Tensor | None = None) ->
     return torch.as_tensor(np.asarray(value, dtype=np.float64), device=device)
 
 
-def transit_flux(separation: Tensor, radius_ratio: Tensor | float, u1: Tensor | float, u2: Tensor | float, *,
-                 nodes: int = _NODES) -> Tensor:
+def transit_flux(
+    separation: Tensor,
+    radius_ratio: Tensor | float,
+    u1: Tensor | float,
+    u2: Tensor | float,
+    *,
+    nodes: int = _NODES,
+) -> Tensor:
     """Relative flux of a star with quadratic limb darkening behind a dark disk.
 
     Parameters
@@ -168,8 +182,8 @@ def transit_flux(separation: Tensor, radius_ratio: Tensor | float, u1: Tensor | 
     Returns
     -------
     Tensor
-        float64, the broadcast shape; 1 out of transit. First derivatives in all four inputs are exact and finite
-        everywhere (a second derivative does not exist at the contacts and raises).
+        float64, the broadcast shape; 1 out of transit. First derivatives in all four inputs are exact and
+        finite everywhere (a second derivative does not exist at the contacts and raises).
     """
     z = as_double(separation)
     r, u1, u2 = (as_double(value, z) for value in (radius_ratio, u1, u2))

@@ -36,21 +36,33 @@ def impact_parameter(semi_major_axis: Tensor | float, inclination_deg: Tensor | 
 
 def _cos2_inclination(a: Tensor, inclination_deg, impact) -> Tensor:
     if (inclination_deg is None) == (impact is None):
-        raise DataError("an orbit needs its inclination or its impact parameter, and not both",
-                        where="transit.orbit", fix="pass exactly one of inclination_deg, impact_parameter")
-    cos_i = (torch.cos(torch.deg2rad(as_double(inclination_deg, a))) if impact is None
-             else as_double(impact, a) / a)
+        raise DataError(
+            "an orbit needs its inclination or its impact parameter, and not both",
+            where="transit.orbit",
+            fix="pass exactly one of inclination_deg, impact_parameter",
+        )
+    cos_i = (
+        torch.cos(torch.deg2rad(as_double(inclination_deg, a)))
+        if impact is None
+        else as_double(impact, a) / a
+    )
     return cos_i.square()
 
 
-def projected_separation(time_h: Tensor, *, mid_transit_time: Tensor | float, period_d: Tensor | float,
-                         semi_major_axis: Tensor | float, inclination_deg: Tensor | float | None = None,
-                         impact_parameter: Tensor | float | None = None) -> Tensor:
+def projected_separation(
+    time_h: Tensor,
+    *,
+    mid_transit_time: Tensor | float,
+    period_d: Tensor | float,
+    semi_major_axis: Tensor | float,
+    inclination_deg: Tensor | float | None = None,
+    impact_parameter: Tensor | float | None = None,
+) -> Tensor:
     """Sky-projected distance of the planet from the star's centre, in stellar radii.
 
-    z = a sqrt(sin^2 p + cos^2 i cos^2 p), p = 2 pi (t - t0)/P. Behind the star (cos p < 0) the planet hides nothing:
-    10 radii are added there, so that `transit_flux` gives 1 without another mask. All inputs broadcast.
-    The gradient is finite everywhere (zero where z = 0, where z has a kink).
+    z = a sqrt(sin^2 p + cos^2 i cos^2 p), p = 2 pi (t - t0)/P. Behind the star (cos p < 0) the planet hides
+    nothing: 10 radii are added there, so that `transit_flux` gives 1 without another mask. All inputs
+    broadcast. The gradient is finite everywhere (zero where z = 0, where z has a kink).
     """
     time_h = as_double(time_h)
     t0, period, a = (as_double(value, time_h) for value in (mid_transit_time, period_d, semi_major_axis))
@@ -68,9 +80,15 @@ def _half_duration(period: Tensor, a: Tensor, cos2_i: Tensor, reach: Tensor) -> 
     return torch.where((sin2 >= 0.0) & (reach > 0.0), half, torch.full_like(half, math.nan))
 
 
-def contact_times(*, mid_transit_time: Tensor | float, period_d: Tensor | float, semi_major_axis: Tensor | float,
-                  radius_ratio: Tensor | float, inclination_deg: Tensor | float | None = None,
-                  impact_parameter: Tensor | float | None = None) -> ContactTimes:
+def contact_times(
+    *,
+    mid_transit_time: Tensor | float,
+    period_d: Tensor | float,
+    semi_major_axis: Tensor | float,
+    radius_ratio: Tensor | float,
+    inclination_deg: Tensor | float | None = None,
+    impact_parameter: Tensor | float | None = None,
+) -> ContactTimes:
     """First to fourth contact, hours; inputs broadcast (Seager & Mallen-Ornelas 2003, circular orbit)."""
     t0 = as_double(mid_transit_time)
     period, a, r = (as_double(value, t0) for value in (period_d, semi_major_axis, radius_ratio))
@@ -80,11 +98,21 @@ def contact_times(*, mid_transit_time: Tensor | float, period_d: Tensor | float,
     return ContactTimes(t0 - outer, t0 - inner, t0 + inner, t0 + outer)
 
 
-def transit_duration(*, period_d: Tensor | float, semi_major_axis: Tensor | float, radius_ratio: Tensor | float,
-                     inclination_deg: Tensor | float | None = None,
-                     impact_parameter: Tensor | float | None = None) -> Tensor:
+def transit_duration(
+    *,
+    period_d: Tensor | float,
+    semi_major_axis: Tensor | float,
+    radius_ratio: Tensor | float,
+    inclination_deg: Tensor | float | None = None,
+    impact_parameter: Tensor | float | None = None,
+) -> Tensor:
     """T14, first to fourth contact, hours; NaN where there is no transit."""
-    contacts = contact_times(mid_transit_time=0.0, period_d=period_d, semi_major_axis=semi_major_axis,
-                             radius_ratio=radius_ratio, inclination_deg=inclination_deg,
-                             impact_parameter=impact_parameter)
+    contacts = contact_times(
+        mid_transit_time=0.0,
+        period_d=period_d,
+        semi_major_axis=semi_major_axis,
+        radius_ratio=radius_ratio,
+        inclination_deg=inclination_deg,
+        impact_parameter=impact_parameter,
+    )
     return contacts.fourth - contacts.first

@@ -10,46 +10,55 @@ from spectramind_kit.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class AnchorSettings:
-    """What the light-curve fit assumes before it sees data. Widths are generous; the learned priors narrow them.
+    """What the light-curve fit assumes before it sees data. Widths are generous; the learned priors narrow
+    them.
 
     Units: hours, dimensionless depths, relative flux, a/Rs in natural logarithm.
     """
 
-    time_bins: int = 187                  # finer light curves are averaged to about this many points
-    supersample: int = 3                  # parts of a bin over which the model is averaged
-    radius_nodes: int = 4                 # Chebyshev nodes of the interpolation in Rp/Rs
-    iterations: int = 8                   # at most so many linearised steps over all wavelengths
-    starts: int = 3                       # white-light starts that are polished
-    tolerance: float = 0.02               # stop when no nuisance moves by more than this many sigma
+    time_bins: int = 187  # finer light curves are averaged to about this many points
+    supersample: int = 3  # parts of a bin over which the model is averaged
+    radius_nodes: int = 4  # Chebyshev nodes of the interpolation in Rp/Rs
+    iterations: int = 8  # at most so many linearised steps over all wavelengths
+    starts: int = 3  # white-light starts that are polished
+    tolerance: float = 0.02  # stop when no nuisance moves by more than this many sigma
 
-    axis_scatter: float = 0.06            # ln(a/Rs) around the star table, 5 %: docs/decisions.md D14
-    axis_tail: float = 0.5                # the same for the few planets whose table is far off
-    impact_scatter: float = 0.12          # impact parameter around the star table: docs/decisions.md D14
+    axis_scatter: float = 0.06  # ln(a/Rs) around the star table, 5 %: docs/decisions.md D14
+    axis_tail: float = 0.5  # the same for the few planets whose table is far off
+    impact_scatter: float = 0.12  # impact parameter around the star table: docs/decisions.md D14
     impact_tail: float = 0.35
-    time_offset_scatter: float = 0.01     # h, FGS1 mid-transit minus AIRS mid-transit
+    time_offset_scatter: float = 0.01  # h, FGS1 mid-transit minus AIRS mid-transit
 
-    fgs1_limb_darkening: tuple[float, float] = (0.48, 0.12)   # of 5000-6000 K: docs/decisions.md D7
+    fgs1_limb_darkening: tuple[float, float] = (0.48, 0.12)  # of 5000-6000 K: docs/decisions.md D7
     airs_limb_darkening: tuple[float, float] = (0.12, 0.13)
-    limb_darkening_scatter: float = 0.1   # of each coefficient
-    limb_darkening_slope_scatter: float = 0.05   # from the middle to the end of the AIRS range
-    limb_darkening_curve_scatter: float = 0.02   # coefficient of the second Legendre polynomial in wavelength
+    limb_darkening_scatter: float = 0.1  # of each coefficient
+    limb_darkening_slope_scatter: float = 0.05  # from the middle to the end of the AIRS range
+    limb_darkening_curve_scatter: float = 0.02  # coefficient of the second Legendre polynomial in wavelength
 
-    drift_time_degree: int = 4            # raised in steps; what is not needed shrinks: docs/decisions.md D13
+    drift_time_degree: int = 4  # raised in steps; what is not needed shrinks: docs/decisions.md D13
     drift_wavelength_degree: int = 4
     fgs1_drift_degree: int = 4
-    drift_scatter: float = 4e-4           # prior of a coefficient of degree 1, relative flux; re-estimated on every visit
-    drift_decay: float = 0.6              # the same, per further degree in time
+    # prior of a coefficient of degree 1, relative flux; re-estimated on every visit
+    drift_scatter: float = 4e-4
+    drift_decay: float = 0.6  # the same, per further degree in time
     drift_scatter_floor: float = 3e-5
 
-    outlier_threshold: float = 4.0        # sigma; beyond it a point counts less
-    spectrum_scatter: float = 0.03        # shape of the reference spectrum, relative to the depth
-    fgs1_offset_scatter: float = 0.05     # FGS1 minus AIRS in the reference spectrum, relative to the depth
+    outlier_threshold: float = 4.0  # sigma; beyond it a point counts less
+    spectrum_scatter: float = 0.03  # shape of the reference spectrum, relative to the depth
+    fgs1_offset_scatter: float = 0.05  # FGS1 minus AIRS in the reference spectrum, relative to the depth
 
     def __post_init__(self) -> None:
-        limits = {"time_bins": (12, 100000), "supersample": (1, 101), "radius_nodes": (2, 32),
-                  "iterations": (1, 1000), "starts": (1, 100),
-                  "drift_time_degree": (0, 12), "drift_wavelength_degree": (0, 12),
-                  "fgs1_drift_degree": (0, 12), "drift_decay": (0.0, 1.0)}
+        limits = {
+            "time_bins": (12, 100000),
+            "supersample": (1, 101),
+            "radius_nodes": (2, 32),
+            "iterations": (1, 1000),
+            "starts": (1, 100),
+            "drift_time_degree": (0, 12),
+            "drift_wavelength_degree": (0, 12),
+            "fgs1_drift_degree": (0, 12),
+            "drift_decay": (0.0, 1.0),
+        }
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_limb_darkening"):
@@ -70,12 +79,21 @@ class AnchorSettings:
         for key in given:
             if key not in known:
                 raise ConfigError("unknown setting of the anchor", found=key, fix=nearest(key, known))
-        return cls(**{key: tuple(value) if key.endswith("limb_darkening") else value for key, value in given.items()})
+        return cls(
+            **{key: tuple(value) if key.endswith("limb_darkening") else value for key, value in given.items()}
+        )
 
     def to_mapping(self) -> dict[str, object]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
 
 
 def _out_of_range(name: str, value: object, expected: str) -> ConfigError:
-    return ConfigError(f"{name} is out of range", where="anchor settings", found=repr(value),
-                       expected=expected, fix=f"correct anchor.{name}")
+    return ConfigError(
+        f"{name} is out of range",
+        where="anchor settings",
+        found=repr(value),
+        expected=expected,
+        fix=f"correct anchor.{name}",
+    )

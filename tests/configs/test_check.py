@@ -4,8 +4,8 @@ write it."""
 from __future__ import annotations
 
 import typing
-from importlib.util import find_spec
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 import pytest
 from omegaconf import OmegaConf
@@ -18,13 +18,34 @@ from spectramind_kit.errors import ConfigError
 HYDRA = [False, pytest.param(True, marks=pytest.mark.skipif(find_spec("hydra") is None, reason="no hydra"))]
 
 
-@pytest.mark.parametrize("text, value", [
-    ("010", 10), ("8:24", "8:24"), ("1e-3", 1e-3), ("1E5", 1e5), ("5.", 5.0), (".5", 0.5), ("-3", -3),
-                                         ("+4", 4), ("yes", "yes"), ("on", "on"),
-    ("off", "off"), ("true", True), ("False", False), ("null", None), ("", None), ("~", None),
-                                         ("0x10", "0x10"), ("1_000", "1_000"),
-    ("2020-01-01", "2020-01-01"), ("[8, 24]", [8, 24]), ("{a: 010, b: no}", {"a": 10, "b": "no"}),
-                                         ("'10'", "10"), ("float32", "float32")])
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("010", 10),
+        ("8:24", "8:24"),
+        ("1e-3", 1e-3),
+        ("1E5", 1e5),
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("-3", -3),
+        ("+4", 4),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("off", "off"),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("", None),
+        ("~", None),
+        ("0x10", "0x10"),
+        ("1_000", "1_000"),
+        ("2020-01-01", "2020-01-01"),
+        ("[8, 24]", [8, 24]),
+        ("{a: 010, b: no}", {"a": 10, "b": "no"}),
+        ("'10'", "10"),
+        ("float32", "float32"),
+    ],
+)
 def test_values_are_what_they_look_like(text, value):
     """Guards against YAML 1.1: octal numbers, base 60, yes and no as booleans, dates."""
     found = read_yaml_value(text)
@@ -32,42 +53,68 @@ def test_values_are_what_they_look_like(text, value):
 
 
 @pytest.mark.parametrize("use_hydra", HYDRA)
-@pytest.mark.parametrize("override, words", [
-    ("train.epochs=ten", "train.epochs.*whole number.*'ten'"), ("train.epochs=5.0", "whole number"),
-                                             ("train.epochs=", "whole number"),
-    ("train.epochs=0", "1 or more"), ("train.epochs=true", "whole number"),
-                                             ("train={epochs: ten}", "train.epochs"),
-    ("data.airs_rows=8:24", r"\[8, 24\]"), ("data.airs_rows=[8]", r"\[8, 24\]"),
-                                             ("data.airs_rows=[8.5, 24]", r"\[8, 24\]"),
-    ("data.airs_rows=[24, 8]", "ascending"), ("data.linearity=1", "true or false"),
-                                             ("data.linearity=yes", "true or false"),
-    ("data.reader=on", "auto, polars, pyarrow"), ("data.target_bins=1e2", "whole number"),
-                                             ("train.learning_rate=.nan", "finite"),
-    ("train.learning_rate=fast", "finite number"), ("train.device=0", "text"), ("train.folds=1", "2 or more"),
-                                             ("anchor.iterations=0", "iterations"),
-    ("anchor.drift_scatter=-1", "drift_scatter"), ("anchor.fgs1_limb_darkening=0.4", "list"),
-                                             ("simulate.n_train=0", "n_train"),
-    ("simulate.seed=-1", "seed"), ("simulate.cadence=slow", "cadence"),
-                                             ("model.use_network=yes", "true or false"),
-    ("model.size.width=wide", "whole number"), ("model.size={width: wide}", "model.size.width"),
-                                             ("model.airs_encoder.kernels=[3, x]", "kernels"),
-    ("loss.weights.gll=one", "finite"), ("loss.weights={gll: one}", "finite"),
-    ("model.decoder={_target_: spectramind_kit.models.decoder_head.HeteroscedasticHead, widht: 3}",
-     "did you mean 'width'"),
-    ("model.decoder={_target_: spectramind_kit.models.decoder_head.HeteroscedasticHead, width: 3.5}",
-     "whole number")])
+@pytest.mark.parametrize(
+    "override, words",
+    [
+        ("train.epochs=ten", "train.epochs.*whole number.*'ten'"),
+        ("train.epochs=5.0", "whole number"),
+        ("train.epochs=", "whole number"),
+        ("train.epochs=0", "1 or more"),
+        ("train.epochs=true", "whole number"),
+        ("train={epochs: ten}", "train.epochs"),
+        ("data.airs_rows=8:24", r"\[8, 24\]"),
+        ("data.airs_rows=[8]", r"\[8, 24\]"),
+        ("data.airs_rows=[8.5, 24]", r"\[8, 24\]"),
+        ("data.airs_rows=[24, 8]", "ascending"),
+        ("data.linearity=1", "true or false"),
+        ("data.linearity=yes", "true or false"),
+        ("data.reader=on", "auto, polars, pyarrow"),
+        ("data.target_bins=1e2", "whole number"),
+        ("train.learning_rate=.nan", "finite"),
+        ("train.learning_rate=fast", "finite number"),
+        ("train.device=0", "text"),
+        ("train.folds=1", "2 or more"),
+        ("anchor.iterations=0", "iterations"),
+        ("anchor.drift_scatter=-1", "drift_scatter"),
+        ("anchor.fgs1_limb_darkening=0.4", "list"),
+        ("simulate.n_train=0", "n_train"),
+        ("simulate.seed=-1", "seed"),
+        ("simulate.cadence=slow", "cadence"),
+        ("model.use_network=yes", "true or false"),
+        ("model.size.width=wide", "whole number"),
+        ("model.size={width: wide}", "model.size.width"),
+        ("model.airs_encoder.kernels=[3, x]", "kernels"),
+        ("loss.weights.gll=one", "finite"),
+        ("loss.weights={gll: one}", "finite"),
+        (
+            "model.decoder={_target_: spectramind_kit.models.decoder_head.HeteroscedasticHead, widht: 3}",
+            "did you mean 'width'",
+        ),
+        (
+            "model.decoder={_target_: spectramind_kit.models.decoder_head.HeteroscedasticHead, width: 3.5}",
+            "whole number",
+        ),
+    ],
+)
 def test_a_value_that_makes_no_run_is_refused(override, words, use_hydra):
     """Guards against `train.epochs=ten`, which ended 02_train after light curves and anchors."""
     with pytest.raises(ConfigError, match=words):
         load_config(overrides=[override], use_hydra=use_hydra)
 
 
-@pytest.mark.parametrize("override, value", [("train.epochs=010", 10), ("data.airs_rows=[9, 23]", [9, 23]),
-                                             ("train.learning_rate=1e-3", 1e-3),
-                                             ("train.weight_decay=0", 0), ("train.time_flip=false", False),
-                                             ("train.device=cuda:1", "cuda:1"),
-                                             ("model.airs_encoder.kernels=[3, 5]", [3, 5]),
-                                             ("loss.unit=1", 1)])
+@pytest.mark.parametrize(
+    "override, value",
+    [
+        ("train.epochs=010", 10),
+        ("data.airs_rows=[9, 23]", [9, 23]),
+        ("train.learning_rate=1e-3", 1e-3),
+        ("train.weight_decay=0", 0),
+        ("train.time_flip=false", False),
+        ("train.device=cuda:1", "cuda:1"),
+        ("model.airs_encoder.kernels=[3, 5]", [3, 5]),
+        ("loss.unit=1", 1),
+    ],
+)
 def test_a_good_value_arrives(override, value):
     assert OmegaConf.select(load_config(overrides=[override]), override.partition("=")[0]) == value
 
@@ -84,13 +131,26 @@ def test_a_class_of_ones_own_is_its_authors():
     load_config(overrides=["model.fgs1_encoder={_target_: mine.Encoder, width: [any, thing]}"])
 
 
-@pytest.mark.parametrize("value, hint, fits", [
-    (3, int, True), (3.0, int, False), (True, int, False), (3, float, True), (float("inf"), float, False),
-                                               ("a", str, True), (None, str, False),
-    (None, str | None, True), ([1, 2], tuple[int, int], True), ([1, 2, 3], tuple[int, ...], True),
-                                               ([1], tuple[int, int], False), ("12", tuple[int, int], False),
-    ({"a": 1.0}, Mapping[str, float], True), ({"a": "x"}, Mapping[str, float], False),
-                                               ("b", typing.Literal["a"], False),
-                                               (object(), typing.Any, True)])
+@pytest.mark.parametrize(
+    "value, hint, fits",
+    [
+        (3, int, True),
+        (3.0, int, False),
+        (True, int, False),
+        (3, float, True),
+        (float("inf"), float, False),
+        ("a", str, True),
+        (None, str, False),
+        (None, str | None, True),
+        ([1, 2], tuple[int, int], True),
+        ([1, 2, 3], tuple[int, ...], True),
+        ([1], tuple[int, int], False),
+        ("12", tuple[int, int], False),
+        ({"a": 1.0}, Mapping[str, float], True),
+        ({"a": "x"}, Mapping[str, float], False),
+        ("b", typing.Literal["a"], False),
+        (object(), typing.Any, True),
+    ],
+)
 def test_types(value, hint, fits):
     assert (misfit(value, hint) == "") is fits

@@ -18,8 +18,18 @@ def plain(config):
 
 
 def test_the_groups_of_the_design_are_there():
-    assert {"data", "anchor", "loss", "train", "profile", "model/fgs1_encoder", "model/airs_encoder", "model/fusion",
-            "model/decoder", "model/size"} <= set(GROUPS)
+    assert {
+        "data",
+        "anchor",
+        "loss",
+        "train",
+        "profile",
+        "model/fgs1_encoder",
+        "model/airs_encoder",
+        "model/fusion",
+        "model/decoder",
+        "model/size",
+    } <= set(GROUPS)
 
 
 @pytest.mark.parametrize("profile", available_choices("profile"))
@@ -29,7 +39,8 @@ def test_plain_composition_equals_hydra(profile):
     overrides = ["model/fusion=late", "model/size=large", "train.epochs=7"]
     for given in ([], overrides):
         assert plain(load_config(profile=profile, overrides=given, use_hydra=True)) == plain(
-            load_config(profile=profile, overrides=given, use_hydra=False))
+            load_config(profile=profile, overrides=given, use_hydra=False)
+        )
 
 
 @pytest.mark.parametrize("group, choice", [(g, c) for g in GROUPS for c in available_choices(g)])
@@ -38,7 +49,9 @@ def test_every_choice_composes(group, choice):
 
 
 def test_values_override_and_later_wins():
-    config = load_config(overrides=["train.learning_rate=1e-4", "train.epochs=3", "train.epochs=4", "train={folds: 7}"])
+    config = load_config(
+        overrides=["train.learning_rate=1e-4", "train.epochs=3", "train.epochs=4", "train={folds: 7}"]
+    )
     assert config.train.learning_rate == pytest.approx(1e-4) and isinstance(config.train.learning_rate, float)
     assert (config.train.epochs, config.train.folds) == (4, 7)
 
@@ -54,10 +67,20 @@ def test_a_part_of_ones_own_replaces_the_node_whole():
     assert plain(config.model.fgs1_encoder) == {"_target_": "mine.Encoder", "width": 8}
 
 
-@pytest.mark.parametrize("override, hint", [
-    ("train.epoch=5", "train.epochs"), ("model/fusion=xatn", "xattn"), ("model/fusoin=xattn", "model/fusion"),
-    ("train={epoch: 5}", "epochs"), ("train=5", "default"), ("model.size=5", "model.size.width"), ("model.size.widht=5", "model.size.width"),
-    ("train.epochs", "key=value"), ("profile=fast", "smoke")])
+@pytest.mark.parametrize(
+    "override, hint",
+    [
+        ("train.epoch=5", "train.epochs"),
+        ("model/fusion=xatn", "xattn"),
+        ("model/fusoin=xattn", "model/fusion"),
+        ("train={epoch: 5}", "epochs"),
+        ("train=5", "default"),
+        ("model.size=5", "model.size.width"),
+        ("model.size.widht=5", "model.size.width"),
+        ("train.epochs", "key=value"),
+        ("profile=fast", "smoke"),
+    ],
+)
 def test_a_misspelling_names_the_nearest(override, hint):
     """Guards against an hour of training with a default in place of what was asked for."""
     with pytest.raises(ConfigError, match=hint):
@@ -66,7 +89,11 @@ def test_a_misspelling_names_the_nearest(override, hint):
 
 def test_config_is_frozen_and_its_digest_depends_on_content_only():
     a, b = load_config(), load_config()
-    assert config_digest(a.train) == config_digest(b.train) != config_digest(load_config(overrides=["train.epochs=99"]).train)
+    assert (
+        config_digest(a.train)
+        == config_digest(b.train)
+        != config_digest(load_config(overrides=["train.epochs=99"]).train)
+    )
     with pytest.raises(Exception, match="read-only"):
         a.train.epochs = 3
 
@@ -123,6 +150,7 @@ def test_a_users_own_hydra_survives(tmp_path):
 def test_a_hydra_that_does_not_work_is_done_without(monkeypatch, capsys, fresh_probes, error, where):
     """Guards against a run that ends because of a package that it does not need; and against silence about
     it."""
+
     def fail(*arguments, **settings):
         raise error
 

@@ -1,4 +1,5 @@
-"""A small competition made by a few lines of NumPy, independent of the kit's simulator: static profiles, a box transit."""
+"""A small competition made by a few lines of NumPy, independent of the kit's simulator: static profiles, a
+box transit."""
 
 from __future__ import annotations
 
@@ -28,14 +29,25 @@ class Shape:
     noise: bool = True
 
 
-def parquet(values: np.ndarray, path: Path, *, compression: str = "zstd", row_group_size: int | None = None,
-            index: bool = False) -> None:
+def parquet(
+    values: np.ndarray,
+    path: Path,
+    *,
+    compression: str = "zstd",
+    row_group_size: int | None = None,
+    index: bool = False,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = {f"column_{i}": np.ascontiguousarray(values[:, i]) for i in range(values.shape[1])}
     if index:
         columns["__index_level_0__"] = np.arange(len(values))
-    pq.write_table(pa.table(columns), path, compression=compression, row_group_size=row_group_size or max(1, len(values)),
-                   write_statistics=False)
+    pq.write_table(
+        pa.table(columns),
+        path,
+        compression=compression,
+        row_group_size=row_group_size or max(1, len(values)),
+        write_statistics=False,
+    )
 
 
 def write_tables(root: Path, shape: Shape, planets: list[int]) -> None:
@@ -53,15 +65,31 @@ def write_tables(root: Path, shape: Shape, planets: list[int]) -> None:
     def pad(v):
         return np.r_[v, np.full(n - len(v), np.nan)]
 
-    axis = {"AIRS-CH0-axis0-h": pad(airs), "AIRS-CH0-axis2-um": pad(um), "FGS1-axis0-h": pad(fgs1),
-            "AIRS-CH0-integration_time": pad(np.tile([0.1, 4.5], len(airs) // 2))}
+    axis = {
+        "AIRS-CH0-axis0-h": pad(airs),
+        "AIRS-CH0-axis2-um": pad(um),
+        "FGS1-axis0-h": pad(fgs1),
+        "AIRS-CH0-integration_time": pad(np.tile([0.1, 4.5], len(airs) // 2)),
+    }
     pq.write_table(pa.table(axis), root / "axis_info.parquet")
-    pd.DataFrame([{"FGS1_adc_offset": OFFSET, "FGS1_adc_gain": GAIN, "AIRS-CH0_adc_offset": OFFSET,
-                   "AIRS-CH0_adc_gain": GAIN}]).to_csv(root / "adc_info.csv", index=False)
+    pd.DataFrame(
+        [
+            {
+                "FGS1_adc_offset": OFFSET,
+                "FGS1_adc_gain": GAIN,
+                "AIRS-CH0_adc_offset": OFFSET,
+                "AIRS-CH0_adc_gain": GAIN,
+            }
+        ]
+    ).to_csv(root / "adc_info.csv", index=False)
     star = {"Rs": 1.0, "Ms": 1.0, "Ts": 5800.0, "Mp": 1.0, "e": 0.0, "P": 4.0, "sma": 10.0, "i": 89.0}
     for split, ids in (("train", planets), ("test", [float(p) for p in planets])):
-        pd.DataFrame([{"planet_id": p, **star} for p in ids]).to_csv(root / f"{split}_star_info.csv", index=False)
-    pd.DataFrame([{"planet_id": p, **dict.fromkeys(names, DEPTH)} for p in planets]).to_csv(root / "train.csv", index=False)
+        pd.DataFrame([{"planet_id": p, **star} for p in ids]).to_csv(
+            root / f"{split}_star_info.csv", index=False
+        )
+    pd.DataFrame([{"planet_id": p, **dict.fromkeys(names, DEPTH)} for p in planets]).to_csv(
+        root / "train.csv", index=False
+    )
 
 
 def frame_times(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +99,9 @@ def frame_times(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     n_fgs1 = int(round(pairs * shape.ratio))
     airs = np.arange(pairs) * cadence + 0.1
     step = cadence * pairs / n_fgs1
-    fgs1 = np.arange(n_fgs1) * step + 0.1 + 0.5 * step if shape.ratio != 12.0 else np.arange(n_fgs1) * step + 0.1
+    fgs1 = (
+        np.arange(n_fgs1) * step + 0.1 + 0.5 * step if shape.ratio != 12.0 else np.arange(n_fgs1) * step + 0.1
+    )
     return tuple(np.stack([t, t + 0.1], axis=1).ravel() / 3600.0 for t in (airs, fgs1))
 
 
@@ -87,12 +117,13 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     row = np.arange(32)
     airs = np.exp(-0.5 * ((row - 15.5) / 1.4) ** 2)
     airs = airs[:, None] / airs.sum() * np.linspace(20e3, 90e3, 356)[None, :]
-    fgs1 = np.exp(-0.5 * ((row[:, None] - 15.4) ** 2 + (row[None, :] - 15.3) ** 2) / 1.5 ** 2)
+    fgs1 = np.exp(-0.5 * ((row[:, None] - 15.4) ** 2 + (row[None, :] - 15.3) ** 2) / 1.5**2)
     return airs, fgs1 / fgs1.sum() * 2.5e5
 
 
 def write_visit(folder: Path, visit: int, shape: Shape) -> None:
-    """Signals and calibration of one visit: flat, dark, linearity and dead pixels as the recipe undoes them."""
+    """Signals and calibration of one visit: flat, dark, linearity and dead pixels as the recipe undoes
+    them."""
     rng = np.random.default_rng(shape.seed)
     for name, image, curve in zip(("AIRS-CH0", "FGS1"), scene(), truth(shape), strict=True):
         pixels = image.shape
@@ -114,17 +145,27 @@ def write_visit(folder: Path, visit: int, shape: Shape) -> None:
             if shape.noise:
                 measured = measured + 12.0 * rng.standard_normal(measured.shape)
             frames[k::2] = np.clip((measured - OFFSET) * GAIN + 0.5, 0, 65535).reshape(len(curve), -1)
-        parquet(frames.astype(shape.dtype), folder / f"{name}_signal_{visit}.parquet", compression=shape.compression,
-                row_group_size=shape.row_group_size)
+        parquet(
+            frames.astype(shape.dtype),
+            folder / f"{name}_signal_{visit}.parquet",
+            compression=shape.compression,
+            row_group_size=shape.row_group_size,
+        )
         base = folder / f"{name}_calibration_{visit}"
-        for product, values in (("dark", dark), ("dead", dead), ("flat", np.where(dead, 0.01, flat)), ("read", read),
-                                ("linear_corr", linear.reshape(-1, pixels[1]))):
+        for product, values in (
+            ("dark", dark),
+            ("dead", dead),
+            ("flat", np.where(dead, 0.01, flat)),
+            ("read", read),
+            ("linear_corr", linear.reshape(-1, pixels[1])),
+        ):
             parquet(values, base / f"{product}.parquet")
 
 
 @pytest.fixture(scope="session")
 def make_competition(tmp_path_factory):
-    """make_competition(shape, planets=[…]) -> data folder. One visit per planet; equal requests are written once."""
+    """make_competition(shape, planets=[…]) -> data folder. One visit per planet; equal requests are written
+    once."""
     made: dict[tuple, Path] = {}
 
     def make(shape: Shape | None = None, *, planets: tuple[int, ...] = (11,), fresh: bool = False) -> Path:
@@ -135,7 +176,8 @@ def make_competition(tmp_path_factory):
             write_tables(root, shape, list(planets))
             first = root / "train" / str(planets[0])
             write_visit(first, 0, shape)
-            for planet in planets[1:]:  # the same frames under another name: these tests are about files, not about planets
+            # the same frames under another name: these tests are about files, not about planets
+            for planet in planets[1:]:
                 shutil.copytree(first, root / "train" / str(planet))
             (root / "test").mkdir()
             made[key] = root
@@ -153,5 +195,15 @@ def kit():
     """The builder's parts, for tests that want to break one of them."""
     import types
 
-    return types.SimpleNamespace(Shape=Shape, parquet=parquet, truth=truth, frame_times=frame_times, scene=scene,
-                                 write_tables=write_tables, write_visit=write_visit, GAIN=GAIN, OFFSET=OFFSET, DEPTH=DEPTH)
+    return types.SimpleNamespace(
+        Shape=Shape,
+        parquet=parquet,
+        truth=truth,
+        frame_times=frame_times,
+        scene=scene,
+        write_tables=write_tables,
+        write_visit=write_visit,
+        GAIN=GAIN,
+        OFFSET=OFFSET,
+        DEPTH=DEPTH,
+    )

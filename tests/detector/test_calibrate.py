@@ -19,12 +19,17 @@ from spectramind_kit.errors import DataError
 def test_adc_never_wraps_around_in_integers():
     """Guards against uint16 arithmetic: 0 counts are −1000 e⁻, not 64,536."""
     adu = np.array([0, 437, 65535], np.uint16)
-    np.testing.assert_allclose(c.convert_adu_to_electrons(adu, gain=0.4369, offset=-1000.0), adu / 0.4369 - 1000.0)
-    np.testing.assert_allclose(c.convert_adu_to_electrons(adu, gain=2.0, offset=5.0, direction="multiply"), [5, 879, 131075])
+    np.testing.assert_allclose(
+        c.convert_adu_to_electrons(adu, gain=0.4369, offset=-1000.0), adu / 0.4369 - 1000.0
+    )
+    np.testing.assert_allclose(
+        c.convert_adu_to_electrons(adu, gain=2.0, offset=5.0, direction="multiply"), [5, 879, 131075]
+    )
 
 
 def test_adc_direction_follows_the_unlit_reads():
-    """Guards against the disputed direction: unlit reads must come out near zero electrons, whichever way they were made."""
+    """Guards against the disputed direction: unlit reads must come out near zero electrons, whichever way
+    they were made."""
     e = np.random.default_rng(0).normal(0, 15, 1000)
     for direction, adu in (("divide", (e + 1000) * 0.4369), ("multiply", (e + 1000) / 0.4369)):
         assert c.choose_adc_direction(adu, gain=0.4369, offset=-1000.0) == direction
@@ -36,7 +41,9 @@ def test_horner_is_the_polynomial():
     rng = np.random.default_rng(0)
     k = rng.normal(size=(6, 3, 4)) * (1e-4 ** np.arange(6))[:, None, None]
     x = rng.uniform(0, 3e4, (5, 3, 4))
-    expected = np.stack([[np.polyval(k[::-1, i, j], x[:, i, j]) for j in range(4)] for i in range(3)]).transpose(2, 0, 1)
+    expected = np.stack(
+        [[np.polyval(k[::-1, i, j], x[:, i, j]) for j in range(4)] for i in range(3)]
+    ).transpose(2, 0, 1)
     np.testing.assert_allclose(c.correct_linearity(x, k), expected, rtol=1e-12)
 
 
@@ -66,24 +73,36 @@ def test_blocked_float32_equals_the_reference(make_competition, instrument):
     files = find_visits(data, "train")[0]
     settings = DetectorSettings(cosmic_rays=False)
     axis, adc = read_axis_info(data), read_adc_info(data)
-    raw = read_raw_visit(files, instrument, settings=settings, axis=axis, adc=adc, selection=all_pixels(instrument))
+    raw = read_raw_visit(
+        files, instrument, settings=settings, axis=axis, adc=adc, selection=all_pixels(instrument)
+    )
     fast = calibrate_raw(raw, settings=settings)
     calibration = read_calibration(files, instrument)
     adu = read_frames(files.signal(instrument), all_pixels(instrument))
-    reference = c.calibrate_frames(adu, calibration, gain=adc.gain(instrument), offset=adc.offset(instrument),
-                                   integration_time_s=dark_read_times(instrument, raw.exposures))
+    reference = c.calibrate_frames(
+        adu,
+        calibration,
+        gain=adc.gain(instrument),
+        offset=adc.offset(instrument),
+        integration_time_s=dark_read_times(instrument, raw.exposures),
+    )
     np.testing.assert_array_equal(fast.images.shape, reference.shape)
     good = ~calibration.unusable
     np.testing.assert_allclose(fast.images[:, good], reference[:, good], atol=1e-6 * np.nanmax(reference))
     binned = calibrate_raw(raw, settings=settings, bin_edges=np.arange(0, len(raw.exposures) + 1, 4)[:11])
-    np.testing.assert_allclose(binned.images[:, good], reference[:40].reshape(10, 4, *instrument.shape).mean(1)[:, good],
-                               atol=1e-6 * np.nanmax(reference))
+    np.testing.assert_allclose(
+        binned.images[:, good],
+        reference[:40].reshape(10, 4, *instrument.shape).mean(1)[:, good],
+        atol=1e-6 * np.nanmax(reference),
+    )
 
 
 def test_calibrate_visit_recovers_the_light(make_competition, kit):
     """Guards the recipe as a whole: the electrons that were put in come out, pixel by pixel."""
     data = make_competition(kit.Shape(noise=False))
-    frames = calibrate_visit(find_visits(data, "train")[0], AIRS, settings=DetectorSettings(cosmic_rays=False))
+    frames = calibrate_visit(
+        find_visits(data, "train")[0], AIRS, settings=DetectorSettings(cosmic_rays=False)
+    )
     n = frames.selection.n_grid
     image = frames.selection.take(kit.scene()[0])
     assert np.abs(frames.rest - kit.truth(kit.Shape())[0].mean() * image[n:])[~frames.bad[n:]].max() < 3.0
@@ -99,4 +118,6 @@ def test_wrong_frame_shape_is_an_error(make_competition):
     """Guards against broadcasting frames of one sensor with the maps of the other."""
     calibration = read_calibration(find_visits(make_competition(), "train")[0], FGS1)
     with pytest.raises(DataError, match="wrong shape"):
-        c.calibrate_frames(np.zeros((4, 32, 356)), calibration, gain=1, offset=0, integration_time_s=np.zeros(4))
+        c.calibrate_frames(
+            np.zeros((4, 32, 356)), calibration, gain=1, offset=0, integration_time_s=np.zeros(4)
+        )

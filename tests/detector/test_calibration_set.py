@@ -56,21 +56,27 @@ def test_columns_sorted_as_texts_beside_a_row_number(visit, kit):
 
 def test_single_nan_is_a_dead_pixel(visit, kit):
     """Guards against one NaN of a flat spreading into a light curve."""
+
     def change(v):
         v = v.copy()
         v[3, 4], v[5, 6] = np.nan, -0.04
         return v
+
     rewrite(kit, visit, "flat", change)
     c = read_calibration(visit, FGS1)
     assert c.unusable[3, 4] and c.unusable[5, 6] and np.isfinite(c.flat).all()
 
 
-@pytest.mark.parametrize(("product", "change", "message"), [
-    ("flat", lambda v: np.full_like(v, np.nan), "'flat' is unusable.*NaN"),
-    ("dark", lambda v: np.full_like(v, np.nan), "'dark' is unusable"),
-    ("dead", lambda v: np.ones_like(v), "'dead' is unusable.*dead"),
-    ("read", lambda v: v[:, :30], "wrong shape.*32 × 32.*32 × 30"),
-    ("linear_corr", lambda v: v[:160], "wrong shape.*192 × 32.*160 × 32")])
+@pytest.mark.parametrize(
+    ("product", "change", "message"),
+    [
+        ("flat", lambda v: np.full_like(v, np.nan), "'flat' is unusable.*NaN"),
+        ("dark", lambda v: np.full_like(v, np.nan), "'dark' is unusable"),
+        ("dead", lambda v: np.ones_like(v), "'dead' is unusable.*dead"),
+        ("read", lambda v: v[:, :30], "wrong shape.*32 × 32.*32 × 30"),
+        ("linear_corr", lambda v: v[:160], "wrong shape.*192 × 32.*160 × 32"),
+    ],
+)
 def test_broken_products_say_which_and_why(visit, kit, product, change, message):
     """Guards against a light curve made with a broken product."""
     path = rewrite(kit, visit, product, change)

@@ -11,14 +11,18 @@ from spectramind_kit.detector.dead_time import NO_LIGHT, OFF, REPEATED, check_ex
 N, SIDE = 400, 16
 
 
-def frames(*, n: int = N, depth: float = 0.0, jitter: float = 0.0, noise: bool = True,
-           level: float = 2.5e5) -> np.ndarray:
+def frames(
+    *, n: int = N, depth: float = 0.0, jitter: float = 0.0, noise: bool = True, level: float = 2.5e5
+) -> np.ndarray:
     """(2n, 320) counts of an FGS1-like window and 64 dim pixels, a box transit in the middle third."""
     rng = np.random.default_rng(0)
     row, column = (v.ravel() for v in np.mgrid[:SIDE, :SIDE])
     shift = jitter * rng.standard_normal((n, 2))
-    light = np.exp(-0.5 * ((row - 7.4 - shift[:, :1]) ** 2 + (column - 7.3 - shift[:, 1:]) ** 2)
-                   / 2.25) / 14.1 * level
+    light = (
+        np.exp(-0.5 * ((row - 7.4 - shift[:, :1]) ** 2 + (column - 7.3 - shift[:, 1:]) ** 2) / 2.25)
+        / 14.1
+        * level
+    )
     star = np.where((np.arange(n) > n / 3) & (np.arange(n) < 2 * n / 3), 1 - depth, 1.0)
     light = np.concatenate([light * star[:, None], np.full((n, 64), 2.0)], axis=1)
     if noise:
@@ -30,8 +34,9 @@ def frames(*, n: int = N, depth: float = 0.0, jitter: float = 0.0, noise: bool =
     return (out * 0.4369).astype(np.uint16)
 
 
-@pytest.mark.parametrize("shape", [{}, {"depth": 0.08}, {"jitter": 0.1}, {"n": 30},
-                                   {"n": 6000, "jitter": 0.1, "depth": 0.03}])
+@pytest.mark.parametrize(
+    "shape", [{}, {"depth": 0.08}, {"jitter": 0.1}, {"n": 30}, {"n": 6000, "jitter": 0.1, "depth": 0.03}]
+)
 def test_real_exposures_are_kept(shape):
     """Guards against dropping what is only noisy, in a deep transit, or moved by the pointing."""
     check = check_exposures(frames(**shape))
@@ -71,14 +76,31 @@ def spoil(kind: str) -> tuple[np.ndarray, np.ndarray, str]:
         adu[reads] = np.tile(adu[298:300], (40, 1))
     elif kind == "sent again":
         adu[reads] = adu[20:100].copy()
-    reason = {"half of the light": OFF, "twice": OFF, "first read zero": NO_LIGHT, "frozen": REPEATED,
-              "sent again": REPEATED}
+    reason = {
+        "half of the light": OFF,
+        "twice": OFF,
+        "first read zero": NO_LIGHT,
+        "frozen": REPEATED,
+        "sent again": REPEATED,
+    }
     return adu, which, reason.get(kind, NO_LIGHT)
 
 
-@pytest.mark.parametrize("kind", ["zero", "most of them zero", "one zero", "first read zero",
-                                  "last read full", "shutter closed",
-                                  "half of the light", "twice", "frozen", "sent again"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "zero",
+        "most of them zero",
+        "one zero",
+        "first read zero",
+        "last read full",
+        "shutter closed",
+        "half of the light",
+        "twice",
+        "frozen",
+        "sent again",
+    ],
+)
 def test_impossible_exposures_are_dropped(kind):
     """Guards against a single exposure that ruins a visit: exactly these go, and are counted under their
     reason."""
@@ -102,7 +124,7 @@ def test_first_reads_that_never_change_are_told(value):
 def test_one_read_that_hangs_for_a_while_costs_its_exposures(read):
     """Guards against pairs of which only one read repeats."""
     adu = frames()
-    adu[300 + read:380:2] = adu[298 + read]
+    adu[300 + read : 380 : 2] = adu[298 + read]
     np.testing.assert_array_equal(np.flatnonzero(~check_exposures(adu).good), np.arange(150, 190))
 
 

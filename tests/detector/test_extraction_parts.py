@@ -17,7 +17,9 @@ def test_cosmic_rays_are_found_and_noise_is_left_alone():
     """Guards against hits that stay, and against a clip that eats noise, a slope or a jump of all pixels."""
     rng = np.random.default_rng(0)
     sigma = rng.uniform(5, 200, 500)
-    block = (rng.standard_normal((60, 500)) * sigma + 1000 + 3 * sigma * np.linspace(-1, 1, 60)[:, None]).astype(np.float32)
+    block = (
+        rng.standard_normal((60, 500)) * sigma + 1000 + 3 * sigma * np.linspace(-1, 1, 60)[:, None]
+    ).astype(np.float32)
     block[40] += 30 * sigma  # the pointing jumps
     clean = block.copy()
     where = (np.array([0, 7, 30, 59, 30]), np.array([3, 4, 100, 200, 101]))
@@ -37,7 +39,7 @@ def test_trace_foreground_without_the_wing(power, share):
     rng = np.random.default_rng(0)
     rows = np.r_[0:4, 8:24, 28:32].astype(float)
     distance = np.abs(rows - 15.4)
-    wing = (distance ** 2 + 2.0) ** (-power / 2)
+    wing = (distance**2 + 2.0) ** (-power / 2)
     all_rows = (np.abs(np.arange(32) - 15.4) ** 2 + 2.0) ** (-power / 2)
     profile = (1 - share) * np.exp(-0.5 * (distance / 1.1) ** 2) / 2.757 + share * wing / all_rows.sum()
     star = np.linspace(1e5, 5e3, 282)
@@ -76,15 +78,20 @@ def test_window_foreground():
     r, c = (v.ravel() for v in np.meshgrid(corner, corner, indexing="ij"))
     row, column = np.r_[row, r].astype(float), np.r_[column, c].astype(float)
     radius = np.hypot(row - 15.4, column - 15.3)
-    star = 2.5e5 * (1.2 / np.pi / 2.2 ** 2) * (1 + radius ** 2 / 2.2 ** 2) ** -2.2
-    found, at_corner = estimate_window_foreground(star + 0.8, row, column, n_window=256, bad=np.zeros(320, bool))
+    star = 2.5e5 * (1.2 / np.pi / 2.2**2) * (1 + radius**2 / 2.2**2) ** -2.2
+    found, at_corner = estimate_window_foreground(
+        star + 0.8, row, column, n_window=256, bad=np.zeros(320, bool)
+    )
     assert found == pytest.approx(0.8, abs=0.15) and at_corner == pytest.approx(star[256:].mean(), rel=0.15)
-    plain, _ = estimate_window_foreground(star + 0.8, row, column, n_window=256, bad=np.zeros(320, bool), remove_wing=False)
+    plain, _ = estimate_window_foreground(
+        star + 0.8, row, column, n_window=256, bad=np.zeros(320, bool), remove_wing=False
+    )
     assert plain > 1.5
 
 
 def test_dead_pixels_follow_their_own_column():
-    """Guards against a filled pixel with its neighbours' spectrum, and against jitter that moves light past a hole."""
+    """Guards against a filled pixel with its neighbours' spectrum, and against jitter that moves light past a
+    hole."""
     rng = np.random.default_rng(0)
     rows = np.arange(16.0)
     shift = 0.1 * rng.standard_normal(30)
@@ -102,7 +109,8 @@ def test_dead_pixels_follow_their_own_column():
 
 
 def test_jitter_is_removed_and_the_transit_is_not():
-    """Guards against a jitter model that eats the transit (features that correlate with it) or leaves the jitter."""
+    """Guards against a jitter model that eats the transit (features that correlate with it) or leaves the
+    jitter."""
     rng = np.random.default_rng(0)
     edges = np.arange(0, 3001, 30)
     transit = np.where((np.arange(3000) > 1000) & (np.arange(3000) < 2000), 0.985, 1.0)
@@ -135,8 +143,10 @@ def test_weak_series_take_the_common_response():
 def test_features_are_averaged_over_each_exposure():
     """Guards the mapping of FGS1's pointing to AIRS exposures for any ratio, and where FGS1 has a gap."""
     time = np.arange(100) * 0.4
-    values = np.stack([time, time ** 2], axis=1)
-    mean = average_over_exposures(values, time, start_h=np.array([0.0, 10.0, 50.0]), end_h=np.array([4.0, 10.1, 55.0]))
+    values = np.stack([time, time**2], axis=1)
+    mean = average_over_exposures(
+        values, time, start_h=np.array([0.0, 10.0, 50.0]), end_h=np.array([4.0, 10.1, 55.0])
+    )
     np.testing.assert_allclose(mean[0], values[:10].mean(axis=0))
     np.testing.assert_allclose(mean[1], values[25])
     np.testing.assert_allclose(mean[2], values[99])
@@ -153,7 +163,9 @@ def test_scatter_is_the_noise_not_the_transit():
     flat = measure_scatter(1e-4 * rng.standard_normal((187, 200)))
     assert flat.mean() == pytest.approx(1e-4, rel=0.02)
     fine = np.interp(np.linspace(-3.75, 3.75, 187 * 360), t, transit) + 2e-3 * rng.standard_normal(187 * 360)
-    assert measure_binned_scatter(fine, np.arange(0, 187 * 360 + 1, 360)) == pytest.approx(2e-3 / np.sqrt(360), rel=0.06)
+    assert measure_binned_scatter(fine, np.arange(0, 187 * 360 + 1, 360)) == pytest.approx(
+        2e-3 / np.sqrt(360), rel=0.06
+    )
 
 
 def test_flux_err_is_right_to_ten_percent():
@@ -174,6 +186,6 @@ def test_optimal_weights_are_unbiased_and_best():
     variance = profile + 340.0
     w = optimal_weights(profile, variance)
     np.testing.assert_allclose((w * profile).sum(axis=0), profile.sum(axis=0))
-    ratio = (w ** 2 * variance).sum(axis=0) / variance.sum(axis=0)
+    ratio = (w**2 * variance).sum(axis=0) / variance.sum(axis=0)
     assert ratio[0] < 0.5 and ratio[1] < 1.0
     assert np.isfinite(optimal_weights(np.zeros((16, 2)), np.ones((16, 2)))).all()

@@ -21,9 +21,19 @@ def counts() -> np.ndarray:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize(("dtype", "compression", "row_groups"), [
-    ("uint16", "zstd", None), ("uint16", "snappy", 5), ("int32", "none", 7), ("int64", "gzip", None), ("uint8", "lz4", 36)])
-def test_both_readers_give_the_integers_of_the_file(tmp_path, kit, counts, reader, dtype, compression, row_groups):
+@pytest.mark.parametrize(
+    ("dtype", "compression", "row_groups"),
+    [
+        ("uint16", "zstd", None),
+        ("uint16", "snappy", 5),
+        ("int32", "none", 7),
+        ("int64", "gzip", None),
+        ("uint8", "lz4", 36),
+    ],
+)
+def test_both_readers_give_the_integers_of_the_file(
+    tmp_path, kit, counts, reader, dtype, compression, row_groups
+):
     """Guards against a reader that permutes pixels, drops row groups or changes integers."""
     if reader == "polars":
         pytest.importorskip("polars")
@@ -46,7 +56,9 @@ def test_index_column_and_shuffled_columns_do_not_move_pixels(tmp_path, kit, cou
     order = np.random.default_rng(1).permutation(1024)
     table = pa.table({"__index_level_0__": np.arange(37), **{f"column_{i}": values[:, i] for i in order}})
     pq.write_table(table, tmp_path / "f.parquet")
-    np.testing.assert_array_equal(read_frames(tmp_path / "f.parquet", all_pixels(FGS1), reader=reader), values)
+    np.testing.assert_array_equal(
+        read_frames(tmp_path / "f.parquet", all_pixels(FGS1), reader=reader), values
+    )
 
 
 @pytest.mark.parametrize("name", [str, "pixel_{:05d}".format, lambda i: str(i + 1)])
@@ -89,11 +101,19 @@ def test_broken_signals_say_what_is_wrong(tmp_path, kit, counts, reader):
     fails("without frames")
     kit.parquet(counts.astype("float64"), path)
     fails("not integers")
-    pq.write_table(pa.table({f"column_{i}": pa.array([1, None, 3] if i == 500 else [1, 2, 3], pa.uint16()) for i in range(1024)}), path)
+    pq.write_table(
+        pa.table(
+            {
+                f"column_{i}": pa.array([1, None, 3] if i == 500 else [1, 2, 3], pa.uint16())
+                for i in range(1024)
+            }
+        ),
+        path,
+    )
     fails("missing values")
     kit.parquet(counts.astype("uint16"), path)
     whole = path.read_bytes()
-    path.write_bytes(whole[:len(whole) // 2])
+    path.write_bytes(whole[: len(whole) // 2])
     fails("cannot be decoded")
     path.write_bytes(whole[:2000] + bytes(2000) + whole[4000:])
     if reader == "pyarrow":

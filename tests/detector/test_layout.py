@@ -21,7 +21,8 @@ from spectramind_kit.errors import DataError
 
 
 def test_visits_are_found_by_listing(make_competition):
-    """Guards against assuming one visit per planet, or losing a planet that has only one sensor or nothing."""
+    """Guards against assuming one visit per planet, or losing a planet that has only one sensor or
+    nothing."""
     data = make_competition(fresh=True, planets=(11, 7))
     for path in list((data / "train" / "11").iterdir()):
         target = path.with_name(path.name.replace("_0", "_1"))
@@ -65,7 +66,9 @@ def test_axis_padding_is_removed(make_competition):
     """Guards against NaN time stamps from the padding of axis_info."""
     data = make_competition()
     axis = read_axis_info(data)
-    assert len(axis.airs_time_h) == 160 and len(axis.fgs1_time_h) == 1920 and len(axis.airs_wavelength_um) == 356
+    assert (
+        len(axis.airs_time_h) == 160 and len(axis.fgs1_time_h) == 1920 and len(axis.airs_wavelength_um) == 356
+    )
     assert np.isfinite(axis.fgs1_time_h).all()
     np.testing.assert_array_equal(read_wavelengths(data)[1:], axis.airs_wavelength_um[39:321][::-1])
 
@@ -76,7 +79,9 @@ def test_tables_that_are_wrong_say_so(make_competition):
     pd.DataFrame({"FGS1_adc_gain": [0.4]}).to_csv(data / "adc_info.csv")
     with pytest.raises(DataError, match="FGS1_adc_offset"):
         read_adc_info(data)
-    pd.DataFrame([{"FGS1_adc_offset": 0, "FGS1_adc_gain": 0, "AIRS-CH0_adc_offset": 0, "AIRS-CH0_adc_gain": 1}]).to_csv(data / "adc_info.csv")
+    pd.DataFrame(
+        [{"FGS1_adc_offset": 0, "FGS1_adc_gain": 0, "AIRS-CH0_adc_offset": 0, "AIRS-CH0_adc_gain": 1}]
+    ).to_csv(data / "adc_info.csv")
     with pytest.raises(DataError, match="impossible value"):
         read_adc_info(data)
     (data / "axis_info.parquet").write_bytes(b"no")
@@ -99,11 +104,15 @@ def test_only_whole_numbers_are_planets(make_competition):
     (root / "999").write_text("a file")
     shutil.move(root / "7", root / "7.0")
     told = []
-    assert [(v.planet_id, v.folder.name) for v in find_visits(data, "train",
-                                                              tell=told.append)] == [(7, "7.0"), (11, "11")]
-    assert len(told) == 1 and all(name in told[0]
-                                  for name in ("7_1", "inf", "1e5", "007", "999",
-                                               "11.0")) and ".git" not in told[0]
+    assert [(v.planet_id, v.folder.name) for v in find_visits(data, "train", tell=told.append)] == [
+        (7, "7.0"),
+        (11, "11"),
+    ]
+    assert (
+        len(told) == 1
+        and all(name in told[0] for name in ("7_1", "inf", "1e5", "007", "999", "11.0"))
+        and ".git" not in told[0]
+    )
 
 
 def test_odd_visit_numbers(make_competition):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
@@ -14,9 +14,17 @@ from spectramind_kit.errors import DataError
 
 def curve(n: int = 40) -> LightCurve:
     rng = np.random.default_rng(0)
-    return LightCurve(planet_id=3, visit=1, time=np.arange(n) * 0.04, flux=rng.normal(1e4, 10, (n, 283)).astype(np.float32),
-                      flux_err=np.full((n, 283), 10, np.float32), wavelength_um=np.linspace(0.7, 3.9, 283), exposure_h=0.04,
-                      flags=("odd",), info={"a": 1.0})
+    return LightCurve(
+        planet_id=3,
+        visit=1,
+        time=np.arange(n) * 0.04,
+        flux=rng.normal(1e4, 10, (n, 283)).astype(np.float32),
+        flux_err=np.full((n, 283), 10, np.float32),
+        wavelength_um=np.linspace(0.7, 3.9, 283),
+        exposure_h=0.04,
+        flags=("odd",),
+        info={"a": 1.0},
+    )
 
 
 def depth_of(lc: LightCurve, kit) -> np.ndarray:
@@ -37,7 +45,8 @@ def test_transit_depth_and_scale(make_competition, kit):
     assert depth[1:].mean() == pytest.approx(kit.DEPTH, abs=2e-4)
     airs, fgs1 = kit.scene()
     scale = lc.flux[lc.time < 0.8].mean(axis=0)
-    np.testing.assert_allclose(scale[1:], airs[:, 39:321].sum(axis=0)[::-1], rtol=6e-3)  # ascending wavelength
+    # ascending wavelength
+    np.testing.assert_allclose(scale[1:], airs[:, 39:321].sum(axis=0)[::-1], rtol=6e-3)
     assert scale[0] == pytest.approx(fgs1.sum(), rel=3e-3)
     from spectramind_kit.detector.noise import measure_scatter
 
@@ -46,19 +55,30 @@ def test_transit_depth_and_scale(make_competition, kit):
     assert np.median(ratio[1:]) == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.parametrize("settings", [
-    {"airs_extraction": "optimal", "fgs1_extraction": "sum"}, {"foreground": "off", "fill_dead": False, "mask_hot": True},
-    {"airs_jitter": False, "fgs1_jitter": False, "foreground": "plain"}, {"exposures_per_bin": 4, "drop_last": 0},
-    {"linearity": False, "flat": False, "dark_timing": "off", "cosmic_rays": False}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"airs_extraction": "optimal", "fgs1_extraction": "sum"},
+        {"foreground": "off", "fill_dead": False, "mask_hot": True},
+        {"airs_jitter": False, "fgs1_jitter": False, "foreground": "plain"},
+        {"exposures_per_bin": 4, "drop_last": 0},
+        {"linearity": False, "flat": False, "dark_timing": "off", "cosmic_rays": False},
+    ],
+)
 def test_every_switch_gives_a_light_curve(make_competition, kit, settings):
     """Guards against a switch that breaks the chain."""
-    lc = extract_light_curve(find_visits(make_competition(), "train")[0], settings=DetectorSettings(**settings))
+    lc = extract_light_curve(
+        find_visits(make_competition(), "train")[0], settings=DetectorSettings(**settings)
+    )
     assert np.isfinite(lc.flux).all() and (lc.flux_err > 0).all()
     assert depth_of(lc, kit)[1:].mean() == pytest.approx(kit.DEPTH, abs=5e-4)
 
 
-@pytest.mark.parametrize("shape", [{"ratio": 7.3}, {"dtype": "int32", "compression": "snappy", "row_group_size": 50}],
-                         ids=["ratio 7.3", "int32, snappy, row groups"])
+@pytest.mark.parametrize(
+    "shape",
+    [{"ratio": 7.3}, {"dtype": "int32", "compression": "snappy", "row_group_size": 50}],
+    ids=["ratio 7.3", "int32, snappy, row groups"],
+)
 def test_other_simulators(make_competition, kit, shape):
     """Guards against assuming the ratio of the sensors, the dtype or the Parquet options of one writer."""
     lc = extract_light_curve(find_visits(make_competition(kit.Shape(**shape)), "train")[0])
@@ -82,8 +102,9 @@ def test_saturated_pixels_are_flagged_and_filled(make_competition, kit):
     assert depth_of(lc, kit)[1 + 320 - 200] == pytest.approx(kit.DEPTH, abs=2e-3)
 
 
-@pytest.mark.parametrize("sensors,stretch", [((0, 1), (30, 36)), ((0, 1), (3, 6)), ((1,), (30, 36)),
-                                             ((0,), (39, 40))])
+@pytest.mark.parametrize(
+    "sensors,stretch", [((0, 1), (30, 36)), ((0, 1), (3, 6)), ((1,), (30, 36)), ((0,), (39, 40))]
+)
 def test_exposures_without_light_are_missing_points(make_competition, kit, sensors, stretch):
     """Guards against zeros that are averaged in: their bins are NaN, the rest is what it was, and the flags
     count them."""
@@ -96,7 +117,7 @@ def test_exposures_without_light_are_missing_points(make_competition, kit, senso
     for k in sensors:
         path, ratio = visit.signal(INSTRUMENTS[k]), (1, 12)[k]
         values = pq.read_table(path).to_pandas().to_numpy().copy()
-        values[2 * ratio * stretch[0]:2 * ratio * stretch[1]] = 0
+        values[2 * ratio * stretch[0] : 2 * ratio * stretch[1]] = 0
         kit.parquet(values, path)
     lc = extract_light_curve(visit)
     n, lost = stretch[1] - stretch[0], np.zeros(len(lc.time), bool)
@@ -107,8 +128,9 @@ def test_exposures_without_light_are_missing_points(make_competition, kit, senso
         count = n * (1, 12)[k]
         flag = f"{INSTRUMENTS[k].name}: {count} exposure{'s' if count > 1 else ''} dropped (no light)"
         assert (flag in lc.flags) == (k in sensors)
-        np.testing.assert_allclose(np.where(missing, 1.0, lc.flux[:, part] / whole.flux[:, part]), 1.0,
-                                   atol=4e-3)
+        np.testing.assert_allclose(
+            np.where(missing, 1.0, lc.flux[:, part] / whole.flux[:, part]), 1.0, atol=4e-3
+        )
         good = ~missing.any(axis=1)
         assert np.nanmean(lc.flux_err[good, part] / whole.flux_err[good, part]) == pytest.approx(1.0, abs=0.1)
     assert lc.info["airs_dropped_exposures"] == (n if 0 in sensors else 0)
@@ -123,7 +145,7 @@ def test_bins_that_lost_some_exposures_have_larger_errors(make_competition, kit)
     visit = find_visits(make_competition(fresh=True), "train")[0]
     path = visit.signal(FGS1)
     values = pq.read_table(path).to_pandas().to_numpy().copy()
-    values[24 * 30:24 * 30 + 18] = 0   # nine of twelve
+    values[24 * 30 : 24 * 30 + 18] = 0  # nine of twelve
     kit.parquet(values, path)
     lc = extract_light_curve(visit)
     assert lc.flux_err[30, 0] / lc.flux_err[31, 0] == pytest.approx(2.0, rel=0.03)
@@ -170,7 +192,7 @@ def test_damage_is_noticed(tmp_path):
     path = tmp_path / "3_1.npz"
     curve().save(path)
     whole = path.read_bytes()
-    broken = (whole[:len(whole) // 2], b"", whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    broken = (whole[: len(whole) // 2], b"", whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
     for content in broken:
         path.write_bytes(content)
         with pytest.raises(DataError, match="damaged|usable"):

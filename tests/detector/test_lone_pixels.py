@@ -8,19 +8,21 @@ import pytest
 from spectramind_kit.detector.lone_pixels import find_lone_corners, find_lone_pixels
 
 ROW, COLUMN = np.mgrid[:16, :16]
-PSF = 25_000 * np.exp(-0.5 * ((ROW - 7.4) ** 2 + (COLUMN - 8.2) ** 2) / 0.7 ** 2)   # narrower than Ariel's
+PSF = 25_000 * np.exp(-0.5 * ((ROW - 7.4) ** 2 + (COLUMN - 8.2) ** 2) / 0.7**2)  # narrower than Ariel's
 SPECTRUM = np.exp(-0.5 * ((np.arange(16) - 7.6) / 1.2) ** 2)[:, None] * np.linspace(2e3, 2e4, 282)
 
 
-def found(image: np.ndarray, *, bad: np.ndarray | None = None,
-          by_column: bool = False) -> list[tuple[int, int]]:
+def found(
+    image: np.ndarray, *, bad: np.ndarray | None = None, by_column: bool = False
+) -> list[tuple[int, int]]:
     bad = np.zeros(image.shape, bool) if bad is None else bad
     which = find_lone_pixels(image.ravel(), image.shape, bad=bad.ravel(), by_column=by_column)
     return [tuple(map(int, at)) for at in np.argwhere(which.reshape(image.shape))]
 
 
-@pytest.mark.parametrize("image,by_column", [(PSF, False), (SPECTRUM, True), (1e-3 * PSF, False),
-                                             (np.zeros((16, 16)), False)])
+@pytest.mark.parametrize(
+    "image,by_column", [(PSF, False), (SPECTRUM, True), (1e-3 * PSF, False), (np.zeros((16, 16)), False)]
+)
 def test_light_of_a_star_is_left_alone(image, by_column):
     """Guards against the loss of the brightest pixels, and of noisy ones beside a faint star."""
     noise = 4.0 * np.random.default_rng(0).standard_normal(image.shape)

@@ -1,4 +1,5 @@
-"""Real frames and real calibration products of one train planet (only where ARIEL_REFERENCE_DATA names them)."""
+"""Real frames and real calibration products of one train planet (only where ARIEL_REFERENCE_DATA names
+them)."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ import pytest
 
 from spectramind_kit.detector.calibrate import calibrate_frames, choose_adc_direction, interpolate_bad_pixels
 from spectramind_kit.detector.calibration_set import find_hot_pixels, read_calibration_files
+from spectramind_kit.detector.extraction import extract_light_curve
 from spectramind_kit.detector.frames import all_pixels
 from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1, INSTRUMENTS
 from spectramind_kit.detector.layout import AxisInfo, VisitFiles, find_visits, read_adc_info, read_axis_info
-from spectramind_kit.detector.extraction import extract_light_curve
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import calibrate_visit
 
@@ -37,21 +38,34 @@ def data_dir(reference_data, frames, tmp_path_factory):
         shutil.copy(path, root)
     folder = root / "train" / "342072318"
     for instrument in INSTRUMENTS:
-        shutil.copytree(reference_data / "calibration" / instrument.name, folder / instrument.calibration_folder(0))
+        shutil.copytree(
+            reference_data / "calibration" / instrument.name, folder / instrument.calibration_folder(0)
+        )
         values = frames[instrument.name]
-        pq.write_table(pa.table({f"column_{i}": values[:, i] for i in range(values.shape[1])}), folder / instrument.signal_file(0))
+        pq.write_table(
+            pa.table({f"column_{i}": values[:, i] for i in range(values.shape[1])}),
+            folder / instrument.signal_file(0),
+        )
     return root
 
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda i: i.name)
 def test_totals_per_exposure_are_this_stars(data_dir, frames, instrument):
-    """Guards the recipe on real data: 25 CDS frames whose totals are those that participants found, within 1 %."""
+    """Guards the recipe on real data: 25 CDS frames whose totals are those that participants found, within 1
+    %."""
     visit = find_visits(data_dir, "train")[0]
-    calibration = read_calibration_files({p: visit.calibration(instrument, p) for p in CALIBRATION_PRODUCTS}, instrument)
+    calibration = read_calibration_files(
+        {p: visit.calibration(instrument, p) for p in CALIBRATION_PRODUCTS}, instrument
+    )
     adc = read_adc_info(data_dir)
     time = np.tile([0.1, 4.6] if instrument.name == AIRS.name else [0.1, 0.2], 25)
-    exposures = calibrate_frames(frames[instrument.name], calibration, gain=adc.gain(instrument), offset=adc.offset(instrument),
-                                 integration_time_s=time)
+    exposures = calibrate_frames(
+        frames[instrument.name],
+        calibration,
+        gain=adc.gain(instrument),
+        offset=adc.offset(instrument),
+        integration_time_s=time,
+    )
     assert exposures.shape == (25, *instrument.shape)
     cut = exposures[:, :, instrument.cut]
     total = np.nansum(cut, axis=(1, 2)).mean()
@@ -59,13 +73,17 @@ def test_totals_per_exposure_are_this_stars(data_dir, frames, instrument):
     filled = interpolate_bad_pixels(cut, calibration.unusable[:, instrument.cut]).sum(axis=(1, 2)).mean()
     assert filled == pytest.approx(EXPECTED[instrument.name], rel=0.01)
 
-    fast = calibrate_visit(visit, instrument, settings=DetectorSettings(cosmic_rays=False), selection=all_pixels(instrument))
+    fast = calibrate_visit(
+        visit, instrument, settings=DetectorSettings(cosmic_rays=False), selection=all_pixels(instrument)
+    )
     good = ~calibration.unusable
     assert len(fast.flux) == 25
     # the local expansion of the linearity polynomial: noise is 13 e⁻ and more
     np.testing.assert_allclose(fast.images[:, good], exposures[:, good], atol=1.0)
     assert np.abs(fast.images[:, good] - exposures[:, good]).mean() < 2e-3
-    assert fast.images[:, :, instrument.cut][:, good[:, instrument.cut]].sum(axis=1, dtype=float).mean() == pytest.approx(total, rel=1e-5)
+    assert fast.images[:, :, instrument.cut][:, good[:, instrument.cut]].sum(
+        axis=1, dtype=float
+    ).mean() == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda i: i.name)
@@ -82,11 +100,14 @@ def test_adc_direction_of_real_frames(data_dir, frames):
     adc = read_adc_info(data_dir)
     for instrument in INSTRUMENTS:
         level = frames[instrument.name].reshape(-1, *instrument.shape)[::2, :2]
-        assert choose_adc_direction(level, gain=adc.gain(instrument), offset=adc.offset(instrument)) == "divide"
+        assert (
+            choose_adc_direction(level, gain=adc.gain(instrument), offset=adc.offset(instrument)) == "divide"
+        )
 
 
 def test_light_curve_of_real_frames(data_dir):
-    """Guards the whole chain on real pixels: 25 exposures of AIRS and the 25 of FGS1 (2 s and 120 s of the visit apart)."""
+    """Guards the whole chain on real pixels: 25 exposures of AIRS and the 25 of FGS1 (2 s and 120 s of the
+    visit apart)."""
     visit = find_visits(data_dir, "train")[0]
     real = read_axis_info(data_dir)
     # 50 FGS1 frames last 10 s, 50 AIRS frames 120 s: give FGS1 the times of AIRS, to have both on one grid
@@ -96,13 +117,15 @@ def test_light_curve_of_real_frames(data_dir):
     assert lc.fgs1.mean() == pytest.approx(EXPECTED[FGS1.name], rel=0.05)
     assert lc.white_airs.mean() == pytest.approx(EXPECTED[AIRS.name], rel=0.05)
     assert isinstance(visit, VisitFiles) and lc.wavelength_um[1] == pytest.approx(1.9518, abs=1e-3)
-    # photon noise and the pixels' read noise account for the scatter of white AIRS on this star (265 ppm measured, 238 photon)
+    # photon noise and the pixels' read noise account for the scatter of white AIRS on this star (265 ppm
+    # measured, 238 photon)
     scatter = lc.white_airs.std() / lc.white_airs.mean()
     assert 150e-6 < scatter < 450e-6
 
 
 def test_the_real_tables_are_in_order(reference_data):
-    """Guards against limits that a real star, axis or sample would cross: nothing is told of the competition's own tables."""
+    """Guards against limits that a real star, axis or sample would cross: nothing is told of the
+    competition's own tables."""
     from spectramind_kit.detector.tables import read_shared_tables, read_star_info
     from spectramind_kit.submission import read_submission
 

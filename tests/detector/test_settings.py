@@ -16,7 +16,8 @@ FOLDER = Path(spectramind_kit.configs.__file__).parent / "data"
 
 
 def test_default_yaml_mirrors_the_dataclass():
-    """Guards against a default that differs between a notebook and a direct call, or a field without a key."""
+    """Guards against a default that differs between a notebook and a direct call, or a field without a
+    key."""
     values = yaml.safe_load((FOLDER / "default.yaml").read_text())
     assert values.pop("_target_") == "spectramind_kit.detector.settings.DetectorSettings"
     assert list(values) == list(asdict(DetectorSettings()))
@@ -32,9 +33,20 @@ def test_every_yaml_builds(path):
 def test_every_setting_but_the_reader_changes_the_digest():
     """Guards against a store whose files were made with other settings."""
     base = DetectorSettings()
-    other = {"target_bins": 90, "exposures_per_bin": 5, "drop_last": 0, "adc_direction": "divide", "dark_timing": "off",
-             "foreground": "plain", "airs_rows": (9, 23), "airs_edge_rows": 3, "fgs1_window": (9, 23), "fgs1_corner": 3,
-             "hot_clip_sigma": 6.0, "cosmic_ray_sigma": 12.0}
+    other = {
+        "target_bins": 90,
+        "exposures_per_bin": 5,
+        "drop_last": 0,
+        "adc_direction": "divide",
+        "dark_timing": "off",
+        "foreground": "plain",
+        "airs_rows": (9, 23),
+        "airs_edge_rows": 3,
+        "fgs1_window": (9, 23),
+        "fgs1_corner": 3,
+        "hot_clip_sigma": 6.0,
+        "cosmic_ray_sigma": 12.0,
+    }
     other["airs_extraction"] = "optimal" if base.airs_extraction == "sum" else "sum"
     other["fgs1_extraction"] = "optimal" if base.fgs1_extraction == "sum" else "sum"
     for name, value in asdict(base).items():

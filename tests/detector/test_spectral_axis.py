@@ -22,9 +22,15 @@ def test_the_competitions_own_order():
     np.testing.assert_array_equal(found.orient(COLUMNS[found.airs.cut]), BINS[1:])
 
 
-@pytest.mark.parametrize("columns, bins", [(COLUMNS[::-1], BINS), (COLUMNS, np.r_[0.7, BINS[:0:-1]]),
-                                           (COLUMNS[::-1], np.r_[0.7, BINS[:0:-1]]),
-                                           (COLUMNS, np.round(BINS, 4))])
+@pytest.mark.parametrize(
+    "columns, bins",
+    [
+        (COLUMNS[::-1], BINS),
+        (COLUMNS, np.r_[0.7, BINS[:0:-1]]),
+        (COLUMNS[::-1], np.r_[0.7, BINS[:0:-1]]),
+        (COLUMNS, np.round(BINS, 4)),
+    ],
+)
 def test_every_column_comes_to_its_wavelength(columns, bins):
     """Guards against a mirrored spectrum, and against the right direction four columns off."""
     found = spectral_axis(columns, bins)
@@ -83,11 +89,13 @@ def test_light_curves_follow_wavelengths_csv(make_competition, kit, case):
         turn_frames(data / "train" / "11", kit)
     if case == "wavelengths":
         table = pd.read_csv(data / "wavelengths.csv")
-        pd.DataFrame([np.r_[0.7, table.to_numpy()[0, :0:-1]]],
-                     columns=table.columns).to_csv(data / "wavelengths.csv", index=False)
+        pd.DataFrame([np.r_[0.7, table.to_numpy()[0, :0:-1]]], columns=table.columns).to_csv(
+            data / "wavelengths.csv", index=False
+        )
     found = extract_light_curve(find_visits(data, "train")[0])
     order = np.argsort(found.wavelength_um)
     np.testing.assert_allclose(found.wavelength_um[order], usual.wavelength_um)
-    np.testing.assert_allclose(found.flux[:, order], usual.flux,
-                               rtol=1e-3)  # the fit of the foreground has a direction
+    np.testing.assert_allclose(
+        found.flux[:, order], usual.flux, rtol=1e-3
+    )  # the fit of the foreground has a direction
     assert (AXIS_TURNED in found.flags) == (case == "axis alone")

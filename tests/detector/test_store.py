@@ -18,14 +18,15 @@ from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1
 from spectramind_kit.detector.layout import find_visits, read_shared_tables
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import source_fingerprints
-from spectramind_kit.detector.store import (LightCurveStore, build_light_curves, choose_workers, select_shard)
+from spectramind_kit.detector.store import LightCurveStore, build_light_curves, choose_workers, select_shard
 from spectramind_kit.errors import DataError
 
 PLANETS = (11, 12, 13)
 
 
 def test_fill_reuse_and_refill(make_competition, tmp_path, capsys):
-    """Guards the resume: finished visits are not computed again; damaged, stale and foreign ones are, with a line each."""
+    """Guards the resume: finished visits are not computed again; damaged, stale and foreign ones are, with a
+    line each."""
     data = make_competition(planets=PLANETS, fresh=True)
     first = build_light_curves(data, tmp_path, workers=1)
     assert first.done == [(p, 0) for p in PLANETS] and not first.failed and first.store.visits() == first.done
@@ -33,7 +34,9 @@ def test_fill_reuse_and_refill(make_competition, tmp_path, capsys):
     again = build_light_curves(data, tmp_path, workers=1)
     assert again.reused == first.done and not again.done
     assert all(first.store.path(p, 0).stat().st_mtime_ns == stamps[p] for p in PLANETS)
-    other = build_light_curves(data, tmp_path, workers=1, planets=[11], settings=DetectorSettings(exposures_per_bin=3))
+    other = build_light_curves(
+        data, tmp_path, workers=1, planets=[11], settings=DetectorSettings(exposures_per_bin=3)
+    )
     assert other.done == [(11, 0)] and other.store.folder != first.store.folder
 
     path = first.store.path(11, 0)
@@ -104,14 +107,17 @@ def test_the_shared_tables_count(built, tmp_path):
     adc = dataclasses.replace(tables.adc, airs_gain=tables.adc.airs_gain * 1.01)
     of_others = dataclasses.replace(tables.adc, by_planet={4711: adc})
     assert store.is_current(files, dataclasses.replace(tables, adc=of_others)) == (True, "")
-    for changed, name in ((dataclasses.replace(tables, axis=axis), "axis_info"),
-                          (dataclasses.replace(tables, adc=adc), "adc_info"),
-                          (dataclasses.replace(tables, wavelength_um=tables.wavelength_um + 1e-6), "wavelengths")):
+    for changed, name in (
+        (dataclasses.replace(tables, axis=axis), "axis_info"),
+        (dataclasses.replace(tables, adc=adc), "adc_info"),
+        (dataclasses.replace(tables, wavelength_um=tables.wavelength_um + 1e-6), "wavelengths"),
+    ):
         assert store.is_current(files, changed) == (False, f"stale ({name} has changed)")
     copy = tmp_path / "copy"
     shutil.copytree(data, copy)
-    pd.read_csv(copy / "adc_info.csv").assign(**{"AIRS-CH0_adc_gain": 0.44}).to_csv(copy / "adc_info.csv",
-                                                                                    index=False)
+    pd.read_csv(copy / "adc_info.csv").assign(**{"AIRS-CH0_adc_gain": 0.44}).to_csv(
+        copy / "adc_info.csv", index=False
+    )
     report = build_light_curves(copy, tmp_path / "store", workers=1, planets=[11])
     shutil.copytree(store.folder, tmp_path / "old" / store.settings_digest)
     again = build_light_curves(copy, tmp_path / "old", workers=1, planets=[11])
@@ -142,8 +148,9 @@ def test_files_of_an_earlier_version_and_of_other_settings_are_stale(built, tmp_
     curve = store.load(11, 0)
     curve.save(other.path(11, 0), extra={"source": "1a2b3c4d", "settings": store.settings_digest})
     assert other.is_current(files, tables) == (False, "stale (it was made by an earlier version of the kit)")
-    curve.save(other.path(11, 0),
-               extra={"source": source_fingerprints(files, tables), "settings": "0123456789ab"})
+    curve.save(
+        other.path(11, 0), extra={"source": source_fingerprints(files, tables), "settings": "0123456789ab"}
+    )
     assert other.is_current(files, tables) == (False, "stale (it was made with other settings)")
     other.save(curve)
     assert other.is_current(files, tables) == (True, ""), "one that somebody made himself stays"
@@ -217,10 +224,14 @@ def test_visits_without_a_usable_sensor_are_reported_and_the_rest_goes_on(make_c
         second.calibration(instrument, "dark").unlink()
     report = build_light_curves(data, tmp_path, workers=1)
     assert report.done == [(13, 0)] and [f.planet_id for f in report.failed] == [11, 12]
-    for failure, texts in zip(report.failed, (("cannot be decoded", "FGS1_signal_0"),
-                                              ("dark.parquet", "no such file")), strict=True):
-        assert all(text in failure.error
-                   for text in texts) and "FGS1: " in failure.error and "AIRS-CH0: " in failure.error
+    for failure, texts in zip(
+        report.failed, (("cannot be decoded", "FGS1_signal_0"), ("dark.parquet", "no such file")), strict=True
+    ):
+        assert (
+            all(text in failure.error for text in texts)
+            and "FGS1: " in failure.error
+            and "AIRS-CH0: " in failure.error
+        )
         assert str(failure.planet_id) in failure.error and "what to do" in failure.error
 
 
@@ -300,10 +311,15 @@ def test_sigkill_in_the_middle_then_restart(make_competition, tmp_path):
     """Guards the restart: nothing finished is computed again, nothing half-written is read."""
     planets = tuple(range(20, 29))
     data = make_competition(planets=planets)
-    code = ("from spectramind_kit.detector.store import build_light_curves; import sys; "
-            "build_light_curves(sys.argv[1], sys.argv[2], workers=1)")
-    process = subprocess.Popen([sys.executable, "-c", code, str(data), str(tmp_path)], cwd=Path(__file__).parents[2],
-                               stdout=subprocess.DEVNULL)
+    code = (
+        "from spectramind_kit.detector.store import build_light_curves; import sys; "
+        "build_light_curves(sys.argv[1], sys.argv[2], workers=1)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(data), str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+    )
     store = LightCurveStore(tmp_path)
     deadline = time.monotonic() + 60
     while len(store.visits()) < 2 and time.monotonic() < deadline:
@@ -317,7 +333,9 @@ def test_sigkill_in_the_middle_then_restart(make_competition, tmp_path):
     report = build_light_curves(data, tmp_path, workers=1)
     assert report.reused == finished and len(report.done) == len(planets) - len(finished)
     assert all(store.path(*v).stat().st_mtime_ns == stamps[v] for v in finished)
-    assert len(store.visits()) == len(planets) and all(store.load(*v).flux.shape[1] == 283 for v in store.visits())
+    assert len(store.visits()) == len(planets) and all(
+        store.load(*v).flux.shape[1] == 283 for v in store.visits()
+    )
 
 
 @pytest.mark.slow
@@ -325,7 +343,11 @@ def test_dask_cluster(make_competition, tmp_path):
     """Guards the documented way to spread stage 1 over a cluster: a Dask client's executor."""
     distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
     data = make_competition(planets=PLANETS)
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, \
-            distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         report = build_light_curves(data, tmp_path, executor=client.get_executor())
     assert len(report.done) == 3 and not report.failed

@@ -9,9 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectramind_kit.detector import extract_light_curve, find_visits
-from spectramind_kit.detector.tables import (read_adc_info, read_axis_info, read_labels, read_shared_tables,
-                                             read_spectra, read_star_info,
-                                             read_wavelengths)
+from spectramind_kit.detector.tables import (
+    read_adc_info,
+    read_axis_info,
+    read_labels,
+    read_shared_tables,
+    read_spectra,
+    read_star_info,
+    read_wavelengths,
+)
 from spectramind_kit.errors import DataError
 
 ADC = ["FGS1_adc_offset", "FGS1_adc_gain", "AIRS-CH0_adc_offset", "AIRS-CH0_adc_gain"]
@@ -29,11 +35,16 @@ def edit(path, change):
 
 def test_a_bad_star_costs_its_planet(data):
     told = []
-    edit(data / "test_star_info.csv", lambda t: t.astype(object).assign(sma=["--", 10.0, 1e9],
-                                                                        i=[89.0, 1.55, 89.0]))
+    edit(
+        data / "test_star_info.csv",
+        lambda t: t.astype(object).assign(sma=["--", 10.0, 1e9], i=[89.0, 1.55, 89.0]),
+    )
     table = read_star_info(data, "test", tell=told.append)
-    assert table["sma"].isna().tolist() == [True, False, True] and table["i"].isna().tolist() == [False, True,
-                                                                                                  False]
+    assert table["sma"].isna().tolist() == [True, False, True] and table["i"].isna().tolist() == [
+        False,
+        True,
+        False,
+    ]
     assert (table.dtypes == np.float64).all() and (table["P"] == 4.0).all()
     assert all(words in " ".join(told) for words in ("planet 11 sma '--'", "planet 7 i 1.55", "planet 5 sma"))
 
@@ -79,8 +90,10 @@ def test_labels_in_other_units_are_an_error(data):
 def test_wavelengths_by_name(data):
     true = read_wavelengths(data)
     told = []
-    edit(data / "wavelengths.csv",
-         lambda t: t.copy().assign(note=1)[["note", *t.columns[100:], *t.columns[:100]]])
+    edit(
+        data / "wavelengths.csv",
+        lambda t: t.copy().assign(note=1)[["note", *t.columns[100:], *t.columns[:100]]],
+    )
     np.testing.assert_array_equal(read_wavelengths(data, tell=told.append), true)
     assert "names decide" in told[0]
     edit(data / "wavelengths.csv", lambda t: t.assign(wl_9=t["wl_8"]))
@@ -93,8 +106,10 @@ def test_wavelengths_by_name(data):
 
 def test_one_row_of_converters_per_planet(data):
     """Guards against the first row for all planets: score 0.41 instead of 0.67."""
-    rows = [{"planet_id": float(p), **dict(zip(ADC, (-1000.0, gain, -1000.0, gain)))}
-            for p, gain in ((7, 0.4), (11, 0.5), (7, 0.4))]
+    rows = [
+        {"planet_id": float(p), **dict(zip(ADC, (-1000.0, gain, -1000.0, gain)))}
+        for p, gain in ((7, 0.4), (11, 0.5), (7, 0.4))
+    ]
     pd.DataFrame(rows).to_csv(data / "adc_info.csv", index=False)
     told = []
     adc = read_adc_info(data, tell=told.append)
@@ -126,8 +141,10 @@ def test_the_same_light_through_another_converter_is_the_same(data, kit):
         frames = pq.read_table(path).to_pandas().to_numpy()
         path.unlink()
         kit.parquet(np.round(frames * 0.7).astype(np.uint16), path)
-    rows = [{"planet_id": p, **dict(zip(ADC, (kit.OFFSET, kit.GAIN * f, kit.OFFSET, kit.GAIN * f)))}
-            for p, f in ((11, 1.0), (7, 0.7), (5, 1.0))]
+    rows = [
+        {"planet_id": p, **dict(zip(ADC, (kit.OFFSET, kit.GAIN * f, kit.OFFSET, kit.GAIN * f)))}
+        for p, f in ((11, 1.0), (7, 0.7), (5, 1.0))
+    ]
     pd.DataFrame(rows).to_csv(data / "adc_info.csv", index=False)
     found = extract_light_curve(visits[7])
     np.testing.assert_allclose(found.flux.mean(0), true.flux.mean(0), rtol=2e-3)
@@ -168,8 +185,9 @@ def test_holes_in_the_time_stamps(data):
     table.loc[20, "FGS1-axis0-h"] = np.nan
     pq.write_table(pa.Table.from_pandas(table), data / "axis_info.parquet")
     told = []
-    np.testing.assert_allclose(read_axis_info(data, tell=told.append).fgs1_time_h, true.fgs1_time_h, rtol=0,
-                               atol=1e-9)
+    np.testing.assert_allclose(
+        read_axis_info(data, tell=told.append).fgs1_time_h, true.fgs1_time_h, rtol=0, atol=1e-9
+    )
     assert "1 holes" in told[0]
     table.loc[30, "FGS1-axis0-h"] = table.loc[29, "FGS1-axis0-h"] - 1.0
     pq.write_table(pa.Table.from_pandas(table), data / "axis_info.parquet")

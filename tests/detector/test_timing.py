@@ -14,7 +14,9 @@ from spectramind_kit.errors import DataError
 SETTINGS = DetectorSettings()
 
 
-def axis(n_airs: int = 11250, n_fgs1: int = 135000, *, fgs1_step: float = 0.4, fgs1_start: float = 0.1) -> AxisInfo:
+def axis(
+    n_airs: int = 11250, n_fgs1: int = 135000, *, fgs1_step: float = 0.4, fgs1_start: float = 0.1
+) -> AxisInfo:
     """As the real file: AIRS pairs every 4.8 s, FGS1 pairs every 0.4 s, stamps of a pair 0.1 s apart."""
     airs = np.repeat(np.arange(n_airs // 2) * 4.8 + 0.1, 2)
     fgs1 = np.repeat(np.arange(n_fgs1 // 2) * fgs1_step + fgs1_start, 2)
@@ -36,14 +38,16 @@ def test_real_cadence():
     assert len(bins) == 187 and set(np.diff(bins.airs)) == {30} and set(np.diff(bins.fgs1)) == {360}
     assert bins.airs[-1] <= len(airs) - 1  # the last frame is dropped
     assert bins.width_h == pytest.approx(30 * 4.8 / 3600)
-    fgs1_centres = fgs1.centre_h[:bins.fgs1[-1]].reshape(len(bins), -1).mean(axis=1)
+    fgs1_centres = fgs1.centre_h[: bins.fgs1[-1]].reshape(len(bins), -1).mean(axis=1)
     np.testing.assert_allclose(fgs1_centres, bins.centre_h, atol=1e-9)
 
 
 @pytest.mark.parametrize("timing,expected", [("ramp", 4.5), ("integration_time", 4.4), ("off", 0.0)])
 def test_dark_timing_switch(timing, expected):
     """Guards the switch for the disputed dark timing."""
-    assert both(axis(), settings=DetectorSettings(dark_timing=timing))[0].dark_time_s == pytest.approx(expected)
+    assert both(axis(), settings=DetectorSettings(dark_timing=timing))[0].dark_time_s == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize("step", (0.31, 0.43, 0.7))
@@ -53,7 +57,7 @@ def test_any_ratio_of_the_sensors(step):
     airs, fgs1 = both(a)
     bins = make_time_bins(airs, fgs1, settings=SETTINGS)
     for k in (0, 50, len(bins) - 1):
-        inside = fgs1.centre_h[bins.fgs1[k]:bins.fgs1[k + 1]]
+        inside = fgs1.centre_h[bins.fgs1[k] : bins.fgs1[k + 1]]
         assert abs(inside.mean() - bins.centre_h[k]) * 3600 < step + 0.3
         assert abs(len(inside) - 144 / step) < 2
 
@@ -72,8 +76,9 @@ def test_one_sensor_alone_has_its_own_grid():
     for pair in ((airs, None), (None, fgs1)):
         alone = make_time_bins(*pair, settings=SETTINGS)
         assert len(alone) == len(bins) and alone.width_h == pytest.approx(bins.width_h)
-        np.testing.assert_allclose(alone.centre_h, bins.centre_h, atol=1e-9 if alone.fgs1 is None else 3
-                                   / 3600)
+        np.testing.assert_allclose(
+            alone.centre_h, bins.centre_h, atol=1e-9 if alone.fgs1 is None else 3 / 3600
+        )
     with pytest.raises(DataError, match="too few time bins"):
         make_time_bins(None, both(axis(n_fgs1=16))[1], settings=SETTINGS)
 

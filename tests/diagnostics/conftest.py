@@ -9,12 +9,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # run_example lies beside the tests
 
-from run_example import write_run  # noqa: E402
+from run_example import write_run
 
 
 @pytest.fixture(scope="session")
 def work_dir(tmp_path_factory) -> Path:
-    """Predictions, log, run.json and truth.csv, no light curves; a test that writes into it copies it first."""
+    """Predictions, log, run.json and truth.csv, no light curves; a test that writes into it copies it
+    first."""
     folder = tmp_path_factory.mktemp("run")
     write_run(folder)
     return folder

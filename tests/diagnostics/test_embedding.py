@@ -22,8 +22,11 @@ def test_pca_is_an_isometry_of_what_it_keeps():
     x = np.random.default_rng(0).normal(size=(50, 2))
     found = embed(x, method="pca")
     scaled = (x - x.mean(0)) / x.std(0)
-    np.testing.assert_allclose(np.linalg.norm(found.points[:, None] - found.points, axis=-1),
-                               np.linalg.norm(scaled[:, None] - scaled, axis=-1), atol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.norm(found.points[:, None] - found.points, axis=-1),
+        np.linalg.norm(scaled[:, None] - scaled, axis=-1),
+        atol=1e-9,
+    )
 
 
 def test_without_umap_the_map_is_named_pca(monkeypatch):
@@ -45,6 +48,7 @@ def test_without_umap_the_map_is_named_pca(monkeypatch):
 def test_a_broken_umap_is_done_without(monkeypatch, error):
     """Guards against a report that fails at an optional picture: umap-learn's compiler breaks with every kind
     of error."""
+
     def fail():
         raise error
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from spectramind_kit.diagnostics.fft import (
-    false_alarm_level, fourier_frequencies, periodogram, white_noise_interval,
+    false_alarm_level,
+    fourier_frequencies,
+    periodogram,
+    white_noise_interval,
 )
 from spectramind_kit.errors import DataError
 
@@ -19,13 +22,16 @@ def test_equals_the_fft_on_even_samples():
         values = sigma * rng.normal(size=n)
         found = periodogram(time, values, np.full(n, sigma))
         expected = np.abs(np.fft.rfft(values)) ** 2 / n / sigma**2
-        np.testing.assert_allclose(found.power, expected[1:1 + len(found.power)], rtol=1e-9)
-        np.testing.assert_allclose(found.frequency, np.fft.rfftfreq(n, 0.04)[1:1 + len(found.power)], rtol=1e-12)
+        np.testing.assert_allclose(found.power, expected[1 : 1 + len(found.power)], rtol=1e-9)
+        np.testing.assert_allclose(
+            found.frequency, np.fft.rfftfreq(n, 0.04)[1 : 1 + len(found.power)], rtol=1e-12
+        )
         assert found.frequency[-1] < 0.5 / 0.04
 
 
 def test_white_noise_has_level_one_and_the_stated_false_alarms():
-    """Guards against a level that is scaled by the data: unequal errors and missing points must still give 1."""
+    """Guards against a level that is scaled by the data: unequal errors and missing points must still give
+    1."""
     rng = np.random.default_rng(1)
     time = np.sort(rng.uniform(0, 7.5, 150))
     error = rng.uniform(0.5, 2.0, 150)

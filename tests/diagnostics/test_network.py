@@ -21,7 +21,11 @@ def network_dir(measured_dir, tmp_path_factory):
     import pandas as pd
 
     from spectramind_kit.configs import load_config
-    from spectramind_kit.diagnostics.visits import planets_with_light_curves, stored_light_curves, stored_measurement
+    from spectramind_kit.diagnostics.visits import (
+        planets_with_light_curves,
+        stored_light_curves,
+        stored_measurement,
+    )
     from spectramind_kit.inference.bundle import save_bundle
     from spectramind_kit.inference.uncertainty import SigmaScale
     from spectramind_kit.models.build import build_model, to_plain
@@ -29,8 +33,8 @@ def network_dir(measured_dir, tmp_path_factory):
     from spectramind_kit.training.dataset import Normaliser
     from spectramind_kit.training.folds import Network, planet_rows
     from spectramind_kit.training.loop import FoldResult
-    from spectramind_kit.transit.anchor.mixture import apply_prior
     from spectramind_kit.transit.anchor.calibration import identity_calibration
+    from spectramind_kit.transit.anchor.mixture import apply_prior
     from spectramind_kit.transit.priors.spectral_prior import default_spectral_prior
 
     folder = tmp_path_factory.mktemp("network") / "run"
@@ -38,19 +42,34 @@ def network_dir(measured_dir, tmp_path_factory):
     run = open_run(folder)
     planets = planets_with_light_curves(run)
     measured = Measured({p: stored_measurement(run, p) for p in planets}, ())
-    rows = planet_rows({p: stored_light_curves(run, p) for p in planets}, measured=measured, stars=pd.DataFrame(),
-                       anchors={p: apply_prior(m) for p, m in measured.measurements.items()})
+    rows = planet_rows(
+        {p: stored_light_curves(run, p) for p in planets},
+        measured=measured,
+        stars=pd.DataFrame(),
+        anchors={p: apply_prior(m) for p, m in measured.measurements.items()},
+    )
     config = {name: to_plain(load_config(profile="smoke")[name]) for name in ("data", "anchor", "model")}
     torch.manual_seed(0)
     normaliser = Normaliser.fit(rows)
-    model = build_model(config["model"], bin_features=rows[0]["bins"].shape[-1], star_features=len(normaliser.star_names))
+    model = build_model(
+        config["model"], bin_features=rows[0]["bins"].shape[-1], star_features=len(normaliser.star_names)
+    )
     for parameter in model.decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.3)  # a fresh head says nothing: give it something to explain
     result = FoldResult(fold=0, state=model.state_dict(), held_out_score=0.5, anchor_score=0.5, epochs_run=1)
     network = Network((result,), normaliser, np.array(planets), {}, "digest")
-    save_bundle(folder / "bundle", config=config, naive={"naive_mean": 0.0147, "naive_sigma": 0.0107},
-                prior=default_spectral_prior(rows[0]["wavelength_um"]), calibration=identity_calibration(), network=network,
-                anchor_scale=SigmaScale(), network_scale=SigmaScale(), flat=(1.0, 3e-4), time_flip=False)
+    save_bundle(
+        folder / "bundle",
+        config=config,
+        naive={"naive_mean": 0.0147, "naive_sigma": 0.0107},
+        prior=default_spectral_prior(rows[0]["wavelength_um"]),
+        calibration=identity_calibration(),
+        network=network,
+        anchor_scale=SigmaScale(),
+        network_scale=SigmaScale(),
+        flat=(1.0, 3e-4),
+        time_flip=False,
+    )
     return folder
 
 
@@ -65,7 +84,8 @@ def test_the_network_is_read_back_and_explained(network_dir):
     figure = plot_attributions(run, attributions=found)
     assert not figure.empty_because
     before = (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
-    assert not plot_attributions(run, cpu_budget_s=0.1).empty_because                # kept, not computed again
+    # kept, not computed again
+    assert not plot_attributions(run, cpu_budget_s=0.1).empty_because
     assert np.abs(found.value - type(found).load(run.diagnostics_dir / "attributions.npz").value).max() == 0
     assert before <= (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from spectramind_kit.diagnostics import open_run, write_report
-from spectramind_kit.diagnostics.figures.scores import plot_score_ladder
 from spectramind_kit.diagnostics.figures import style
+from spectramind_kit.diagnostics.figures.scores import plot_score_ladder
 from spectramind_kit.diagnostics.figures.spectra import plot_spectra
 from spectramind_kit.diagnostics.report import catalogue
 from spectramind_kit.diagnostics.saved_figures import known_figures
@@ -35,7 +35,11 @@ class Outside(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.images += tag == "img"
-        self.fetched += [values[name] for name in ("src", "href") if values.get(name) and not values[name].startswith(("data:", "#"))]
+        self.fetched += [
+            values[name]
+            for name in ("src", "href")
+            if values.get(name) and not values[name].startswith(("data:", "#"))
+        ]
         if tag not in ("meta", "img", "br", "link"):
             self.stack.append(tag)
         assert tag not in ("script", "link", "iframe")
@@ -78,7 +82,8 @@ def test_an_empty_run_gives_a_report_that_says_so(tmp_path):
 
 
 def test_pictures_are_taken_once_and_drawn_again_for_new_results(run, without_umap):
-    """Guards against pictures of an older run in a fresh report, and against paying twice for those of this run."""
+    """Guards against pictures of an older run in a fresh report, and against paying twice for those of this
+    run."""
     figure = plot_spectra(run)
     before = figure.path.stat().st_mtime_ns
     write_report(run)
@@ -106,6 +111,7 @@ def test_baselines_join_the_ladder(run):
 def test_a_matplotlib_that_does_not_work_costs_the_figures_only(run, monkeypatch, capsys):
     """Guards against a finished run (light curves, training, the submission) that fails at its last cell for
     a picture."""
+
     def fail():
         raise AttributeError("module 'numpy' has no attribute 'bool8'")
 

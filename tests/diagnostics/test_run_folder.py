@@ -22,11 +22,14 @@ def test_an_empty_folder_is_a_run_without_results(tmp_path):
 
 
 def test_the_truth_is_matched_by_planet_id(run, tmp_path):
-    """Guards against rows matched by position: a truth in another order, with planets missing and too many."""
+    """Guards against rows matched by position: a truth in another order, with planets missing and too
+    many."""
     order = np.r_[5011, 9999, 5003]
     truth = write_truth(tmp_path / "t.csv", planet_id=order, depth=np.outer([1.0, 2.0, 3.0], np.ones(283)))
     test = open_run(run.work_dir, truth=truth).test
-    assert (test.depth[test.planet_id == 5011] == 1.0).all() and (test.depth[test.planet_id == 5003] == 3.0).all()
+    assert (test.depth[test.planet_id == 5011] == 1.0).all() and (
+        test.depth[test.planet_id == 5003] == 3.0
+    ).all()
     assert np.isnan(test.depth).all(axis=1).sum() == len(test) - 2
     assert len(open_run(run.work_dir, truth=truth).judged["test, against truth"]) == 2
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from spectramind_kit.diagnostics.tables import all_tables, failure_table, planet_table, score_table, timing_table
+from spectramind_kit.diagnostics.tables import (
+    all_tables,
+    failure_table,
+    planet_table,
+    score_table,
+    timing_table,
+)
 from spectramind_kit.metric import array_score
 
 
@@ -12,15 +18,20 @@ def test_scores_are_the_official_ones(run):
     """Guards against a table that disagrees with the scorer."""
     predictions = run.judged["train, out of fold"]
     row = next(r for r in score_table(run).rows if r[0].startswith("train") and r[1] == "submitted")
-    score = array_score(predictions.depth, predictions.depth_mean, predictions.depth_sigma, naive_mean=run.naive_mean,
-                        naive_sigma=run.naive_sigma)
+    score = array_score(
+        predictions.depth,
+        predictions.depth_mean,
+        predictions.depth_sigma,
+        naive_mean=run.naive_mean,
+        naive_sigma=run.naive_sigma,
+    )
     assert float(row[2]) == pytest.approx(score, abs=1e-4)
 
 
 def test_the_worst_planet_is_on_top(run):
     """Guards against a list of planets to look at that begins with the good ones."""
     run.oof.depth_mean[17] += 5e-3
-    worst = [row for row in planet_table(run).rows if row[0].startswith("train")][0]
+    worst = next(row for row in planet_table(run).rows if row[0].startswith("train"))
     assert worst[1] == str(run.oof.planet_id[17])
 
 
@@ -47,6 +58,14 @@ def test_what_was_decided_is_told(run):
     from spectramind_kit.diagnostics.tables import backend_table
 
     with open(run.work_dir / "metrics.jsonl", "a", encoding="utf-8") as log:
-        log.write("\n" + json.dumps({"event": "network_share", "chosen": 0.5, "gain": 0.01, "gain_error": 0.004}) + "\n")
+        log.write(
+            "\n"
+            + json.dumps({"event": "network_share", "chosen": 0.5, "gain": 0.01, "gain_error": 0.004})
+            + "\n"
+        )
     rows = backend_table(open_run(run.work_dir)).rows
-    assert ("decision", "weight of the network", "0.5 (+0.0100 ± 0.0040 over the anchor, out of fold)") in rows
+    assert (
+        "decision",
+        "weight of the network",
+        "0.5 (+0.0100 ± 0.0040 over the anchor, out of fold)",
+    ) in rows

@@ -120,8 +120,10 @@ def test_the_bundles_settings_win_over_those_written_last(measured_dir, tmp_path
     from spectramind_kit.training.run_folder import write_json
 
     config = load_config(profile="smoke")
-    digests = {"store": DetectorSettings.from_mapping(config.data).digest,
-               "anchor": config_digest(config.data, config.anchor)}
+    digests = {
+        "store": DetectorSettings.from_mapping(config.data).digest,
+        "anchor": config_digest(config.data, config.anchor),
+    }
     for kind, digest in digests.items():
         shutil.copytree(measured_dir / kind / "settings", tmp_path / kind / digest)
         shutil.copytree(measured_dir / kind / "settings", tmp_path / kind / "another")

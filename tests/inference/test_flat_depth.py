@@ -14,7 +14,9 @@ def visit(depth=0.012, t0=3.6, length=3.2, ingress=0.5, noise=1e-4, slope=2e-4, 
     rng = np.random.default_rng(seed)
     time = np.linspace(0.02, 7.48, 187)
     shape = np.clip((0.5 * length - np.abs(time - t0)) / ingress + 0.5, 0, 1)
-    flux = 1.4e7 * (1 - depth * shape) * (1 + slope * (time / 7.5) ** 2) * (1 + rng.normal(0, noise, time.size))
+    flux = (
+        1.4e7 * (1 - depth * shape) * (1 + slope * (time / 7.5) ** 2) * (1 + rng.normal(0, noise, time.size))
+    )
     return SimpleNamespace(time=time, white_airs=flux)
 
 

@@ -10,12 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectramind_kit.diagnostics.run_folder import open_run
 from spectramind_kit.diagnostics.report import write_report
+from spectramind_kit.diagnostics.run_folder import open_run
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import load_bundle
-from spectramind_kit.inference.provenance import (bundle_doubts, report_is_of, submission_differs,
-                                                  submission_fingerprint)
+from spectramind_kit.inference.provenance import (
+    bundle_doubts,
+    report_is_of,
+    submission_differs,
+    submission_fingerprint,
+)
 from spectramind_kit.inference.score import main, score_run
 from spectramind_kit.submission import submission_columns
 from spectramind_kit.training.run_folder import read_json, write_json
@@ -35,14 +39,14 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def small(finished, tmp_path):
     shutil.copytree(finished.root.parent, tmp_path / "copy")
-    return dataclasses.replace(finished,
-                               root=tmp_path / "copy/run",
-                               data_dir=tmp_path / "copy/data",
-                               labels=finished.labels.copy(),
-                               stars={k: v.copy()
-                                      for k, v in finished.stars.items()},
-                               light_curves={k: dict(v)
-                                             for k, v in finished.light_curves.items()})
+    return dataclasses.replace(
+        finished,
+        root=tmp_path / "copy/run",
+        data_dir=tmp_path / "copy/data",
+        labels=finished.labels.copy(),
+        stars={k: v.copy() for k, v in finished.stars.items()},
+        light_curves={k: dict(v) for k, v in finished.light_curves.items()},
+    )
 
 
 def truth(small, path, *, factor=1.0):
@@ -76,17 +80,22 @@ def test_a_submission_of_other_predictions_is_noticed(small, tmp_path, capsys):
     why = submission_differs(small.root / "submission.csv", small.root / "predictions/test.npz")
     assert why == f"other numbers for 1 of 2 planets, the first {TEST[1]}"
     scores = score_run(small.root, truth(small, tmp_path / "truth.csv"))
-    assert set(scores) == {"naive", "submission"
-                           } and "is not what submission.csv holds" in capsys.readouterr().out
-    assert any("submission.csv is not what predictions/test.npz holds" in text
-               for text in open_run(small.root).stale)
+    assert (
+        set(scores) == {"naive", "submission"}
+        and "is not what submission.csv holds" in capsys.readouterr().out
+    )
+    assert any(
+        "submission.csv is not what predictions/test.npz holds" in text for text in open_run(small.root).stale
+    )
     frame = pd.read_csv(small.root / "submission.csv")
     frame.assign(planet_id=[1, 2]).to_csv(small.root / "submission.csv", index=False)
-    assert "other planets" in submission_differs(small.root / "submission.csv",
-                                                 small.root / "predictions/test.npz")
+    assert "other planets" in submission_differs(
+        small.root / "submission.csv", small.root / "predictions/test.npz"
+    )
     (small.root / "predictions/test.npz").write_bytes(b"PK")
-    assert "cannot be read" in submission_differs(small.root / "submission.csv",
-                                                  small.root / "predictions/test.npz")
+    assert "cannot be read" in submission_differs(
+        small.root / "submission.csv", small.root / "predictions/test.npz"
+    )
 
 
 def test_scores_and_report_of_an_earlier_submission_are_told(small, tmp_path, capsys, monkeypatch):
@@ -109,7 +118,7 @@ def test_the_report_says_what_does_not_belong_together(small, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "umap", None)
     assert "03_submit again" not in write_report(small.root).read_text(encoding="utf-8")
     small.labels.iloc[3] *= 1.02
-    small.train()                     # a new bundle, the old predictions
+    small.train()  # a new bundle, the old predictions
     page = write_report(small.root).read_text(encoding="utf-8")
     assert "test.npz was not made with the present bundle: run 03_submit again" in page
     small.submit(monkeypatch)
@@ -130,8 +139,10 @@ def test_the_fallback_leaves_nothing_of_an_earlier_submission(small, monkeypatch
 
     score_run(small.root, truth(small, tmp_path / "truth.csv"))
     write_fallback(small.open("submit"))
-    assert not (small.root / "predictions/test.npz").exists() and read_json(
-        small.root / "run.json")["test_scores"] == {}
+    assert (
+        not (small.root / "predictions/test.npz").exists()
+        and read_json(small.root / "run.json")["test_scores"] == {}
+    )
 
 
 def test_a_changed_test_planet_changes_its_prediction_alone(small, monkeypatch, capsys):
@@ -146,8 +157,9 @@ def test_a_changed_test_planet_changes_its_prediction_alone(small, monkeypatch, 
     after = pd.read_csv(small.root / "submission.csv").set_index("planet_id")
     ratio = (after.filter(like="wl_") / before.filter(like="wl_")).mean(axis=1)
     assert ratio[TEST[0]] == pytest.approx(1.2, abs=0.03) and ratio[TEST[1]] == 1.0
-    assert f"planet {TEST[0]}: its light curve of visit 0 has changed; measured again" in capsys.readouterr(
-    ).out
+    assert (
+        f"planet {TEST[0]}: its light curve of visit 0 has changed; measured again" in capsys.readouterr().out
+    )
 
 
 def test_a_bundle_of_other_tables_or_of_a_training_that_did_not_end(small, capsys, monkeypatch):
@@ -156,7 +168,7 @@ def test_a_bundle_of_other_tables_or_of_a_training_that_did_not_end(small, capsy
     small.submit(monkeypatch)
     said = capsys.readouterr().out
     assert "the bundle is used, but it was trained with another train.csv: run 02_train again" in said
-    small.open("train")     # started and killed
+    small.open("train")  # started and killed
     doubts = bundle_doubts(load_bundle(small.root / "bundle"), root=small.root, data_dir=small.data_dir)
     assert doubts[1:] == ["02_train has been started since, and has not come to its end"]
     small.train()
@@ -170,16 +182,22 @@ def damage(bundle, what):
     if what == "an earlier version":
         write_json(bundle / "bundle.json", {**content, "format": 1})
     elif what == "another recipe":
-        write_json(bundle / "bundle.json",
-                   {**content, "recipes": {**content["recipes"], "measurements": "1"}, "kit": "0.0.9"})
+        write_json(
+            bundle / "bundle.json",
+            {**content, "recipes": {**content["recipes"], "measurements": "1"}, "kit": "0.0.9"},
+        )
     else:
         (bundle / "calibration.json").write_text((bundle / "calibration.json").read_text() + " ")
 
 
 @pytest.mark.parametrize(
     "what, said",
-    [("an earlier version", "no bundle of this version"), ("another file", "of another training"),
-     ("another recipe", "was learned from measurements that this kit makes in another way now")])
+    [
+        ("an earlier version", "no bundle of this version"),
+        ("another file", "of another training"),
+        ("another recipe", "was learned from measurements that this kit makes in another way now"),
+    ],
+)
 def test_a_bundle_that_does_not_fit_costs_the_anchor_with_a_word(small, monkeypatch, capsys, what, said):
     """Guards against a prior and a calibration that fit other numbers than this kit makes."""
     damage(small.root / "bundle", what)
@@ -187,8 +205,10 @@ def test_a_bundle_that_does_not_fit_costs_the_anchor_with_a_word(small, monkeypa
         load_bundle(small.root / "bundle")
     prediction = small.submit(monkeypatch)
     assert prediction.counts == {"flat depth": 2}
-    assert said in capsys.readouterr().out and said in read_json(
-        small.root / "run.json")["stages"]["submit"]["bundle_failed"]
+    assert (
+        said in capsys.readouterr().out
+        and said in read_json(small.root / "run.json")["stages"]["submit"]["bundle_failed"]
+    )
 
 
 def test_of_two_bundles_the_one_that_is_used_is_named(small, tmp_path, capsys, monkeypatch):

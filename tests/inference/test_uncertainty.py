@@ -31,7 +31,9 @@ def test_too_small_error_bars_are_widened(planets):
 def test_good_error_bars_stay(planets):
     rng, depth, fold = planets
     err = np.full_like(depth, 1e-4)
-    fit = fit_sigma_scale(depth, depth + rng.normal(0, 1e-4, depth.shape), anchor_err=err, fold=fold, naive=NAIVE)
+    fit = fit_sigma_scale(
+        depth, depth + rng.normal(0, 1e-4, depth.shape), anchor_err=err, fold=fold, naive=NAIVE
+    )
     assert fit.scale.airs_factor == pytest.approx(1.0, abs=0.05)
 
 
@@ -42,19 +44,31 @@ def test_a_network_that_helps_is_used_and_noise_is_not(planets):
     anchor = depth + rng.normal(0, 2e-4, depth.shape)
     better = depth + rng.normal(0, 5e-5, depth.shape)
     worse = anchor + rng.normal(0, 2e-4, depth.shape)
-    good = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=better,
-                           network_sigma=np.full_like(err, 5e-5))
-    bad = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=worse, network_sigma=err)
+    good = fit_sigma_scale(
+        depth,
+        anchor,
+        anchor_err=err,
+        fold=fold,
+        naive=NAIVE,
+        network_mean=better,
+        network_sigma=np.full_like(err, 5e-5),
+    )
+    bad = fit_sigma_scale(
+        depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=worse, network_sigma=err
+    )
     assert good.scale.network_share == 1.0 and good.gain > 2 * good.gain_error
     assert bad.scale.network_share == 0.0
 
 
 def test_a_dozen_lucky_planets_do_not_narrow_the_error_bars_much(planets):
-    """Guards against what a smoke run showed: a factor of 0.5 from 12 planets, and test planets that paid for it."""
+    """Guards against what a smoke run showed: a factor of 0.5 from 12 planets, and test planets that paid for
+    it."""
     rng, depth, _ = planets
     few = depth[:12]
     anchor = few + rng.normal(0, 2e-5, (12, 1)) + rng.normal(0, 1e-5, few.shape)
-    fit = fit_sigma_scale(few, anchor, anchor_err=np.full_like(few, 1e-4), fold=np.arange(12) % 2, naive=NAIVE)
+    fit = fit_sigma_scale(
+        few, anchor, anchor_err=np.full_like(few, 1e-4), fold=np.arange(12) % 2, naive=NAIVE
+    )
     assert fit.scale.airs_factor > 0.75 and fit.scale.fgs1_factor > 0.75
 
 

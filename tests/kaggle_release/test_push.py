@@ -12,10 +12,16 @@ import pytest
 
 pytest.importorskip("kagglesdk", reason="the Kaggle CLI is not installed (pip install kaggle==2.2.4 six)")
 
-from scripts.kaggle_release.kernels import (KERNELS, ROOT, check_kernel_metadata, dataset_metadata, kernel_metadata,  # noqa: E402
-                                            write_kernel_folder)
-from spectramind_kit.errors import ConfigError, DataError  # noqa: E402
-from tests.kaggle_stub import KaggleStub  # noqa: E402
+from scripts.kaggle_release.kernels import (
+    KERNELS,
+    ROOT,
+    check_kernel_metadata,
+    dataset_metadata,
+    kernel_metadata,
+    write_kernel_folder,
+)
+from spectramind_kit.errors import ConfigError, DataError
+from tests.kaggle_stub import KaggleStub
 
 COMPETITION = "ariel-data-challenge-2025"
 
@@ -24,8 +30,14 @@ def push(
     stub: KaggleStub, tmp_path: Path, *arguments: str, user: str | None = "someone", **variables: str
 ) -> subprocess.CompletedProcess:
     environment = stub.environment(tmp_path / "home", user=user) | {"PYTHONPATH": str(ROOT)} | variables
-    return subprocess.run([sys.executable, "-m", "scripts.kaggle_release.push", *arguments], cwd=tmp_path, env=environment,
-                          capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.kaggle_release.push", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 @pytest.fixture
@@ -49,7 +61,8 @@ EXPECTED = {  # gpu, internet, competition, kernels
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_each_kernel_is_sent_as_it_should_be(tmp_path, name):
-    """Guards against a kernel that goes up with internet on, without its inputs, on the wrong machine, or with other code."""
+    """Guards against a kernel that goes up with internet on, without its inputs, on the wrong machine, or
+    with other code."""
     gpu, internet, competitions, kernels = EXPECTED[name]
     with KaggleStub() as stub:
         done = push(stub, tmp_path, name, "--folder", str(tmp_path / "out"))
@@ -58,11 +71,19 @@ def test_each_kernel_is_sent_as_it_should_be(tmp_path, name):
     assert slug in done.stdout
     assert [call for call, _ in stub.calls] == ["SaveKernel"]
     (sent,) = stub.sent("SaveKernel")
-    assert sent["slug"] == slug and sent["language"] == "python" and sent["kernelType"] == "notebook" and sent["isPrivate"] is True
+    assert (
+        sent["slug"] == slug
+        and sent["language"] == "python"
+        and sent["kernelType"] == "notebook"
+        and sent["isPrivate"] is True
+    )
     assert sent["enableGpu"] is gpu and sent["enableInternet"] is internet
     assert sent.get("machineShape") == ("NvidiaTeslaT4" if gpu else None)
     assert sent.get("datasetDataSources") == ["someone/spectramind-kit"]
-    assert sent.get("competitionDataSources", []) == competitions and sent.get("kernelDataSources", []) == kernels
+    assert (
+        sent.get("competitionDataSources", []) == competitions
+        and sent.get("kernelDataSources", []) == kernels
+    )
     cells = json.loads(sent["text"])["cells"]
     own = json.loads((ROOT / KERNELS[name].notebook).read_text())["cells"]
     assert [cell["source"] for cell in cells] == ["".join(cell["source"]) for cell in own]
@@ -71,7 +92,9 @@ def test_each_kernel_is_sent_as_it_should_be(tmp_path, name):
 def test_wheels_and_hours_are_options(tmp_path):
     """Guards against options that do not reach Kaggle."""
     with KaggleStub() as stub:
-        done = push(stub, tmp_path, "submit", "--folder", str(tmp_path / "out"), "--with-wheels", "--hours", "8.5")
+        done = push(
+            stub, tmp_path, "submit", "--folder", str(tmp_path / "out"), "--with-wheels", "--hours", "8.5"
+        )
     assert done.returncode == 0, done.stderr
     (sent,) = stub.sent("SaveKernel")
     assert sent["sessionTimeoutSeconds"] == 30600
@@ -87,28 +110,52 @@ def test_the_submission_kernel_can_be_pushed_from_the_top_level(tmp_path):
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     (tmp_path / "kernel-metadata.json").write_text(text.replace("INSERT_OWNER", "someone"))
     with KaggleStub() as stub:
-        done = subprocess.run([str(Path(sys.executable).with_name("kaggle")), "kernels", "push", "-p", "."], cwd=tmp_path,
-                              env=stub.environment(tmp_path / "home"), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("kaggle")), "kernels", "push", "-p", "."],
+            cwd=tmp_path,
+            env=stub.environment(tmp_path / "home"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     assert done.returncode == 0 and "successfully pushed" in done.stdout, done.stdout + done.stderr
     (sent,) = stub.sent("SaveKernel")
     assert sent["slug"] == "someone/spectramind-submit" and sent["enableInternet"] is False
 
 
 def test_the_dataset_is_created_then_versioned(tmp_path, staged):
-    """Guards against files left out of the upload (folders silently are) and against metadata that Kaggle refuses."""
+    """Guards against files left out of the upload (folders silently are) and against metadata that Kaggle
+    refuses."""
     with KaggleStub() as stub:
         created = push(stub, tmp_path, "dataset", "--folder", str(staged))
         again = push(stub, tmp_path, "dataset", "--folder", str(staged))
         version = push(stub, tmp_path, "dataset", "--folder", str(staged), "--version", "better weights")
     assert created.returncode == 0, created.stdout + created.stderr
     (sent,) = stub.sent("CreateDataset")
-    assert (sent["ownerSlug"], sent["slug"], sent["licenseName"], sent["isPrivate"]) == ("someone", "spectramind-kit", "apache-2.0", True)
-    assert {entry["token"] for entry in sent["files"]} == {"token-spectramind_kit-0.1.0-py3-none-any.whl", "token-weights.zip"}
-    assert stub.uploads["spectramind_kit-0.1.0-py3-none-any.whl"] == b"wheel" and stub.uploads["weights.zip"][:2] == b"PK"
-    assert again.returncode != 0 and "exists already" in again.stderr and "--version" in again.stderr, "the CLI itself exits 0 here"
+    assert (sent["ownerSlug"], sent["slug"], sent["licenseName"], sent["isPrivate"]) == (
+        "someone",
+        "spectramind-kit",
+        "apache-2.0",
+        True,
+    )
+    assert {entry["token"] for entry in sent["files"]} == {
+        "token-spectramind_kit-0.1.0-py3-none-any.whl",
+        "token-weights.zip",
+    }
+    assert (
+        stub.uploads["spectramind_kit-0.1.0-py3-none-any.whl"] == b"wheel"
+        and stub.uploads["weights.zip"][:2] == b"PK"
+    )
+    assert again.returncode != 0 and "exists already" in again.stderr and "--version" in again.stderr, (
+        "the CLI itself exits 0 here"
+    )
     assert version.returncode == 0, version.stdout + version.stderr
     (sent,) = stub.sent("CreateDatasetVersion")
-    assert sent["datasetSlug"] == "spectramind-kit" and sent["body"]["versionNotes"] == "better weights" and len(sent["body"]["files"]) == 2
+    assert (
+        sent["datasetSlug"] == "spectramind-kit"
+        and sent["body"]["versionNotes"] == "better weights"
+        and len(sent["body"]["files"]) == 2
+    )
 
 
 def test_a_version_of_an_unknown_dataset_is_an_error(tmp_path, staged):
@@ -118,9 +165,14 @@ def test_a_version_of_an_unknown_dataset_is_an_error(tmp_path, staged):
     assert done.returncode != 0 and "must be created before" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("known, word", [({"competitions": set()}, "does not know the competition"),
-                                         ({"kernels": set()}, "does not know a kernel"),
-                                         ({"datasets": {"another/dataset"}}, "does not know a dataset")])
+@pytest.mark.parametrize(
+    "known, word",
+    [
+        ({"competitions": set()}, "does not know the competition"),
+        ({"kernels": set()}, "does not know a kernel"),
+        ({"datasets": {"another/dataset"}}, "does not know a dataset"),
+    ],
+)
 def test_sources_that_kaggle_does_not_know_are_errors(tmp_path, known, word):
     """Guards against a wrong slug, which the CLI reports in one line and exits 0."""
     with KaggleStub(**known) as stub:
@@ -133,7 +185,9 @@ def test_refusals_are_explained(tmp_path, status, word):
     """Guards against a traceback as the answer to a competition whose rules were not accepted."""
     with KaggleStub(refuse=status) as stub:
         done = push(stub, tmp_path, "train", "--folder", str(tmp_path / "out"))
-    assert done.returncode != 0 and word in done.stderr and "Traceback" not in done.stderr, done.stdout + done.stderr
+    assert done.returncode != 0 and word in done.stderr and "Traceback" not in done.stderr, (
+        done.stdout + done.stderr
+    )
 
 
 def test_an_upload_speed_is_no_status_code():
@@ -150,8 +204,22 @@ def test_an_unset_owner_is_an_error(tmp_path):
     with KaggleStub() as stub:
         unset = push(stub, tmp_path, "train", user=None)
         placeholder = push(stub, tmp_path, "train", "--owner", "INSERT_OWNER")
-        dry = push(stub, tmp_path, "train", "--owner", "me", "--dry-run", "--folder", str(tmp_path / "out"), user=None)
-    assert unset.returncode != 0 and "no Kaggle account is configured" in unset.stderr and "kaggle.json" in unset.stderr
+        dry = push(
+            stub,
+            tmp_path,
+            "train",
+            "--owner",
+            "me",
+            "--dry-run",
+            "--folder",
+            str(tmp_path / "out"),
+            user=None,
+        )
+    assert (
+        unset.returncode != 0
+        and "no Kaggle account is configured" in unset.stderr
+        and "kaggle.json" in unset.stderr
+    )
     assert placeholder.returncode != 0 and "not filled in" in placeholder.stderr
     assert dry.returncode == 0 and '"me/spectramind-train"' in dry.stdout, "a dry run needs no account"
     assert not stub.sent("SaveKernel")
@@ -252,10 +320,17 @@ def test_a_missing_or_broken_notebook_is_an_error(tmp_path):
         write_kernel_folder(KERNELS["train"], tmp_path / "out", owner="me", root=tmp_path)
 
 
-@pytest.mark.parametrize("change, word", [
-    ({"enable_interet": False}, "did you mean 'enable_internet'"), ({"competition_sources": COMPETITION}, "must be a list"),
-    ({"competition_sources": ["ariel-data-challenge-2024"]}, "wrong competition slug"), ({"enable_internet": None}, "enable_internet is not said"),
-    ({"title": "Something else"}, "does not turn into its slug"), ({"dataset_sources": ["no-owner"]}, "not an owner/slug")])
+@pytest.mark.parametrize(
+    "change, word",
+    [
+        ({"enable_interet": False}, "did you mean 'enable_internet'"),
+        ({"competition_sources": COMPETITION}, "must be a list"),
+        ({"competition_sources": ["ariel-data-challenge-2024"]}, "wrong competition slug"),
+        ({"enable_internet": None}, "enable_internet is not said"),
+        ({"title": "Something else"}, "does not turn into its slug"),
+        ({"dataset_sources": ["no-owner"]}, "not an owner/slug"),
+    ],
+)
 def test_metadata_that_the_cli_lets_pass_is_refused(change, word):
     """Guards against typing errors that the stock CLI sends without a word."""
     metadata = kernel_metadata(KERNELS["train"], owner="me", code_file="02_train.ipynb") | change
@@ -263,12 +338,24 @@ def test_metadata_that_the_cli_lets_pass_is_refused(change, word):
         check_kernel_metadata(metadata)
 
 
-@pytest.mark.parametrize("spoil, word", [
-    (lambda folder: (folder / "dataset-metadata.json").unlink(), "nothing is staged"),
-    (lambda folder: (folder / "dataset-metadata.json").write_text('{"id": "some'), "metadata are damaged"),
-    (lambda folder: (folder / "pyproject.toml").write_text(""), "the repository, not a staged folder"),
-    (lambda folder: (folder / "spectramind_kit-0.1.0-py3-none-any.whl").unlink(), "wheel is missing"),
-    (lambda folder: (folder / "dataset-metadata.json").write_text(json.dumps(dataset_metadata(owner="other"))), "for another owner")])
+@pytest.mark.parametrize(
+    "spoil, word",
+    [
+        (lambda folder: (folder / "dataset-metadata.json").unlink(), "nothing is staged"),
+        (
+            lambda folder: (folder / "dataset-metadata.json").write_text('{"id": "some'),
+            "metadata are damaged",
+        ),
+        (lambda folder: (folder / "pyproject.toml").write_text(""), "the repository, not a staged folder"),
+        (lambda folder: (folder / "spectramind_kit-0.1.0-py3-none-any.whl").unlink(), "wheel is missing"),
+        (
+            lambda folder: (folder / "dataset-metadata.json").write_text(
+                json.dumps(dataset_metadata(owner="other"))
+            ),
+            "for another owner",
+        ),
+    ],
+)
 def test_only_a_staged_folder_is_pushed(tmp_path, staged, spoil, word):
     """Guards against the repository root, or half a staging, as the dataset."""
     from scripts.kaggle_release.push import check_staged

@@ -31,27 +31,46 @@ def test_the_wheel_is_small_and_whole(wheel):
         names = archive.namelist()
         metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
     packed = {name for name in names if name.endswith(".yaml")}
-    assert packed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "spectramind_kit").rglob("*.yaml")} and packed
+    assert (
+        packed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "spectramind_kit").rglob("*.yaml")}
+        and packed
+    )
     assert {name.split("/")[0].split("-")[0] for name in names} == {"spectramind_kit"}
     assert any("LICENSE" in name for name in names) and "License-Expression: Apache-2.0" in metadata
 
 
 def run_bootstrap(cwd: Path, inputs: Path, code: str) -> subprocess.CompletedProcess:
     """The bootstrap cell and then ``code``, in another folder, where the checkout cannot be imported."""
-    blocked = ("import sys\nsys.path[:] = [p for p in sys.path if 'editable' not in p]\n"
-               f"sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
-               f"sys.path[:] = [p for p in sys.path if p != {str(ROOT)!r}]\n")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"SPECTRAMIND_INPUT": str(inputs)}
-    return subprocess.run([sys.executable, "-c", blocked + BOOTSTRAP + "\n" + code], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120)
+    blocked = (
+        "import sys\nsys.path[:] = [p for p in sys.path if 'editable' not in p]\n"
+        f"sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
+        f"sys.path[:] = [p for p in sys.path if p != {str(ROOT)!r}]\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
+        "SPECTRAMIND_INPUT": str(inputs)
+    }
+    return subprocess.run(
+        [sys.executable, "-c", blocked + BOOTSTRAP + "\n" + code],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 @pytest.mark.parametrize("mount", ["spectramind-kit", "datasets/someone/spectramind-kit"])
 def test_the_bootstrap_cell_finds_the_wheel(tmp_path, wheel, mount):
-    """Guards against a mount layout in which the kit is not found, and configuration files that cannot be read from it."""
+    """Guards against a mount layout in which the kit is not found, and configuration files that cannot be
+    read from it."""
     (tmp_path / "input" / mount).mkdir(parents=True)
     shutil.copy(wheel, tmp_path / "input" / mount)
-    done = run_bootstrap(tmp_path, tmp_path / "input", "import spectramind_kit as kit\nprint(kit.__file__)\n"
-                         "print(sorted(kit.load_config(profile='smoke', use_hydra=False))[:1])")
+    done = run_bootstrap(
+        tmp_path,
+        tmp_path / "input",
+        "import spectramind_kit as kit\nprint(kit.__file__)\n"
+        "print(sorted(kit.load_config(profile='smoke', use_hydra=False))[:1])",
+    )
     assert done.returncode == 0, done.stderr
     assert str(ROOT) not in done.stdout and "spectramind_kit" in done.stdout
 
@@ -77,7 +96,9 @@ def test_the_bootstrap_cell_says_what_it_looked_for(tmp_path):
     (tmp_path / "input" / "something-else").mkdir(parents=True)
     done = run_bootstrap(tmp_path, tmp_path / "input", "")
     assert done.returncode != 0
-    assert "something-else" in done.stderr and "spectramind_kit-*.whl" in done.stderr and "attach" in done.stderr
+    assert (
+        "something-else" in done.stderr and "spectramind_kit-*.whl" in done.stderr and "attach" in done.stderr
+    )
 
 
 def test_the_bootstrap_cell_does_not_walk_the_planets(tmp_path, wheel):
@@ -92,24 +113,43 @@ def test_the_bootstrap_cell_does_not_walk_the_planets(tmp_path, wheel):
 
 @pytest.mark.slow
 def test_hydra_comes_with_the_dataset(tmp_path):
-    """Guards against the one package that Kaggle's image lacks: found by the bootstrap cell, and giving the same configuration."""
+    """Guards against the one package that Kaggle's image lacks: found by the bootstrap cell, and giving the
+    same configuration."""
     from tests.kaggle_session import attach, run_code
 
     stage.stage(tmp_path / "dataset", owner="someone")
     competition = tmp_path / "competition"
     competition.mkdir()
-    inputs = attach(tmp_path / "input", layout="nested", competition=competition, dataset=tmp_path / "dataset")
-    outcome = run_code(BOOTSTRAP + "\nimport hydra\nfrom spectramind_kit import load_config\nprint(hydra.__file__)\n"
-                       "print(load_config(use_hydra=True) == load_config(use_hydra=False))", tmp_path, inputs=inputs)
+    inputs = attach(
+        tmp_path / "input", layout="nested", competition=competition, dataset=tmp_path / "dataset"
+    )
+    outcome = run_code(
+        BOOTSTRAP + "\nimport hydra\nfrom spectramind_kit import load_config\nprint(hydra.__file__)\n"
+        "print(load_config(use_hydra=True) == load_config(use_hydra=False))",
+        tmp_path,
+        inputs=inputs,
+    )
     lines = outcome.text.strip().splitlines()
-    assert outcome.exit_code == 0 and "site-packages" not in lines[-2] and lines[-1] == "True" and not outcome.breaches, outcome.text
+    assert (
+        outcome.exit_code == 0
+        and "site-packages" not in lines[-2]
+        and lines[-1] == "True"
+        and not outcome.breaches
+    ), outcome.text
 
 
 @pytest.mark.slow
 def test_a_staged_dataset_is_complete(tmp_path):
-    """Guards against a dataset without hydra-core, without weights, or with the light curves of the whole train set."""
+    """Guards against a dataset without hydra-core, without weights, or with the light curves of the whole
+    train set."""
     weights = tmp_path / "work"
-    for name in ("bundle/bundle.json", "bundle/fold_0.pt", "train/abc/fold_0.pt", "store/abc/1_0.npz", "submission.csv"):
+    for name in (
+        "bundle/bundle.json",
+        "bundle/fold_0.pt",
+        "train/abc/fold_0.pt",
+        "store/abc/1_0.npz",
+        "submission.csv",
+    ):
         (weights / name).parent.mkdir(parents=True, exist_ok=True)
         (weights / name).write_bytes(b"x" * 1000)
     wheels = tmp_path / "wheels"
@@ -120,10 +160,16 @@ def test_a_staged_dataset_is_complete(tmp_path):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"bundle/bundle.json", "bundle/fold_0.pt"} <= files
     assert not any(name.startswith(("store", "train")) or name.endswith(".csv") for name in files)
-    assert sum(name.startswith("hydra_core-1.3") for name in files) == 1 and "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl" in files
+    assert (
+        sum(name.startswith("hydra_core-1.3") for name in files) == 1
+        and "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl" in files
+    )
     assert json.loads((folder / "dataset-metadata.json").read_text())["id"] == "someone/spectramind-kit"
     assert sizes["kit"] + sizes["pure_wheels"] < 1.5 and sizes["weights"] == pytest.approx(0.002)
-    assert stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"} and not (folder / "bundle").exists(), "staged afresh"
+    assert (
+        stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"}
+        and not (folder / "bundle").exists()
+    ), "staged afresh"
 
 
 def test_staging_replaces_only_its_own_folder(tmp_path):

@@ -17,8 +17,10 @@ from spectramind_kit.models.build import instantiate, to_plain
 def output_of(batch, *, seed: int = 0):
     rng = torch.Generator().manual_seed(seed)
     err = batch["anchor_err"]
-    return SimpleNamespace(depth_mean=batch["anchor_depth"] + 0.3 * err * torch.randn(err.shape, generator=rng),
-                           depth_sigma=err * torch.exp(0.1 * torch.randn(err.shape, generator=rng)))
+    return SimpleNamespace(
+        depth_mean=batch["anchor_depth"] + 0.3 * err * torch.randn(err.shape, generator=rng),
+        depth_sigma=err * torch.exp(0.1 * torch.randn(err.shape, generator=rng)),
+    )
 
 
 @pytest.fixture
@@ -28,7 +30,9 @@ def batch():
 
 @pytest.mark.parametrize("choice", available_choices("loss"))
 def test_configs_build_and_differentiate(choice, batch):
-    loss = instantiate(to_plain(load_config(overrides=[f"loss={choice}"], use_hydra=False).loss), where="loss")
+    loss = instantiate(
+        to_plain(load_config(overrides=[f"loss={choice}"], use_hydra=False).loss), where="loss"
+    )
     output = output_of(batch)
     output.depth_mean.requires_grad_()
     output.depth_sigma.requires_grad_()
@@ -43,14 +47,19 @@ def test_the_default_config_knows_every_term():
 
 
 def test_total_is_the_sum_of_weight_times_term(batch):
-    """Guards against a weight that is applied twice or not at all, and against terms that know of each other."""
+    """Guards against a weight that is applied twice or not at all, and against terms that know of each
+    other."""
     weights = {name: 0.1 * (k + 1) for k, name in enumerate(TERMS)}
     output = output_of(batch)
     result = CompositeLoss(weights, baseline_start=0, baseline_ramp=0)(output, batch, epoch=3)
-    assert float(result.total) == pytest.approx(sum(weights[n] * float(t) for n, t in result.terms.items()), rel=1e-6)
+    assert float(result.total) == pytest.approx(
+        sum(weights[n] * float(t) for n, t in result.terms.items()), rel=1e-6
+    )
     for name in TERMS:
         alone = CompositeLoss({name: 2.0}, baseline_start=0, baseline_ramp=0)(output, batch, epoch=3)
-        assert set(alone.terms) == {name} and float(alone.terms[name]) == pytest.approx(float(result.terms[name]), rel=1e-6)
+        assert set(alone.terms) == {name} and float(alone.terms[name]) == pytest.approx(
+            float(result.terms[name]), rel=1e-6
+        )
         assert float(alone.total) == pytest.approx(2.0 * float(result.terms[name]), rel=1e-6)
 
 
@@ -59,12 +68,15 @@ def test_the_baseline_is_annealed_in(batch):
     grown = [loss.weights_at(epoch)["baseline"] for epoch in range(8)]
     assert grown == pytest.approx([0, 0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
     early = loss(output_of(batch), batch, epoch=0)
-    assert float(early.total) == pytest.approx(float(early.terms["gll"])) and float(early.terms["baseline"]) > 0
+    assert (
+        float(early.total) == pytest.approx(float(early.terms["gll"])) and float(early.terms["baseline"]) > 0
+    )
 
 
 def test_terms_are_in_standardised_units(batch):
     """Guards against a lambda that means something else on a noisier planet: all depths and errors doubled (a
-    planet twice as large, measured half as well) changes no term but those that compare with fixed numbers."""
+    planet twice as large, measured half as well) changes no term but those that compare with fixed
+    numbers."""
     loss = CompositeLoss({name: 1.0 for name in TERMS if name not in ("metric", "baseline")})
     output = output_of(batch)
     doubled = {**batch, **{k: 2 * batch[k] for k in ("anchor_depth", "anchor_err", "depth")}}

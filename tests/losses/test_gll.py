@@ -1,4 +1,5 @@
-"""The likelihood and the differentiable metric, against SciPy, against `spectramind_kit.metric` and the host's scorer."""
+"""The likelihood and the differentiable metric, against SciPy, against `spectramind_kit.metric` and the
+host's scorer."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ NAIVE = {"naive_mean": 0.0146926, "naive_sigma": 0.0106609}
 
 def prediction(rows: int = 5, *, seed: int = 0):
     rng = np.random.default_rng(seed)
-    depth = 0.0147 * np.exp(0.4 * rng.standard_normal((rows, 1))) * (1 + 0.004 * rng.standard_normal((rows, 283)))
+    depth = (
+        0.0147 * np.exp(0.4 * rng.standard_normal((rows, 1))) * (1 + 0.004 * rng.standard_normal((rows, 283)))
+    )
     sigma = 5e-5 * np.exp(0.5 * rng.standard_normal((rows, 283)))
     return depth + sigma * rng.standard_normal((rows, 283)), sigma, depth
 
@@ -30,14 +33,19 @@ def test_gaussian_loss_is_the_weighted_likelihood():
     stats = pytest.importorskip("scipy.stats")
     mean, sigma, depth = prediction()
     weights = np.r_[FGS1_WEIGHT, np.ones(282)]
-    wanted = -(weights * (stats.norm.logpdf(depth, mean, sigma) + 0.5 * np.log(2 * np.pi))).sum() / (weights.sum() * len(depth))
+    wanted = -(weights * (stats.norm.logpdf(depth, mean, sigma) + 0.5 * np.log(2 * np.pi))).sum() / (
+        weights.sum() * len(depth)
+    )
     assert float(gaussian_loss(*tensors(mean, sigma, depth))) == pytest.approx(wanted, rel=1e-12)
     reference = np.full_like(sigma, 6e-5)
-    assert float(gaussian_loss(*tensors(mean, sigma, depth), reference_err=torch.tensor(reference))) == pytest.approx(wanted - np.log(6e-5), rel=1e-9)
+    assert float(
+        gaussian_loss(*tensors(mean, sigma, depth), reference_err=torch.tensor(reference))
+    ) == pytest.approx(wanted - np.log(6e-5), rel=1e-9)
 
 
 def test_score_equals_the_metric():
-    """Guards against training on something else than what is scored: element by element the metric's numbers."""
+    """Guards against training on something else than what is scored: element by element the metric's
+    numbers."""
     mean, sigma, depth = prediction(seed=1)
     elements = element_scores(depth, mean, sigma, **NAIVE)
     wanted = (elements * np.r_[FGS1_WEIGHT, np.ones(282)]).sum() / ((FGS1_WEIGHT + 282) * len(depth))
@@ -53,8 +61,12 @@ def test_host_cases(reference_data):
     arrays = np.load(reference_data / "metric_cases.npz")
     assert len(cases["expected_score"]) >= 13
     for name, expected in cases["expected_score"].items():
-        found = official_score(*tensors(*(arrays[f"{name}__{part}"] for part in ("mu", "sigma", "y"))), clip=True,
-                               naive_mean=cases["naive_mean"], naive_sigma=cases["naive_sigma"])
+        found = official_score(
+            *tensors(*(arrays[f"{name}__{part}"] for part in ("mu", "sigma", "y"))),
+            clip=True,
+            naive_mean=cases["naive_mean"],
+            naive_sigma=cases["naive_sigma"],
+        )
         assert float(found) == pytest.approx(expected, abs=1e-9), name
 
 
@@ -85,13 +97,17 @@ def test_unknown_labels_are_left_out():
         m = mean.clone().requires_grad_()
         value = loss(m, sigma, broken)
         value.backward()
-        assert float(value.detach()) == pytest.approx(float(loss(mean[keep], sigma[keep], depth[keep])), rel=1e-12)
+        assert float(value.detach()) == pytest.approx(
+            float(loss(mean[keep], sigma[keep], depth[keep])), rel=1e-12
+        )
         assert m.grad.isfinite().all() and (m.grad[1] == 0).all()
 
 
 def test_a_pull_limit_tames_one_planet_only():
     mean, sigma, depth = tensors(*prediction())
-    assert float(gaussian_loss(mean, sigma, depth, pull_limit=50.0)) == pytest.approx(float(gaussian_loss(mean, sigma, depth)))
+    assert float(gaussian_loss(mean, sigma, depth, pull_limit=50.0)) == pytest.approx(
+        float(gaussian_loss(mean, sigma, depth))
+    )
     wild = mean.clone()
     wild[0] += 1e-2
     wild.requires_grad_()

@@ -38,7 +38,8 @@ def step(model: nn.Module, batch) -> float:
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)
 def test_every_combination_builds_steps_and_round_trips(combination):
-    """Guards against parts that fit only their default neighbours, and against state that a checkpoint loses."""
+    """Guards against parts that fit only their default neighbours, and against state that a checkpoint
+    loses."""
     config = config_of(*(f"{group}={choice}" for group, choice in zip(GROUPS, combination)))
     torch.manual_seed(0)
     model, batch = build_model(config.model).eval(), small_batch()
@@ -51,7 +52,8 @@ def test_every_combination_builds_steps_and_round_trips(combination):
     again.load_state_dict(torch.load(file, weights_only=True), strict=True)
     with torch.no_grad():
         assert torch.equal(again(batch).depth_mean, model(batch).depth_mean)
-        assert not torch.equal(model(batch).delta, torch.zeros_like(batch["anchor_depth"]))  # the step did something
+        # the step did something
+        assert not torch.equal(model(batch).delta, torch.zeros_like(batch["anchor_depth"]))
 
 
 @pytest.mark.parametrize("size", available_choices("model/size"))
@@ -60,11 +62,22 @@ def test_sizes(size):
     assert model(small_batch()).depth_mean.shape == (2, 41)
 
 
-@pytest.mark.parametrize("override", (
-    "model.fgs1_encoder.direction=causal", "model.fgs1_encoder.patch=1", "model.fgs1_encoder.chunk_size=8",
-    "model.airs_encoder.graph_layer=gat", "model.airs_encoder.graph_backend=index_add", "model.airs_encoder.kernels=[5]",
-    "model.airs_encoder.time_bin=7", "model.fusion.direction=both", "model.fusion.direction=time_to_wavelength",
-    "model.fusion.depth=3", "model.decoder.hidden=8"))
+@pytest.mark.parametrize(
+    "override",
+    (
+        "model.fgs1_encoder.direction=causal",
+        "model.fgs1_encoder.patch=1",
+        "model.fgs1_encoder.chunk_size=8",
+        "model.airs_encoder.graph_layer=gat",
+        "model.airs_encoder.graph_backend=index_add",
+        "model.airs_encoder.kernels=[5]",
+        "model.airs_encoder.time_bin=7",
+        "model.fusion.direction=both",
+        "model.fusion.direction=time_to_wavelength",
+        "model.fusion.depth=3",
+        "model.decoder.hidden=8",
+    ),
+)
 def test_options_reach_the_model(override):
     """Guards against a key in a YAML file that nothing reads, or an option that does not run."""
     torch.manual_seed(0)
@@ -76,7 +89,9 @@ def test_options_reach_the_model(override):
 
 
 def vars_of(model: nn.Module) -> list:
-    return [{k: v for k, v in vars(m).items() if isinstance(v, (str, int, float, tuple))} for m in model.modules()]
+    return [
+        {k: v for k, v in vars(m).items() if isinstance(v, (str, int, float, tuple))} for m in model.modules()
+    ]
 
 
 def test_feature_counts_may_be_given():
@@ -85,15 +100,23 @@ def test_feature_counts_may_be_given():
 
 
 def test_plain_dicts_are_configs_too():
-    model = build_model({
-        "fgs1_encoder": {"_target_": "spectramind_kit.models.fgs1_conv.Fgs1Conv", "width": 16},
-        "airs_encoder": {"_target_": "spectramind_kit.models.airs_gnn.AirsGnn", "width": 16, "graph_depth": 0},
-        "fusion": {"_target_": "spectramind_kit.models.fusion_plain.ConcatFusion", "width": 16},
-        "decoder": {"_target_": "spectramind_kit.models.decoder_head.HeteroscedasticHead", "width": 16}})
+    model = build_model(
+        {
+            "fgs1_encoder": {"_target_": "spectramind_kit.models.fgs1_conv.Fgs1Conv", "width": 16},
+            "airs_encoder": {
+                "_target_": "spectramind_kit.models.airs_gnn.AirsGnn",
+                "width": 16,
+                "graph_depth": 0,
+            },
+            "fusion": {"_target_": "spectramind_kit.models.fusion_plain.ConcatFusion", "width": 16},
+            "decoder": {"_target_": "spectramind_kit.models.decoder_head.HeteroscedasticHead", "width": 16},
+        }
+    )
     step(model.eval(), small_batch())
 
 
 # ---------------------------------------------------------------- the user's own encoder
+
 
 class MyEncoder(nn.Module):
     """What a user writes in a notebook: one token per step, straight from the flux."""
@@ -107,7 +130,6 @@ class MyEncoder(nn.Module):
 
 
 class WrongShape(MyEncoder):
-
     def forward(self, flux, *, shape, time, mask):
         return super().forward(flux, shape=shape, time=time, mask=mask)[0].mean(1), mask
 
@@ -123,11 +145,16 @@ def notebook(monkeypatch):
     monkeypatch.setitem(sys.modules, "my_notebook", module)
 
 
-@pytest.mark.parametrize("overrides", (
-    ["model.fgs1_encoder={_target_: my_notebook.MyEncoder, width: 32, gain: 2.0}"],
-    ["model.fgs1_encoder={_target_: my_notebook.MyEncoder}"],   # width is given by the size
-    ["model.fgs1_encoder._target_=my_notebook.MyEncoder"],      # the keys of the kit's own encoder are left over
-), ids=("whole", "width from size", "target only"))
+@pytest.mark.parametrize(
+    "overrides",
+    (
+        ["model.fgs1_encoder={_target_: my_notebook.MyEncoder, width: 32, gain: 2.0}"],
+        ["model.fgs1_encoder={_target_: my_notebook.MyEncoder}"],  # width is given by the size
+        # the keys of the kit's own encoder are left over
+        ["model.fgs1_encoder._target_=my_notebook.MyEncoder"],
+    ),
+    ids=("whole", "width from size", "target only"),
+)
 def test_an_encoder_of_ones_own(notebook, overrides):
     """Guards against having to touch the kit in order to try an idea."""
     model = build_model(config_of(*overrides).model).eval()
@@ -143,16 +170,24 @@ def test_an_encoder_that_breaks_the_contract_is_told_so(notebook):
 
 # ---------------------------------------------------------------- wrong configs
 
-@pytest.mark.parametrize("overrides, named", (
-    (["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamba, width: 32, dept: 2}"], "depth"),
-    (["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamva, width: 32}"], "Fgs1Mamba"),
-    (["model.fgs1_encoder={_target_: my_notebook.MyEncoder, gian: 2.0}"], "gain"),
-    (["model.airs_encoder.graph_layer=gatt"], "gat"),
-    (["model.fusion.direction=wavelength_to_tim"], "wavelength_to_time"),
-    (["model.decoder.form=anchord"], "anchored"),
-    (["model.fgs1_encoder.direction=bot"], "both"),
-    (["model.airs_encoder.graph_backend=indexadd"], "index_add"),
-), ids=lambda value: value if isinstance(value, str) else "")
+
+@pytest.mark.parametrize(
+    "overrides, named",
+    (
+        (["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamba, dept: 2}"], "depth"),
+        (
+            ["model.fgs1_encoder={_target_: spectramind_kit.models.fgs1_mamba.Fgs1Mamva, width: 32}"],
+            "Fgs1Mamba",
+        ),
+        (["model.fgs1_encoder={_target_: my_notebook.MyEncoder, gian: 2.0}"], "gain"),
+        (["model.airs_encoder.graph_layer=gatt"], "gat"),
+        (["model.fusion.direction=wavelength_to_tim"], "wavelength_to_time"),
+        (["model.decoder.form=anchord"], "anchored"),
+        (["model.fgs1_encoder.direction=bot"], "both"),
+        (["model.airs_encoder.graph_backend=indexadd"], "index_add"),
+    ),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_mistakes_name_the_nearest(notebook, overrides, named):
     """Guards against a typing error that trains something else than was asked for."""
     with pytest.raises(ConfigError, match=named):
@@ -161,7 +196,9 @@ def test_mistakes_name_the_nearest(notebook, overrides, named):
 
 def test_missing_and_unknown_parts():
     with pytest.raises(ConfigError, match="model.fusion"):
-        build_model({k: {"_target_": "torch.nn.Identity"} for k in ("fgs1_encoder", "airs_encoder", "decoder")})
+        build_model(
+            {k: {"_target_": "torch.nn.Identity"} for k in ("fgs1_encoder", "airs_encoder", "decoder")}
+        )
     with pytest.raises(ConfigError, match="decoder"):
         build_model({"fgs1_encoder": {}, "airs_encoder": {}, "fusion": {}, "decoder": {}, "decodr": {}})
 

@@ -1,4 +1,5 @@
-"""The wavelength graph and its layers: edges as promised, all backends equal, nodes permuted with the graph."""
+"""The wavelength graph and its layers: edges as promised, all backends equal, nodes permuted with the
+graph."""
 
 from __future__ import annotations
 
@@ -34,18 +35,27 @@ def test_edges_are_of_their_kind(graph):
     """Guards against edge types that do not mean what they are called."""
     regions = torch.arange(282) * 8 // 282
     for i in (0, 1, 100, 141, 281):
-        for j, kind, there in zip(graph.source[i].tolist(), graph.kind[i].tolist(), graph.present[i].tolist()):
+        for j, kind, there in zip(
+            graph.source[i].tolist(), graph.kind[i].tolist(), graph.present[i].tolist()
+        ):
             if not there:
                 continue
             assert j != i
             if EDGE_TYPES[kind] == "spectral":
                 assert abs(i - j) <= 8
             elif EDGE_TYPES[kind] == "molecular":
-                assert any(low <= AIRS[i] <= high and low <= AIRS[j] <= high for _, low, high in MOLECULAR_BANDS)
+                assert any(
+                    low <= AIRS[i] <= high and low <= AIRS[j] <= high for _, low, high in MOLECULAR_BANDS
+                )
             else:
                 assert regions[i] == regions[j]
     counts = [(graph.present & (graph.kind == k)).sum(1) for k in range(3)]
-    assert (counts[0] == 8).all() and (counts[1] <= 6).all() and (counts[1] > 0).float().mean() > 0.8 and (counts[2] == 4).all()
+    assert (
+        (counts[0] == 8).all()
+        and (counts[1] <= 6).all()
+        and (counts[1] > 0).float().mean() > 0.8
+        and (counts[2] == 4).all()
+    )
     assert graph.features.isfinite().all() and graph.features.abs().max() < 10
 
 
@@ -100,7 +110,9 @@ def test_sage_is_the_mean_it_says(graph):
     for i in (0, 77, 281):
         wanted = layer.own(h[0, i])
         for kind, linear in enumerate(layer.told):
-            places = [k for k in range(graph.source.shape[1]) if graph.present[i, k] and graph.kind[i, k] == kind]
+            places = [
+                k for k in range(graph.source.shape[1]) if graph.present[i, k] and graph.kind[i, k] == kind
+            ]
             if not places:
                 continue
             weights = torch.softmax(scores[i, places], dim=0)  # (edges, heads)
@@ -117,7 +129,9 @@ def test_gat_is_the_attention_it_says(graph):
     for i in (0, 77, 281):
         places = [k for k in range(graph.source.shape[1]) if graph.present[i, k]]
         senders = graph.source[i, places]
-        raw = torch.nn.functional.leaky_relu(layer.asks(h[0, i]) + layer.offers(h[0, senders]) + scores[i, places], 0.2)
+        raw = torch.nn.functional.leaky_relu(
+            layer.asks(h[0, i]) + layer.offers(h[0, senders]) + scores[i, places], 0.2
+        )
         values = layer.value(h[0, senders]).unflatten(-1, (4, 4))
         wanted = layer.own(h[0, i]) + (torch.softmax(raw, 0)[..., None] * values).sum(0).flatten()
         assert torch.allclose(found[0, i], wanted, atol=1e-10)
@@ -135,7 +149,8 @@ def test_messages_reach_the_neighbours_and_nobody_else(graph):
 
 
 def test_torch_scatter_asked_for_and_missing(monkeypatch):
-    """Guards against a silent fallback, and against the OSError of a wheel that was built for another torch."""
+    """Guards against a silent fallback, and against the OSError of a wheel that was built for another
+    torch."""
     import builtins
 
     from spectramind_kit.models import graph_layers

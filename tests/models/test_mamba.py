@@ -1,4 +1,5 @@
-"""Mamba blocks: the published equations in NumPy, other public implementations, mamba_ssm's parameters, masks."""
+"""Mamba blocks: the published equations in NumPy, other public implementations, mamba_ssm's parameters,
+masks."""
 
 from __future__ import annotations
 
@@ -23,19 +24,34 @@ def block(form: str, **settings):
 
 # ---------------------------------------------------------------- parameters
 
+
 def test_parameters_are_those_of_mamba_ssm():
     """Guards against weights that do not move between this kit and mamba_ssm: names and shapes of its modules
     (mamba_ssm 2.3, modules/mamba_simple.py and mamba2.py)."""
     d, n, inner = 24, 16, 48
     rank = math.ceil(d / 16)
     assert {k: tuple(v.shape) for k, v in Mamba(d, n).state_dict().items()} == {
-        "A_log": (inner, n), "D": (inner,), "in_proj.weight": (2 * inner, d), "conv1d.weight": (inner, 1, 4),
-        "conv1d.bias": (inner,), "x_proj.weight": (rank + 2 * n, inner), "dt_proj.weight": (inner, rank),
-        "dt_proj.bias": (inner,), "out_proj.weight": (d, inner)}
+        "A_log": (inner, n),
+        "D": (inner,),
+        "in_proj.weight": (2 * inner, d),
+        "conv1d.weight": (inner, 1, 4),
+        "conv1d.bias": (inner,),
+        "x_proj.weight": (rank + 2 * n, inner),
+        "dt_proj.weight": (inner, rank),
+        "dt_proj.bias": (inner,),
+        "out_proj.weight": (d, inner),
+    }
     heads, conv = 4, inner + 2 * 2 * n
     assert {k: tuple(v.shape) for k, v in Mamba2(d, n, headdim=12, ngroups=2).state_dict().items()} == {
-        "dt_bias": (heads,), "A_log": (heads,), "D": (heads,), "in_proj.weight": (inner + conv + heads, d),
-        "conv1d.weight": (conv, 1, 4), "conv1d.bias": (conv,), "norm.weight": (inner,), "out_proj.weight": (d, inner)}
+        "dt_bias": (heads,),
+        "A_log": (heads,),
+        "D": (heads,),
+        "in_proj.weight": (inner + conv + heads, d),
+        "conv1d.weight": (conv, 1, 4),
+        "conv1d.bias": (conv,),
+        "norm.weight": (inner,),
+        "out_proj.weight": (d, inner),
+    }
 
 
 def test_parity_with_mamba_ssm_itself():
@@ -54,6 +70,7 @@ def test_parity_with_mamba_ssm_itself():
 
 # ---------------------------------------------------------------- outputs
 
+
 def silu(x):
     return x / (1 + np.exp(-x))
 
@@ -66,7 +83,7 @@ def convolved(x, weight, bias):
     """Causal depthwise convolution, then SiLU; x (L, C), weight (C, 1, taps)."""
     taps = weight.shape[-1]
     padded = np.vstack([np.zeros((taps - 1, x.shape[1])), x])
-    return silu(np.stack([(padded[t:t + taps] * weight[:, 0].T).sum(0) + bias for t in range(len(x))]))
+    return silu(np.stack([(padded[t : t + taps] * weight[:, 0].T).sum(0) + bias for t in range(len(x))]))
 
 
 def mamba1_in_numpy(p, u):
@@ -135,8 +152,12 @@ def test_output_equals_transformers(form):
     else:
         from transformers.models.mamba2.modeling_mamba2 import Mamba2Config, Mamba2Mixer
 
-        theirs = Mamba2Mixer(Mamba2Config(hidden_size=24, state_size=16, expand=2, head_dim=12, num_heads=4, n_groups=1,
-                                          chunk_size=32), layer_idx=0)
+        theirs = Mamba2Mixer(
+            Mamba2Config(
+                hidden_size=24, state_size=16, expand=2, head_dim=12, num_heads=4, n_groups=1, chunk_size=32
+            ),
+            layer_idx=0,
+        )
     theirs.load_state_dict(layer.state_dict(), strict=True)
     hidden = torch.randn(2, 75, 24)
     found = theirs(hidden)
@@ -145,6 +166,7 @@ def test_output_equals_transformers(form):
 
 # ---------------------------------------------------------------- masks and precision
 
+
 @pytest.mark.parametrize("form", ("mamba1", "mamba2"))
 @pytest.mark.parametrize("before, behind", ((0, 9), (5, 0), (6, 11)))
 def test_padding_changes_no_valid_output(form, before, behind):
@@ -152,12 +174,12 @@ def test_padding_changes_no_valid_output(form, before, behind):
     layer = block(form)
     hidden = torch.randn(2, 40, 24)
     padded = torch.full((2, before + 40 + behind, 24), 7.0)
-    padded[:, before:before + 40] = hidden
+    padded[:, before : before + 40] = hidden
     mask = torch.zeros(2, before + 40 + behind, dtype=torch.bool)
-    mask[:, before:before + 40] = True
+    mask[:, before : before + 40] = True
     wanted = layer(hidden, mask=torch.ones(2, 40, dtype=torch.bool))
     assert torch.allclose(wanted, layer(hidden), atol=1e-6)
-    assert torch.allclose(layer(padded, mask=mask)[:, before:before + 40], wanted, atol=1e-6)
+    assert torch.allclose(layer(padded, mask=mask)[:, before : before + 40], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("form", ("mamba1", "mamba2"))
@@ -174,7 +196,8 @@ def test_it_is_causal(form):
 @pytest.mark.parametrize("form", ("mamba1", "mamba2"))
 @pytest.mark.parametrize("half", (torch.float16, torch.bfloat16))
 def test_autocast_stays_close(form, half):
-    """Guards against NaN or drift under autocast: projections in half precision, the scan in fp32; 2e-2 of fp32."""
+    """Guards against NaN or drift under autocast: projections in half precision, the scan in fp32; 2e-2 of
+    fp32."""
     layer = block(form)
     hidden = torch.randn(2, 187, 24, requires_grad=True)
     wanted = layer(hidden)

@@ -17,10 +17,16 @@ def series(batch: int = 2, steps: int = 60, bins: int = 5, *, seed: int = 0):
     rng = torch.Generator().manual_seed(seed)
     time = torch.linspace(-2, 2, steps).repeat(batch, 1)
     shape = -((1.1 - time.abs()) / 0.2).clamp(0, 1)
-    return torch.randn(batch, steps, bins, generator=rng), shape, time, torch.ones(batch, steps, dtype=torch.bool)
+    return (
+        torch.randn(batch, steps, bins, generator=rng),
+        shape,
+        time,
+        torch.ones(batch, steps, dtype=torch.bool),
+    )
 
 
 # ---------------------------------------------------------------- series
+
 
 def test_clean_keeps_nan_out_of_the_gradient():
     """Guards against 0 · NaN: a NaN in a masked or a valid step reaches neither value nor gradient."""
@@ -42,15 +48,20 @@ def test_time_is_described_by_shape_and_slope():
     _, shape, time, mask = series()
     context = describe_time(shape, time, mask)
     assert torch.equal(context[..., 0], shape)
-    ingress, egress = context[0, (time[0] > -1.1) & (time[0] < -0.9), 1], context[0, (time[0] > 0.9) & (time[0] < 1.1), 1]
+    ingress, egress = (
+        context[0, (time[0] > -1.1) & (time[0] < -0.9), 1],
+        context[0, (time[0] > 0.9) & (time[0] < 1.1), 1],
+    )
     assert (ingress < 0).all() and (egress > 0).all()
 
 
 # ---------------------------------------------------------------- temporal
 
+
 def test_moments_find_a_depth_error():
-    """A residual of +5 sigma in transit shows as a projection on the transit's shape, in units of its own error."""
-    flux, shape, time, mask = series(1, 200, 1)
+    """A residual of +5 sigma in transit shows as a projection on the transit's shape, in units of its own
+    error."""
+    _flux, shape, time, mask = series(1, 200, 1)
     basis = time_basis(shape, time, mask)
     assert torch.allclose(basis.square().sum(-1), torch.ones(()))
     noise = TemporalMoments()(torch.randn(1, 200, 400), shape=shape, time=time, mask=mask)
@@ -60,7 +71,8 @@ def test_moments_find_a_depth_error():
 
 
 def test_multi_kernel_convolution_is_its_branches():
-    """Guards against a merged kernel that is off-centre: equal to a convolution per kernel length, side by side."""
+    """Guards against a merged kernel that is off-centre: equal to a convolution per kernel length, side by
+    side."""
     torch.manual_seed(0)
     conv, x = MultiKernelConv(8, kernels=(3, 5, 7)), torch.randn(2, 8, 30, 4)
     wanted = torch.cat([F.conv2d(x, w, padding=(w.shape[2] // 2, 0)) for w in conv.weights], dim=1)
@@ -70,7 +82,8 @@ def test_multi_kernel_convolution_is_its_branches():
 
 
 def test_wavelengths_share_weights_and_stay_apart():
-    """Guards against a convolution across wavelengths: each bin's features depend on its own light curve only."""
+    """Guards against a convolution across wavelengths: each bin's features depend on its own light curve
+    only."""
     flux, shape, time, mask = series()
     cnn = TemporalCnn(channels=6, blocks=2, time_bin=4)
     features = cnn(flux, shape=shape, time=time, mask=mask)
@@ -79,6 +92,7 @@ def test_wavelengths_share_weights_and_stay_apart():
 
 
 # ---------------------------------------------------------------- encoders
+
 
 def test_causal_tokens_do_not_look_ahead():
     flux, shape, time, mask = series(bins=1)
@@ -102,15 +116,24 @@ def test_a_visit_of_one_step_and_an_empty_visit():
         mask = mask & valid
         tokens, token_mask = encoder(flux[..., 0], shape=shape, time=time, mask=mask)
         assert tokens.isfinite().all() and token_mask.any() == torch.tensor(valid)
-        assert airs(flux, time=time, mask=mask, shape=shape, bins=torch.zeros(2, 5, 3), wavelength_um=wavelength).isfinite().all()
+        assert (
+            airs(flux, time=time, mask=mask, shape=shape, bins=torch.zeros(2, 5, 3), wavelength_um=wavelength)
+            .isfinite()
+            .all()
+        )
 
 
 # ---------------------------------------------------------------- fusion
 
+
 def test_attention_equals_torch():
     """CrossAttention's explicit softmax (for plots) and its fast path against torch's own attention."""
     torch.manual_seed(0)
-    layer, queries, keys = CrossAttention(16, heads=4, dropout=0.0), torch.randn(2, 7, 16), torch.randn(2, 9, 16)
+    layer, queries, keys = (
+        CrossAttention(16, heads=4, dropout=0.0),
+        torch.randn(2, 7, 16),
+        torch.randn(2, 9, 16),
+    )
     mask = torch.ones(2, 9, dtype=torch.bool)
     mask[1, 4:] = False
     fast, none = layer(queries, keys, mask, weights=False)
@@ -125,7 +148,9 @@ def test_attention_equals_torch():
         theirs.out_proj.weight.copy_(layer.out.weight)
         theirs.out_proj.bias.copy_(layer.out.bias)
     memory = torch.cat([layer.norm_key(keys), layer.rest.expand(2, -1, -1)], 1)
-    wanted, _ = theirs(layer.norm_query(queries), memory, memory, key_padding_mask=~F.pad(mask, (0, 1), value=True))
+    wanted, _ = theirs(
+        layer.norm_query(queries), memory, memory, key_padding_mask=~F.pad(mask, (0, 1), value=True)
+    )
     assert torch.allclose(fast, wanted, atol=1e-6)
 
 
@@ -141,13 +166,18 @@ def test_fgs1_reaches_the_bins_and_an_empty_fgs1_is_survived(direction):
     assert ((fused - other).abs().amax(-1) > 1e-4).all()  # FGS1's bin and every AIRS bin
     masked = fusion(airs, fgs1=fgs1, fgs1_mask=~mask, **inputs)
     assert masked.isfinite().all()
-    assert torch.allclose(masked[:, 1:], fusion(airs, fgs1=-fgs1, fgs1_mask=~mask, **inputs)[:, 1:], atol=1e-5) or direction != "wavelength_to_time"
+    assert (
+        torch.allclose(masked[:, 1:], fusion(airs, fgs1=-fgs1, fgs1_mask=~mask, **inputs)[:, 1:], atol=1e-5)
+        or direction != "wavelength_to_time"
+    )
 
 
 # ---------------------------------------------------------------- head
 
+
 def test_head_bounds_what_it_says():
-    """Guards against an error bar that runs away: however large the features, sigma and mean stay within the bounds."""
+    """Guards against an error bar that runs away: however large the features, sigma and mean stay within the
+    bounds."""
     head = HeteroscedasticHead(width=8, delta_bound=6.0, log_scale_bound=2.0)
     with torch.no_grad():
         for layers in (head.fgs1, head.airs):
@@ -161,7 +191,9 @@ def test_head_bounds_what_it_says():
 def test_raw_head_starts_at_the_naive_prediction():
     head = HeteroscedasticHead(width=8, form="raw", depth_location=0.015, depth_spread=0.01)
     out = head(torch.randn(4, 9, 8), anchor_depth=torch.rand(4, 9), anchor_err=torch.rand(4, 9))
-    assert torch.equal(out.depth_mean, torch.full((4, 9), 0.015)) and torch.equal(out.depth_sigma, torch.full((4, 9), 0.01))
+    assert torch.equal(out.depth_mean, torch.full((4, 9), 0.015)) and torch.equal(
+        out.depth_sigma, torch.full((4, 9), 0.01)
+    )
 
 
 def test_first_step_has_a_gradient():

@@ -31,27 +31,46 @@ def test_unknown_backend_names_the_nearest():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there: mamba_ssm may run")
 @pytest.mark.parametrize("block", (Mamba, Mamba2))
 def test_missing_kernels_are_an_error_when_the_model_is_built(block):
-    """Guards against finding out at the first step, or against a silent fallback when the kernels were asked for."""
+    """Guards against finding out at the first step, or against a silent fallback when the kernels were asked
+    for."""
     with pytest.raises(DataError, match="pip install --no-build-isolation mamba-ssm"):
         block(32, 16, scan_backend="mamba_ssm")
 
 
 def fake_mamba_ssm(monkeypatch):
-    """mamba_ssm's two functions with their documented signatures and layouts, computed by the reference scans."""
+    """mamba_ssm's two functions with their documented signatures and layouts, computed by the reference
+    scans."""
 
-    def selective_scan_fn(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, return_last_state=False):
-        assert u.shape == delta.shape and B.shape[1] == A.shape[1] and B.shape[2] == u.shape[2]  # (B, D, L), (B, N, L)
+    def selective_scan_fn(
+        u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, return_last_state=False
+    ):
+        # (B, D, L), (B, N, L)
+        assert u.shape == delta.shape and B.shape[1] == A.shape[1] and B.shape[2] == u.shape[2]
         assert u.dtype == torch.float32 and z is None and delta_bias is None and not delta_softplus
         u, delta, B, C = (t.transpose(1, 2) for t in (u, delta, B, C))
         return selective_scan_sequential(u, delta, A, B, C, D).transpose(1, 2)
 
-    def mamba_chunk_scan_combined(x, dt, A, B, C, chunk_size, D=None, z=None, dt_bias=None, initial_states=None,
-                                  seq_idx=None, dt_softplus=False):
+    def mamba_chunk_scan_combined(
+        x,
+        dt,
+        A,
+        B,
+        C,
+        chunk_size,
+        D=None,
+        z=None,
+        dt_bias=None,
+        initial_states=None,
+        seq_idx=None,
+        dt_softplus=False,
+    ):
         assert x.ndim == 4 and B.ndim == 4 and z is None and dt_bias is None and not dt_softplus
         return ssd_sequential(x, dt, A, B, C, D)
 
-    for path, function in (("mamba_ssm.ops.selective_scan_interface", selective_scan_fn),
-                           ("mamba_ssm.ops.triton.ssd_combined", mamba_chunk_scan_combined)):
+    for path, function in (
+        ("mamba_ssm.ops.selective_scan_interface", selective_scan_fn),
+        ("mamba_ssm.ops.triton.ssd_combined", mamba_chunk_scan_combined),
+    ):
         names = path.split(".")
         for k in range(1, len(names) + 1):
             name = ".".join(names[:k])
@@ -62,7 +81,8 @@ def fake_mamba_ssm(monkeypatch):
 
 @pytest.mark.parametrize("block", (Mamba, Mamba2))
 def test_kernels_are_called_with_their_layout(block, monkeypatch):
-    """Guards against swapped axes or a step that gets softplus twice: the kernel path equals ours, masks included."""
+    """Guards against swapped axes or a step that gets softplus twice: the kernel path equals ours, masks
+    included."""
     torch.manual_seed(0)
     layer = block(32, 16)
     hidden = torch.randn(2, 40, 32)
@@ -77,8 +97,11 @@ def test_kernels_are_called_with_their_layout(block, monkeypatch):
 def test_a_kernel_that_disagrees_is_not_used(monkeypatch):
     """Guards against an installed kernel that runs and gives garbage (wrong wheel for the GPU)."""
     fake_mamba_ssm(monkeypatch)
-    monkeypatch.setattr(sys.modules["mamba_ssm.ops.triton.ssd_combined"], "mamba_chunk_scan_combined",
-                        lambda x, *args, **settings: torch.zeros_like(x))
+    monkeypatch.setattr(
+        sys.modules["mamba_ssm.ops.triton.ssd_combined"],
+        "mamba_chunk_scan_combined",
+        lambda x, *args, **settings: torch.zeros_like(x),
+    )
     monkeypatch.setattr(torch, "device", lambda *_: CPU)
     reason = scan._why_not.__wrapped__("mamba2", "cuda", 0)
     assert "disagrees" in reason

@@ -19,22 +19,38 @@ def mamba1_inputs(length: int, *, batch: int = 2, width: int = 6, states: int = 
     def draw(*shape):
         return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
-    return (draw(batch, length, width), F.softplus(2 * draw(batch, length, width) - 3), -torch.exp(draw(width, states)),
-            draw(batch, length, states), draw(batch, length, states), draw(width))
+    return (
+        draw(batch, length, width),
+        F.softplus(2 * draw(batch, length, width) - 3),
+        -torch.exp(draw(width, states)),
+        draw(batch, length, states),
+        draw(batch, length, states),
+        draw(width),
+    )
 
 
-def mamba2_inputs(length: int, *, batch: int = 2, heads: int = 4, channels: int = 8, groups: int = 2, states: int = 16):
+def mamba2_inputs(
+    length: int, *, batch: int = 2, heads: int = 4, channels: int = 8, groups: int = 2, states: int = 16
+):
     rng = torch.Generator().manual_seed(length)
 
     def draw(*shape):
         return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
-    return (draw(batch, length, heads, channels), F.softplus(2 * draw(batch, length, heads) - 3), -16 * torch.rand(heads, generator=rng).double() - 0.5,
-            draw(batch, length, groups, states), draw(batch, length, groups, states), draw(heads))
+    return (
+        draw(batch, length, heads, channels),
+        F.softplus(2 * draw(batch, length, heads) - 3),
+        -16 * torch.rand(heads, generator=rng).double() - 0.5,
+        draw(batch, length, groups, states),
+        draw(batch, length, groups, states),
+        draw(heads),
+    )
 
 
-FORMS = {"mamba1": (mamba1_inputs, selective_scan_sequential, selective_scan_chunked),
-         "mamba2": (mamba2_inputs, ssd_sequential, ssd_chunked)}
+FORMS = {
+    "mamba1": (mamba1_inputs, selective_scan_sequential, selective_scan_chunked),
+    "mamba2": (mamba2_inputs, ssd_sequential, ssd_chunked),
+}
 
 
 def output_and_gradients(scan, inputs, *, weight, **settings):
@@ -46,13 +62,16 @@ def output_and_gradients(scan, inputs, *, weight, **settings):
 
 def worst(found, wanted) -> float:
     """Largest error, relative to the largest value, over the output and all gradients."""
-    return max(float((f.double() - w).abs().max() / w.abs().max().clamp(min=1e-30)) for f, w in zip(found, wanted))
+    return max(
+        float((f.double() - w).abs().max() / w.abs().max().clamp(min=1e-30)) for f, w in zip(found, wanted)
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("length", LENGTHS)
 def test_fast_equals_sequential(form, length):
-    """Guards against a fast path that is wrong at a chunk's edge, at the end of a series, or in one gradient."""
+    """Guards against a fast path that is wrong at a chunk's edge, at the end of a series, or in one
+    gradient."""
     make, reference, fast = FORMS[form]
     inputs = make(length)
     weight = torch.randn(inputs[0].shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -70,15 +89,23 @@ def test_the_chunk_changes_nothing(form, chunk):
     make, reference, fast = FORMS[form]
     inputs = make(150)
     weight = torch.ones_like(inputs[0])
-    assert worst(output_and_gradients(fast, inputs, weight=weight, chunk=chunk),
-                 output_and_gradients(reference, inputs, weight=weight)) < 1e-12
+    assert (
+        worst(
+            output_and_gradients(fast, inputs, weight=weight, chunk=chunk),
+            output_and_gradients(reference, inputs, weight=weight),
+        )
+        < 1e-12
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_gradcheck(form):
     """Guards against reference and fast form sharing an error: the gradient against finite differences."""
     make, _, fast = FORMS[form]
-    small = {"mamba1": {"width": 2, "states": 3}, "mamba2": {"heads": 2, "channels": 2, "groups": 1, "states": 3}}[form]
+    small = {
+        "mamba1": {"width": 2, "states": 3},
+        "mamba2": {"heads": 2, "channels": 2, "groups": 1, "states": 3},
+    }[form]
     inputs = tuple(t.requires_grad_() for t in make(7, batch=1, **small))
     assert torch.autograd.gradcheck(lambda *t: fast(*t, chunk=3), inputs)
 
@@ -86,7 +113,8 @@ def test_gradcheck(form):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("half", (torch.float16, torch.bfloat16))
 def test_half_precision_inputs_stay_close(form, half):
-    """Guards against NaN or lost digits of state-space layers in half precision: the scan itself runs in fp32."""
+    """Guards against NaN or lost digits of state-space layers in half precision: the scan itself runs in
+    fp32."""
     make, reference, fast = FORMS[form]
     inputs = make(187)
     weight = torch.ones_like(inputs[0])
@@ -100,7 +128,8 @@ def test_half_precision_inputs_stay_close(form, half):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("big", (0.0, 1e-8, 50.0, 1e4))
 def test_extreme_steps(form, big):
-    """Guards against overflow of exp or NaN gradients: a step so long that all is forgotten, or none at all."""
+    """Guards against overflow of exp or NaN gradients: a step so long that all is forgotten, or none at
+    all."""
     make, reference, fast = FORMS[form]
     x, dt, *rest = make(70)
     inputs = (x, torch.full_like(dt, big), *rest)
@@ -119,8 +148,13 @@ def test_strided_inputs_and_gradients(form):
     x = inputs[0].transpose(0, 1).contiguous().transpose(0, 1)
     assert not x.is_contiguous()
     weight = torch.randn_like(x).flip(1)
-    assert worst(output_and_gradients(fast, (x, *inputs[1:]), weight=weight),
-                 output_and_gradients(reference, inputs, weight=weight)) < 1e-12
+    assert (
+        worst(
+            output_and_gradients(fast, (x, *inputs[1:]), weight=weight),
+            output_and_gradients(reference, inputs, weight=weight),
+        )
+        < 1e-12
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -8,17 +8,25 @@ import torch
 from spectramind_kit.configs import load_config
 from spectramind_kit.models import build_model, example_batch
 
-VARIANTS = {"default": [], "gat, both": ["model.airs_encoder.graph_layer=gat", "model.fusion.direction=both"],
-            "mamba1, late": ["model/fgs1_encoder=mamba1", "model/fusion=late"],
-            "conv, concat": ["model/fgs1_encoder=conv", "model/fusion=concat"],
-            "gnn, airs_only": ["model/airs_encoder=gnn", "model/fusion=airs_only"],
-            "reverse": ["model.fusion.direction=time_to_wavelength"]}
+VARIANTS = {
+    "default": [],
+    "gat, both": ["model.airs_encoder.graph_layer=gat", "model.fusion.direction=both"],
+    "mamba1, late": ["model/fgs1_encoder=mamba1", "model/fusion=late"],
+    "conv, concat": ["model/fgs1_encoder=conv", "model/fusion=concat"],
+    "gnn, airs_only": ["model/airs_encoder=gnn", "model/fusion=airs_only"],
+    "reverse": ["model.fusion.direction=time_to_wavelength"],
+}
 
 
 def trained_like(*overrides: str):
-    """A model whose last layers are not zero, in float64 and without dropout: differences are not rounding."""
+    """A model whose last layers are not zero, in float64 and without dropout: differences are not
+    rounding."""
     torch.manual_seed(0)
-    model = build_model(load_config(overrides=["model/size=small", *overrides], use_hydra=False).model).eval().double()
+    model = (
+        build_model(load_config(overrides=["model/size=small", *overrides], use_hydra=False).model)
+        .eval()
+        .double()
+    )
     with torch.no_grad():
         for layers in (model.decoder.fgs1, model.decoder.airs):
             layers[-1].weight.normal_(std=0.3)
@@ -36,7 +44,9 @@ def batch():
 
 def same(found, wanted, tolerance=1e-10):
     for name in ("delta", "log_scale", "depth_mean", "depth_sigma"):
-        assert torch.allclose(getattr(found, name), getattr(wanted, name), rtol=tolerance, atol=tolerance), name
+        assert torch.allclose(getattr(found, name), getattr(wanted, name), rtol=tolerance, atol=tolerance), (
+            name
+        )
 
 
 @pytest.mark.parametrize("dtype", (torch.float32, torch.float64))
@@ -47,15 +57,23 @@ def test_a_fresh_head_is_the_anchor(dtype):
     batch |= {k: batch[k].to(dtype) for k in ("anchor_depth", "anchor_err")}
     output = model(batch)
     assert output.depth_mean.dtype == dtype
-    assert torch.equal(output.depth_mean, batch["anchor_depth"]) and torch.equal(output.depth_sigma, batch["anchor_err"])
+    assert torch.equal(output.depth_mean, batch["anchor_depth"]) and torch.equal(
+        output.depth_sigma, batch["anchor_err"]
+    )
 
 
 def test_shapes(batch):
     model = trained_like()
     output = model(batch, attention=True)
     assert output.depth_mean.shape == output.depth_sigma.shape == (4, 41) and (output.depth_sigma > 0).all()
-    assert output.fused.shape == (4, 41, 32) and output.fgs1_embedding.shape == output.airs_embedding.shape == (4, 32)
-    assert output.attention.shape[0] == 4 and torch.allclose(output.attention.sum(-1), torch.ones((), dtype=output.attention.dtype))
+    assert output.fused.shape == (
+        4,
+        41,
+        32,
+    ) and output.fgs1_embedding.shape == output.airs_embedding.shape == (4, 32)
+    assert output.attention.shape[0] == 4 and torch.allclose(
+        output.attention.sum(-1), torch.ones((), dtype=output.attention.dtype)
+    )
     assert model(batch).attention is None
     same(output, model(batch))
 
@@ -80,7 +98,9 @@ def test_padded_steps_change_nothing(overrides, batch):
     for name in ("fgs1", "fgs1_transit", "airs", "time", "mask"):
         value = batch[name]
         extra = value.new_ones(4, 17, *value.shape[2:])
-        padded[name] = torch.cat([value, torch.zeros_like(extra) if name == "mask" else extra * float("nan")], dim=1)
+        padded[name] = torch.cat(
+            [value, torch.zeros_like(extra) if name == "mask" else extra * float("nan")], dim=1
+        )
     same(model(padded), wanted)
     inside = dict(batch)
     for name in ("fgs1", "airs", "time", "fgs1_transit"):
@@ -96,23 +116,33 @@ def test_permuted_wavelengths_give_permuted_spectra(overrides, batch):
     wanted = model(batch)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     with_fgs1 = torch.cat([torch.zeros(1, dtype=torch.long), order + 1])
-    permuted = {**batch, "airs": batch["airs"][..., order], "wavelength_um": batch["wavelength_um"][with_fgs1],
-                **{k: batch[k][:, with_fgs1] for k in ("bins", "anchor_depth", "anchor_err", "depth")}}
+    permuted = {
+        **batch,
+        "airs": batch["airs"][..., order],
+        "wavelength_um": batch["wavelength_um"][with_fgs1],
+        **{k: batch[k][:, with_fgs1] for k in ("bins", "anchor_depth", "anchor_err", "depth")},
+    }
     found = model(permuted)
     for name in ("depth_mean", "log_scale"):
         assert torch.allclose(getattr(found, name), getattr(wanted, name)[:, with_fgs1], atol=1e-10)
 
 
 def test_the_stars_brightness_does_not_matter(batch):
-    """Guards against reading the flux itself: a brighter star with the same signal-to-noise gives the same answer."""
+    """Guards against reading the flux itself: a brighter star with the same signal-to-noise gives the same
+    answer."""
     model = trained_like()
-    flux, model_flux, error = torch.rand(4, 61, 40).double() + 5, torch.full((4, 61, 40), 5.5).double(), torch.tensor(0.2).double()
+    flux, model_flux, error = (
+        torch.rand(4, 61, 40).double() + 5,
+        torch.full((4, 61, 40), 5.5).double(),
+        torch.tensor(0.2).double(),
+    )
     answers = [model({**batch, "airs": (k * flux - k * model_flux) / (k * error)}) for k in (1.0, 1e4)]
     same(*answers)
 
 
 def test_embeddings_can_be_exchanged(batch):
-    """Guards against an exchange of embeddings (the measure of what an encoder is worth) that does nothing."""
+    """Guards against an exchange of embeddings (the measure of what an encoder is worth) that does
+    nothing."""
     model, order = trained_like(), torch.tensor([1, 2, 3, 0])
     encoded, wanted = model.encode(batch), model(batch)
     same(model.decode(encoded, batch), wanted)
@@ -139,7 +169,8 @@ def test_autocast(half, overrides, batch):
 
 
 def test_two_visits_in_a_row():
-    """Guards against visits that leak into each other: an empty second visit changes nothing, exchanged visits nothing."""
+    """Guards against visits that leak into each other: an empty second visit changes nothing, exchanged
+    visits nothing."""
     torch.manual_seed(0)
     model = trained_like()
     batch = double(example_batch(2, time_steps=40, n_airs=40))
@@ -147,7 +178,10 @@ def test_two_visits_in_a_row():
     settings = {"bins": batch["bins"][:, 1:], "wavelength_um": batch["wavelength_um"][1:]}
 
     def airs(*visits):
-        pick = [torch.stack([t[0] for t in visits], 1), *(torch.stack([t[k] for t in visits], 1) for k in (1, 2, 3))]
+        pick = [
+            torch.stack([t[0] for t in visits], 1),
+            *(torch.stack([t[k] for t in visits], 1) for k in (1, 2, 3)),
+        ]
         return model.airs_encoder(pick[0], shape=pick[1], time=pick[2], mask=pick[3], **settings)
 
     one, empty = (flux, shape, time, mask), (flux * float("nan"), shape, time, torch.zeros_like(mask))
@@ -155,8 +189,12 @@ def test_two_visits_in_a_row():
     alone = model.airs_encoder(flux, shape=shape, time=time, mask=mask, **settings)
     assert torch.allclose(airs(one, empty), alone, atol=1e-10)
     assert torch.allclose(airs(one, other), airs(other, one), atol=1e-10)
-    tokens, token_mask = model.fgs1_encoder(torch.stack([batch["fgs1"]] * 2, 1), shape=torch.stack([shape] * 2, 1),
-                                            time=torch.stack([time] * 2, 1), mask=torch.stack([mask, torch.zeros_like(mask)], 1))
+    tokens, token_mask = model.fgs1_encoder(
+        torch.stack([batch["fgs1"]] * 2, 1),
+        shape=torch.stack([shape] * 2, 1),
+        time=torch.stack([time] * 2, 1),
+        mask=torch.stack([mask, torch.zeros_like(mask)], 1),
+    )
     single, single_mask = model.fgs1_encoder(batch["fgs1"], shape=shape, time=time, mask=mask)
     half = single.shape[1]
     assert torch.equal(token_mask[:, :half], single_mask) and not token_mask[:, half:].any()
@@ -164,7 +202,8 @@ def test_two_visits_in_a_row():
 
 
 def test_a_few_steps_learn_something():
-    """Guards against a model whose gradient does not reach its inputs: it learns a depth error hidden in the residuals."""
+    """Guards against a model whose gradient does not reach its inputs: it learns a depth error hidden in the
+    residuals."""
     torch.manual_seed(0)
     batch = example_batch(8, time_steps=40, n_airs=16)
     hidden = torch.randn(8, 1)

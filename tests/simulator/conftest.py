@@ -10,8 +10,14 @@ def small(tmp_path_factory):
     """Three train planets (one with two visits) and two test planets, reduced cadence."""
     from spectramind_kit.simulator import Settings, simulate_competition
 
-    return simulate_competition(tmp_path_factory.mktemp("small"), n_train=3, n_test=2, seed=12, jobs=2,
-                                settings=Settings(two_visit_fraction=0.4))
+    return simulate_competition(
+        tmp_path_factory.mktemp("small"),
+        n_train=3,
+        n_test=2,
+        seed=12,
+        jobs=2,
+        settings=Settings(two_visit_fraction=0.4),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -19,5 +25,10 @@ def quiet(tmp_path_factory):
     """One train planet without random noise, reduced cadence."""
     from spectramind_kit.simulator import Settings, noise_free, simulate_competition
 
-    return simulate_competition(tmp_path_factory.mktemp("quiet"), n_train=1, n_test=0, seed=12,
-                                settings=noise_free(Settings(two_visit_fraction=0.0)))
+    return simulate_competition(
+        tmp_path_factory.mktemp("quiet"),
+        n_train=1,
+        n_test=0,
+        seed=12,
+        settings=noise_free(Settings(two_visit_fraction=0.0)),
+    )

@@ -8,7 +8,13 @@ import pytest
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import array_score
 from spectramind_kit.simulator import draw_visits
-from spectramind_kit.simulator.bound import Priors, expected_score, learn_knowledge, posterior_covariance, visit_information
+from spectramind_kit.simulator.bound import (
+    Priors,
+    expected_score,
+    learn_knowledge,
+    posterior_covariance,
+    visit_information,
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +28,8 @@ def knowledge(labels):
 
 
 def test_expected_score_is_the_mean_of_the_official_one(labels):
-    """Guards against a formula of its own: errors of 80 ppm drawn a thousand times score what the formula says."""
+    """Guards against a formula of its own: errors of 80 ppm drawn a thousand times score what the formula
+    says."""
     rng = np.random.default_rng(0)
     naive = {"naive_mean": float(labels.mean()), "naive_sigma": float(labels.std())}
     many = np.repeat(labels, 5, axis=0)
@@ -32,7 +39,8 @@ def test_expected_score_is_the_mean_of_the_official_one(labels):
 
 
 def test_information_of_a_known_geometry_is_that_of_the_photons():
-    """Guards against lost factors: with every nuisance known, 1/σ² is Σ (∂flux/∂depth)²/σ_flux² with the level projected out."""
+    """Guards against lost factors: with every nuisance known, 1/σ² is Σ (∂flux/∂depth)²/σ_flux² with the
+    level projected out."""
     from spectramind_kit.simulator.bound import _derivatives
     from spectramind_kit.simulator.light_curves import bin_centres
     from spectramind_kit.simulator.noise_model import Extraction, exposure_variance, exposures_per_bin
@@ -52,7 +60,8 @@ def test_information_of_a_known_geometry_is_that_of_the_photons():
 
 
 def test_less_knowledge_is_a_worse_bound(knowledge):
-    """Guards against signs: mismatch and free limb darkening widen, a second visit and the spectral prior narrow."""
+    """Guards against signs: mismatch and free limb darkening widen, a second visit and the spectral prior
+    narrow."""
     visit = draw_visits(31, "train", 1)[0]
     again = replace(visit, visit=1, mid_transit_time=visit.mid_transit_time + 0.1)
 

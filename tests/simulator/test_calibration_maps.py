@@ -9,7 +9,8 @@ from spectramind_kit.simulator.constants import SENSORS
 
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
 def test_linearity_and_its_inverse(sensor):
-    """Guards against an inverse polynomial that is not one: true → measured → true within 0.1 e⁻ up to 70 k e⁻."""
+    """Guards against an inverse polynomial that is not one: true → measured → true within 0.1 e⁻ up to 70 k
+    e⁻."""
     maps = draw_maps(1, "train", 0, sensor)
     good = ~maps.dead_mask
     for true in (0.0, 50.0, 3_000.0, 25_000.0, 70_000.0):
@@ -23,8 +24,15 @@ def test_linearity_and_its_inverse(sensor):
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
 def test_test_maps_are_worse_than_those_of_train(sensor):
     """Guards against hidden planets that are as clean as the visible ones."""
-    train, test = (np.array([[m.dead_mask.mean(), (m.dark_file > 0.02).mean(), m.flat_file[~m.dead_mask].min()]
-                             for m in (draw_maps(1, split, k, sensor) for k in range(n))]).mean(0) for split, n in (("train", 2), ("test", 8)))
+    train, test = (
+        np.array(
+            [
+                [m.dead_mask.mean(), (m.dark_file > 0.02).mean(), m.flat_file[~m.dead_mask].min()]
+                for m in (draw_maps(1, split, k, sensor) for k in range(n))
+            ]
+        ).mean(0)
+        for split, n in (("train", 2), ("test", 8))
+    )
     assert test[0] > train[0] and test[1] > train[1] and test[2] < train[2]
     assert test[0] < 0.015 and test[1] < 0.02
 
@@ -32,7 +40,9 @@ def test_test_maps_are_worse_than_those_of_train(sensor):
 def test_same_arguments_same_maps():
     """Guards against maps that change between processes: a resumed run would mix detectors."""
     first, again = (draw_maps(4, "test", 3, SENSORS[1]) for _ in range(2))
-    assert np.array_equal(first.flat_file, again.flat_file) and not np.array_equal(first.flat_file, draw_maps(4, "test", 4, SENSORS[1]).flat_file)
+    assert np.array_equal(first.flat_file, again.flat_file) and not np.array_equal(
+        first.flat_file, draw_maps(4, "test", 4, SENSORS[1]).flat_file
+    )
 
 
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
@@ -50,10 +60,15 @@ def test_statistics_are_those_of_the_real_set(sensor, reference_data):
         assert theirs.shape == ours.shape
         for q in (5, 50, 95):
             tolerance = 0.02 if product == "flat" else 0.25
-            assert np.percentile(ours, q) == pytest.approx(np.percentile(theirs, q), rel=tolerance), (product, q)
+            assert np.percentile(ours, q) == pytest.approx(np.percentile(theirs, q), rel=tolerance), (
+                product,
+                q,
+            )
     theirs = real("linear_corr").reshape(6, sensor.rows, sensor.columns)
     for k in range(1, 6):
         low, high = np.percentile(theirs[k], [5, 95])
-        assert np.percentile(maps.linearity[k], 95) - np.percentile(maps.linearity[k], 5) == pytest.approx(high - low, rel=0.35), k
+        assert np.percentile(maps.linearity[k], 95) - np.percentile(maps.linearity[k], 5) == pytest.approx(
+            high - low, rel=0.35
+        ), k
         assert np.median(maps.linearity[k]) == pytest.approx(np.median(theirs[k]), abs=0.25 * (high - low)), k
     assert real("dead").dtype == maps.dead_mask.dtype

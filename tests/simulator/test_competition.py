@@ -7,21 +7,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spectramind_kit.detector.layout import find_visits, read_axis_info, read_labels, read_star_info, read_wavelengths
 from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.layout import (
+    find_visits,
+    read_axis_info,
+    read_labels,
+    read_star_info,
+    read_wavelengths,
+)
 from spectramind_kit.errors import DataError
-from spectramind_kit.simulator import Settings, noise_free, open_simulation, simulate_competition, true_light_curve
+from spectramind_kit.simulator import (
+    Settings,
+    noise_free,
+    open_simulation,
+    simulate_competition,
+    true_light_curve,
+)
 from spectramind_kit.simulator import competition as competition_module
 
 
 def test_layout_is_the_official_one(small):
-    """Guards against a folder that the kit reads and the real recipe would not: names, shapes, types, one ZSTD row group."""
+    """Guards against a folder that the kit reads and the real recipe would not: names, shapes, types, one
+    ZSTD row group."""
     import pyarrow.parquet as pq
 
     data = small.data_dir
     assert data.name == "ariel-data-challenge-2025"
-    for name in ("train.csv", "wavelengths.csv", "axis_info.parquet", "adc_info.csv", "train_star_info.csv", "test_star_info.csv",
-                 "sample_submission.csv"):
+    for name in (
+        "train.csv",
+        "wavelengths.csv",
+        "axis_info.parquet",
+        "adc_info.csv",
+        "train_star_info.csv",
+        "test_star_info.csv",
+        "sample_submission.csv",
+    ):
         assert (data / name).is_file(), name
     counts = {"AIRS-CH0": (376, 32 * 356), "FGS1": (4512, 32 * 32)}
     visits = find_visits(data, "train") + find_visits(data, "test")
@@ -32,11 +52,23 @@ def test_layout_is_the_official_one(small):
         path = visits[0].folder / f"{sensor}_signal_0.parquet"
         meta, schema = pq.ParquetFile(path).metadata, pq.read_schema(path)
         assert (meta.num_rows, meta.num_columns, meta.num_row_groups) == (frames, pixels, 1)
-        assert meta.row_group(0).column(0).compression == "ZSTD" and str(schema.field("column_0").type) == "uint16"
-        dtypes = {"dark": "double", "dead": "bool", "flat": "double", "linear_corr": "double", "read": "double"}
+        assert (
+            meta.row_group(0).column(0).compression == "ZSTD"
+            and str(schema.field("column_0").type) == "uint16"
+        )
+        dtypes = {
+            "dark": "double",
+            "dead": "bool",
+            "flat": "double",
+            "linear_corr": "double",
+            "read": "double",
+        }
         for product, kind in dtypes.items():
             table = pq.read_table(visits[0].folder / f"{sensor}_calibration_0" / f"{product}.parquet")
-            assert table.num_rows == (192 if product == "linear_corr" else 32) and str(table.schema.types[0]) == kind
+            assert (
+                table.num_rows == (192 if product == "linear_corr" else 32)
+                and str(table.schema.types[0]) == kind
+            )
 
 
 def test_tables_agree_with_the_folders(small):
@@ -58,13 +90,17 @@ def test_tables_agree_with_the_folders(small):
 def test_axes_agree_with_the_frames(small):
     """Guards against axis_info of another cadence than the frames'."""
     axis = read_axis_info(small.data_dir)
-    assert len(axis.airs_time_h) == 376 and len(axis.fgs1_time_h) == 4512 and len(axis.airs_wavelength_um) == 356
+    assert (
+        len(axis.airs_time_h) == 376 and len(axis.fgs1_time_h) == 4512 and len(axis.airs_wavelength_um) == 356
+    )
     assert np.array_equal(axis.airs_wavelength_um[39:321][::-1], read_wavelengths(small.data_dir)[1:])
 
 
 def test_a_planet_depends_neither_on_how_many_nor_on_jobs(small, tmp_path):
     """Guards against data that change when more planets are asked for, or with the number of workers."""
-    alone = simulate_competition(tmp_path, n_train=1, n_test=0, seed=12, jobs=1, settings=Settings(two_visit_fraction=0.4))
+    alone = simulate_competition(
+        tmp_path, n_train=1, n_test=0, seed=12, jobs=1, settings=Settings(two_visit_fraction=0.4)
+    )
     planet = str(alone.train_ids[0])
     assert alone.train_ids[0] == small.train_ids[0]
     for name in ("AIRS-CH0_signal_0.parquet", "FGS1_calibration_0/flat.parquet"):
@@ -90,7 +126,9 @@ def test_interrupted_runs_continue(tmp_path, monkeypatch):
     monkeypatch.setattr(competition_module.writer, "write_signal", original)
     before = next(train.iterdir()).stat().st_mtime_ns
     made = simulate_competition(tmp_path, n_train=2, n_test=0, seed=3, two_visit_fraction=0.0)
-    assert (train / str(made.train_ids[0])).stat().st_mtime_ns == before and (train / str(made.train_ids[1])).is_dir()
+    assert (train / str(made.train_ids[0])).stat().st_mtime_ns == before and (
+        train / str(made.train_ids[1])
+    ).is_dir()
     assert not (tmp_path / ".partial").exists()
     assert open_simulation(tmp_path).train_ids == made.train_ids
 
@@ -109,22 +147,27 @@ def test_open_simulation_needs_one(tmp_path):
 
 
 def test_no_noise_no_difference(quiet):
-    """The inverse test of the chain: frames without noise, through stage 1, give the simulated light curves to 1e-4."""
+    """The inverse test of the chain: frames without noise, through stage 1, give the simulated light curves
+    to 1e-4."""
     files = find_visits(quiet.data_dir, "train")[0]
     curve = extract_light_curve(files)
     truth = true_light_curve(quiet.visits(files.planet_id)[0], curve.time, exposure_h=curve.exposure_h)
     relative = (curve.flux / curve.flux.mean(0)) / (truth / truth.mean(0)) - 1.0
     white = curve.white_airs / truth[:, 1:].sum(1)
     assert np.abs(white / white.mean() - 1.0).max() < 1e-4
-    assert np.abs(relative[:, 0]).max() < 1e-4  # FGS1: with the real pointing, so the jitter model is tested too
+    # FGS1: with the real pointing, so the jitter model is tested too
+    assert np.abs(relative[:, 0]).max() < 1e-4
     assert np.median(relative.std(0)) < 1e-4
 
 
 def test_an_effect_that_is_off_has_a_calibration_file_that_says_so(tmp_path):
-    """Guards against a calibration that corrects what was never there: with non-linearity, flat, dark and dead pixels off the
-    chain still gives the light curves to 1e-4."""
+    """Guards against a calibration that corrects what was never there: with non-linearity, flat, dark and
+    dead pixels off the chain still gives the light curves to 1e-4."""
     settings = noise_free(Settings(two_visit_fraction=0.0))
-    settings = replace(settings, effects=settings.effects.without("nonlinearity", "flat_field", "dark", "dead_pixels", "foreground"))
+    settings = replace(
+        settings,
+        effects=settings.effects.without("nonlinearity", "flat_field", "dark", "dead_pixels", "foreground"),
+    )
     made = simulate_competition(tmp_path, n_train=1, n_test=0, seed=12, settings=settings)
     files = find_visits(made.data_dir, "train")[0]
     curve = extract_light_curve(files)
@@ -138,7 +181,9 @@ def test_pulls_of_noisy_visits(small):
     means, widths = [], []
     for files in find_visits(small.data_dir, "train"):
         curve = extract_light_curve(files)
-        truth = true_light_curve(small.visits(files.planet_id)[files.visit], curve.time, exposure_h=curve.exposure_h)
+        truth = true_light_curve(
+            small.visits(files.planet_id)[files.visit], curve.time, exposure_h=curve.exposure_h
+        )
         scale = (curve.flux / curve.flux_err**2 * truth).sum(0) / (truth**2 / curve.flux_err**2).sum(0)
         pull = (curve.flux - truth * scale) / curve.flux_err
         means.append(pull.mean())
@@ -150,7 +195,8 @@ def test_pulls_of_noisy_visits(small):
 
 @pytest.mark.slow
 def test_full_cadence_visit(tmp_path):
-    """Guards against frame counts that only the reduced cadence has, and against a visit that costs minutes or gigabytes."""
+    """Guards against frame counts that only the reduced cadence has, and against a visit that costs minutes
+    or gigabytes."""
     import resource
     import time
 

@@ -18,7 +18,8 @@ def test_dark_spots_deepen_a_transit_most_in_the_visible():
 
 
 def test_a_neighbour_makes_a_transit_shallower():
-    """Guards against a sign error: a neighbour with 1 % of the light takes 1 % of the depth, more in the red if it is cool."""
+    """Guards against a sign error: a neighbour with 1 % of the light takes 1 % of the depth, more in the red
+    if it is cool."""
     factor = dilution_factor(GRID, 5800.0, 3400.0, 0.01)
     assert (factor < 1.0).all() and factor[0] > factor[1]
     assert np.interp(2.9, GRID[:0:-1], factor[:0:-1]) == pytest.approx(1 / 1.01, rel=1e-4)
@@ -27,5 +28,10 @@ def test_a_neighbour_makes_a_transit_shallower():
 def test_shares():
     """Guards against mismatch in all visits, or in none."""
     rng = np.random.default_rng(0)
-    kinds = [draw_contamination(rng, GRID, 5800.0, spot_fraction=0.2, dilution_fraction=0.1).kind for _ in range(2000)]
-    assert kinds.count("spots") / 2000 == pytest.approx(0.2, abs=0.03) and kinds.count("dilution") / 2000 == pytest.approx(0.1, abs=0.025)
+    kinds = [
+        draw_contamination(rng, GRID, 5800.0, spot_fraction=0.2, dilution_fraction=0.1).kind
+        for _ in range(2000)
+    ]
+    assert kinds.count("spots") / 2000 == pytest.approx(0.2, abs=0.03) and kinds.count(
+        "dilution"
+    ) / 2000 == pytest.approx(0.1, abs=0.025)

@@ -12,7 +12,9 @@ def test_drift_has_the_real_amplitudes():
     rng, grid, time = np.random.default_rng(1), grid_wavelengths(), np.linspace(0.0, 7.5, 100)
     factors = np.array([draw_drift(rng, grid).factor(time) for _ in range(200)])
     ends = factors[:, -1, 40:322] - factors[:, 0, 40:322]
-    assert ends.max(1).mean() == pytest.approx(5.0e-4, rel=0.3) and ends.min(1).mean() == pytest.approx(-4.5e-4, rel=0.3)
+    assert ends.max(1).mean() == pytest.approx(5.0e-4, rel=0.3) and ends.min(1).mean() == pytest.approx(
+        -4.5e-4, rel=0.3
+    )
     assert np.ptp(factors[:, :, 0], axis=1).mean() == pytest.approx(5.5e-4, rel=0.3)
 
 

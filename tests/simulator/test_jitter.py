@@ -26,7 +26,8 @@ def test_jitter_averages_down_faster_than_white_noise(paths):
 
 
 def test_means_over_frames_that_hold_no_whole_number_of_exposures(paths):
-    """Guards against reduced frames that lose or repeat exposures: 188 blocks of 359.04 must average to the whole."""
+    """Guards against reduced frames that lose or repeat exposures: 188 blocks of 359.04 must average to the
+    whole."""
     pointing = pointing_of_frames(paths[0], 188)
     assert pointing.x.mean() == pytest.approx(paths[0, 0].mean(), abs=1e-12)
     assert pointing.xy.mean() == pytest.approx((paths[0, 0] * paths[0, 1]).mean(), rel=1e-9)
@@ -37,8 +38,12 @@ def test_means_over_frames_that_hold_no_whole_number_of_exposures(paths):
 def test_covariance_of_bins_is_that_of_drawn_paths(paths):
     """Guards against a light-curve level whose pointing differs from that of the frames."""
     mean, square = block_covariance(188, 7.5 / 188)
-    x = np.concatenate([pointing_of_frames(p, 188).x for p in paths] + [pointing_of_frames(p, 188).y for p in paths])
-    xx = np.concatenate([pointing_of_frames(p, 188).xx for p in paths] + [pointing_of_frames(p, 188).yy for p in paths])
+    x = np.concatenate(
+        [pointing_of_frames(p, 188).x for p in paths] + [pointing_of_frames(p, 188).y for p in paths]
+    )
+    xx = np.concatenate(
+        [pointing_of_frames(p, 188).xx for p in paths] + [pointing_of_frames(p, 188).yy for p in paths]
+    )
     assert np.sqrt(mean[0, 0]) == pytest.approx(x.std(), rel=0.08)
     assert np.sqrt(square[0, 0]) == pytest.approx(xx.std(), rel=0.08)
     assert np.linalg.eigvalsh(mean).min() > -1e-9 * mean[0, 0]

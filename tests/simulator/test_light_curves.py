@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.errors import DataError
 from spectramind_kit.simulator import Settings, draw_visits, simulate_light_curves, true_light_curve
@@ -14,7 +14,8 @@ from spectramind_kit.simulator.light_curves import batch_flux, bin_centres
 
 
 def test_batch_equals_single_visits():
-    """Guards against rows of a batch that mix planets: the batched model and the visit's own light curve agree to 0.1 ppm."""
+    """Guards against rows of a batch that mix planets: the batched model and the visit's own light curve
+    agree to 0.1 ppm."""
     visits = [draw_visits(2, "train", k)[0] for k in range(3)]
     time, width = bin_centres(64)
     batch = batch_flux(visits, time, exposure_h=width).numpy()
@@ -33,13 +34,16 @@ def test_a_row_does_not_depend_on_its_batch():
 def test_noise_has_the_stated_width():
     """Guards against flux_err that is not the error of flux."""
     settings = Settings(effects=Settings().effects.without("jitter"))
-    noisy, clean = (simulate_light_curves(3, seed=9, settings=settings, noise=noise) for noise in (True, False))
+    noisy, clean = (
+        simulate_light_curves(3, seed=9, settings=settings, noise=noise) for noise in (True, False)
+    )
     pull = ((noisy.flux - clean.flux) / noisy.flux_err).numpy()
     assert pull.mean() == pytest.approx(0.0, abs=5e-3) and pull.std() == pytest.approx(1.0, abs=0.01)
 
 
 def test_published_noise_levels():
-    """Guards against light curves that are too good: per wavelength 0.13–1.0 % in 24 s, FGS1 about 300 ppm in 20 s."""
+    """Guards against light curves that are too good: per wavelength 0.13–1.0 % in 24 s, FGS1 about 300 ppm in
+    20 s."""
     made = simulate_light_curves(20, seed=4)
     relative = (made.flux_err / made.flux).mean(1).numpy() * np.sqrt(made.exposure_h * 3600)
     assert np.median(relative[:, 1:]) / np.sqrt(24) == pytest.approx(0.0026, rel=0.15)
@@ -63,7 +67,8 @@ def test_nothing_to_simulate_is_an_error():
 
 
 def test_both_levels_agree(small):
-    """The same visits through frames and stage 1, and straight to light curves: same noise, same drift, same depth."""
+    """The same visits through frames and stage 1, and straight to light curves: same noise, same drift, same
+    depth."""
     pairs = []
     for files in find_visits(small.data_dir, "train") + find_visits(small.data_dir, "test"):
         curve = extract_light_curve(files)
@@ -71,7 +76,11 @@ def test_both_levels_agree(small):
     found = compare_levels(pairs, seed=1)
     for name in ("fgs1", "airs", "white"):
         assert found[f"noise_ratio_{name}"] == pytest.approx(1.0, abs=0.12), name
-    assert found["captured_ratio_airs"] == pytest.approx(1.0, abs=2e-3) and found["captured_ratio_fgs1"] == pytest.approx(1.0, abs=2e-2)
+    assert found["captured_ratio_airs"] == pytest.approx(1.0, abs=2e-3) and found[
+        "captured_ratio_fgs1"
+    ] == pytest.approx(1.0, abs=2e-2)
     for name in ("white", "fgs1"):
-        assert abs(found[f"depth_difference_{name}_ppm"]) < 4 * found[f"depth_difference_{name}_error_ppm"] + 10, name
+        assert (
+            abs(found[f"depth_difference_{name}_ppm"]) < 4 * found[f"depth_difference_{name}_error_ppm"] + 10
+        ), name
     assert found["slope_difference_white_ppm_rms"] < 60 and found["slope_difference_fgs1_ppm_rms"] < 120

@@ -8,7 +8,8 @@ from spectramind_kit.simulator.wavelengths import bin_wavelengths
 
 
 def test_levels_and_trends():
-    """Guards against limb darkening far from that of the competition's stars, and against trends of the wrong sign."""
+    """Guards against limb darkening far from that of the competition's stars, and against trends of the wrong
+    sign."""
     u1, u2 = limb_darkening_coefficients(bin_wavelengths(), 5500.0)
     assert (u1[0], u2[0]) == pytest.approx((0.48, 0.12), abs=0.02)
     assert (u1[1:].mean(), u2[1:].mean()) == pytest.approx((0.12, 0.13), abs=0.02)

@@ -12,8 +12,8 @@ from spectramind_kit.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_the_same_weights_are_the_same_file(tmp_path, monkeypatch):
-    """Guards against a bundle that counts as another one after 02_train was run again on the same inputs: each
-    process wrote its number into the weights."""
+    """Guards against a bundle that counts as another one after 02_train was run again on the same inputs:
+    each process wrote its number into the weights."""
     content, found = {"model": {"weight": torch.arange(6.0)}}, []
     for number in (17, 4711):
         # its own `os`: a worker pool that ends in another thread asks for the real number

@@ -16,7 +16,7 @@ from tests.stale_run import make_small_run
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     run = make_small_run(tmp_path_factory.mktemp("labels"))
-    run.overrides = ["model=anchor", "train.folds=2"]   # fits that have converged
+    run.overrides = ["model=anchor", "train.folds=2"]  # fits that have converged
     return run
 
 
@@ -66,8 +66,15 @@ def test_rows_of_other_planets_end_the_training():
 def test_clean_labels_pass_and_a_fit_in_doubt_is_judged_mildly():
     """Guards against planets that are lost for a fit that says itself that it is none."""
     label = np.full((4, 283), 0.01)
-    fits = [Measured(1, 0.0105), Measured(2, 0.014, flags.of_visit(flags.SHALLOW_TRANSIT, 0, n_visits=2)),
-            Measured(3, 0.09, flags.GRAZING), Measured(4, 0.0095, "poor fit")]
+    fits = [
+        Measured(1, 0.0105),
+        Measured(2, 0.014, flags.of_visit(flags.SHALLOW_TRANSIT, 0, n_visits=2)),
+        Measured(3, 0.09, flags.GRAZING),
+        Measured(4, 0.0095, "poor fit"),
+    ]
     assert contradicted_labels(fits, label) == {}
-    assert list(contradicted_labels([*fits, Measured(5, 0.013), Measured(6, 0.04, flags.SHALLOW_TRANSIT)],
-                                    np.full((6, 283), 0.01))) == [5, 6]
+    assert list(
+        contradicted_labels(
+            [*fits, Measured(5, 0.013), Measured(6, 0.04, flags.SHALLOW_TRANSIT)], np.full((6, 283), 0.01)
+        )
+    ) == [5, 6]

@@ -39,8 +39,9 @@ def test_a_planet_twice_moves_no_other(run):
     """The fault of issue 11: with one doubled row, 57 of 60 planets were trained on another planet's
     spectrum."""
     frame = table()
-    pd.concat([frame.iloc[:3], frame.iloc[[2]], frame.iloc[3:]]).to_csv(run.data_dir / "train.csv",
-                                                                        index=False)
+    pd.concat([frame.iloc[:3], frame.iloc[[2]], frame.iloc[3:]]).to_csv(
+        run.data_dir / "train.csv", index=False
+    )
     check(train_labels(run, PLANETS), PLANETS)
     assert "planet 58 more than once" in read_json(run.root / "run.json")["stages"]["train"]["findings"][0]
 

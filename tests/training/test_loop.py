@@ -1,4 +1,5 @@
-"""Training on rows whose answer is known: the label is the anchor plus a correction that the inputs reveal."""
+"""Training on rows whose answer is known: the label is the anchor plus a correction that the inputs
+reveal."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def one_thread():
 
 
 def rows_and_labels(n=24, *, seed=0, signal=1.5):
-    """Planets whose correction, in units of the anchor's error, is ``signal`` times the residual in transit."""
+    """Planets whose correction, in units of the anchor's error, is ``signal`` times the residual in
+    transit."""
     rng = np.random.default_rng(seed)
     time = np.linspace(-2, 2, STEPS)
     shape = -np.clip((1.1 - np.abs(time)) / 0.2, 0, 1)
@@ -42,18 +44,38 @@ def rows_and_labels(n=24, *, seed=0, signal=1.5):
         bins = np.zeros((283, 5))
         bins[:, 1] = push
         for visit in range(1 + (planet % 6 == 0)):
-            rows.append({"planet_id": planet, "visit": visit, "fgs1": push * shape + rng.normal(0, 0.3, STEPS),
-                         "airs": push * shape[:, None] + rng.normal(0, 0.3, (STEPS, 282)), "fgs1_transit": shape,
-                         "time": time, "bins": bins, "star": star, "anchor_depth": anchor, "anchor_err": err,
-                         "wavelength_um": np.r_[0.7, np.linspace(1.95, 3.9, 282)]})
+            rows.append(
+                {
+                    "planet_id": planet,
+                    "visit": visit,
+                    "fgs1": push * shape + rng.normal(0, 0.3, STEPS),
+                    "airs": push * shape[:, None] + rng.normal(0, 0.3, (STEPS, 282)),
+                    "fgs1_transit": shape,
+                    "time": time,
+                    "bins": bins,
+                    "star": star,
+                    "anchor_depth": anchor,
+                    "anchor_err": err,
+                    "wavelength_um": np.r_[0.7, np.linspace(1.95, 3.9, 282)],
+                }
+            )
         depth[planet] = anchor + 1e-4 * (signal * push + rng.normal(0, 0.2, 283))
     return rows, depth
 
 
 def settings(**changes):
     config = to_plain(load_config(profile="quick").train)
-    return TrainSettings(**{**config, "epochs": 6, "warm_start_epochs": 1, "learning_rate": 5e-3, "ema_decay": 0.8,
-                            "batch_size": 8, **changes})
+    return TrainSettings(
+        **{
+            **config,
+            "epochs": 6,
+            "warm_start_epochs": 1,
+            "learning_rate": 5e-3,
+            "ema_decay": 0.8,
+            "batch_size": 8,
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +87,10 @@ def dataset():
 def model_and_loss():
     torch.manual_seed(0)
     config = load_config(profile="quick", overrides=["model.size.width=16", "model.size.airs_channels=4"])
-    return (build_model(config.model, bin_features=5, star_features=2), instantiate(to_plain(config.loss), where="loss"))
+    return (
+        build_model(config.model, bin_features=5, star_features=2),
+        instantiate(to_plain(config.loss), where="loss"),
+    )
 
 
 def fit(dataset, path, **changes):
@@ -73,9 +98,22 @@ def fit(dataset, path, **changes):
     model, loss = model_and_loss()
     budget = changes.pop("budget", None)
     held_out = dataset.rows_of(range(8))
-    result = train_fold(model, loss, dataset=dataset, train_rows=dataset.rows_of(range(8, 24)), held_out_rows=held_out,
-                        fold=0, settings=settings(**changes), device=CPU, seed=0, naive=NAIVE, checkpoint=path / "fold_0.pt",
-                        digest="abc", log=logbook.write, budget=budget)
+    result = train_fold(
+        model,
+        loss,
+        dataset=dataset,
+        train_rows=dataset.rows_of(range(8, 24)),
+        held_out_rows=held_out,
+        fold=0,
+        settings=settings(**changes),
+        device=CPU,
+        seed=0,
+        naive=NAIVE,
+        checkpoint=path / "fold_0.pt",
+        digest="abc",
+        log=logbook.write,
+        budget=budget,
+    )
     return result, list(read_logbook(path / "metrics.jsonl", event="epoch"))
 
 
@@ -86,7 +124,8 @@ def trained(dataset, tmp_path_factory):
 
 
 def test_network_learns_what_the_anchor_missed(trained):
-    """Guards against a loop that runs and learns nothing: the correction is in the inputs, on planets not trained on."""
+    """Guards against a loop that runs and learns nothing: the correction is in the inputs, on planets not
+    trained on."""
     _, result, epochs = trained
     assert result.held_out_score > result.anchor_score + 0.02
     assert epochs[0]["held_out_score"] == pytest.approx(result.anchor_score, abs=1e-6)
@@ -163,6 +202,7 @@ def test_an_embedding_that_says_nothing_drops_nothing(dataset):
     found = evaluate_rows(model, dataset, rows)
     _, mean, sigma = combine_visits(dataset.planet_id[rows], found["depth_mean"], found["depth_sigma"])
     from spectramind_kit.metric import array_score
+
     truth = mean + 1e-5
     score = array_score(truth, mean, sigma, clip=False, **NAIVE)
     drops = embedding_drops(model, dataset, rows, truth=truth, score=score, naive=NAIVE)
@@ -170,8 +210,14 @@ def test_an_embedding_that_says_nothing_drops_nothing(dataset):
 
 
 def test_visits_combine_to_planets_in_order():
-    planets, mean, sigma = combine_visits(np.array([7, 3, 7]), np.array([[1.0], [5.0], [3.0]]), np.array([[1.0], [2.0], [1.0]]))
-    assert planets.tolist() == [7, 3] and mean[:, 0].tolist() == [2.0, 5.0] and sigma[:, 0].tolist() == [1.0, 2.0]
+    planets, mean, sigma = combine_visits(
+        np.array([7, 3, 7]), np.array([[1.0], [5.0], [3.0]]), np.array([[1.0], [2.0], [1.0]])
+    )
+    assert (
+        planets.tolist() == [7, 3]
+        and mean[:, 0].tolist() == [2.0, 5.0]
+        and sigma[:, 0].tolist() == [1.0, 2.0]
+    )
 
 
 def test_no_rows_is_an_error_that_says_so():

@@ -13,7 +13,7 @@ import torch
 from spectramind_kit.training.made_from import light_curve_fingerprint, why_measure_again
 from spectramind_kit.training.run_folder import read_json
 from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
-from tests.stale_run import TRAIN, SMALL, make_small_run
+from tests.stale_run import SMALL, TRAIN, make_small_run
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,14 @@ def trained(tmp_path_factory):
 def small(trained, tmp_path):
     """The same run in a folder of the test's own."""
     shutil.copytree(trained.root.parent, tmp_path / "copy")
-    copy = dataclasses.replace(trained,
-                               root=tmp_path / "copy/run",
-                               data_dir=tmp_path / "copy/data",
-                               light_curves={k: dict(v)
-                                             for k, v in trained.light_curves.items()},
-                               stars={k: v.copy()
-                                      for k, v in trained.stars.items()},
-                               labels=trained.labels.copy())
-    return copy
+    return dataclasses.replace(
+        trained,
+        root=tmp_path / "copy/run",
+        data_dir=tmp_path / "copy/data",
+        light_curves={k: dict(v) for k, v in trained.light_curves.items()},
+        stars={k: v.copy() for k, v in trained.stars.items()},
+        labels=trained.labels.copy(),
+    )
 
 
 def stamps(run, pattern="anchor/*/*.npz"):
@@ -90,8 +89,9 @@ def add_visit(run):
 def cut_file(run):
     path = next(run.root.glob("anchor/*/3.npz"))
     path.write_bytes(path.read_bytes()[:-500])
-    return ("planet 3: its stored measurement cannot be used (a depth measurement cannot be read); "
-            "measured again")
+    return (
+        "planet 3: its stored measurement cannot be used (a depth measurement cannot be read); measured again"
+    )
 
 
 def older_kit(run):
@@ -101,7 +101,8 @@ def older_kit(run):
 
 
 @pytest.mark.parametrize(
-    "change", [change_flux, change_flag, change_error, change_star, add_visit, cut_file, older_kit])
+    "change", [change_flux, change_flag, change_error, change_star, add_visit, cut_file, older_kit]
+)
 def test_what_one_planet_is_made_from(small, capsys, change):
     """Guards against 5113 ± 28 ppm submitted where 6140 is true: a planet whose files or star were corrected
     keeps its anchor."""
@@ -120,8 +121,9 @@ def test_a_stale_measurement_does_not_outlive_a_failure(small, monkeypatch):
     from spectramind_kit.training import anchors
 
     change_flux(small)
-    monkeypatch.setattr(anchors, "run_measurements",
-                        lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs]))
+    monkeypatch.setattr(
+        anchors, "run_measurements", lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs])
+    )
     measured = measure(small)
     assert 3 not in measured.measurements and not list(small.root.glob("anchor/*/3.npz"))
 
@@ -164,9 +166,16 @@ def test_a_light_curve_counts_whole():
     prints = {light_curve_fingerprint(curve)}
     flux = curve.flux.copy()
     flux[3, 7] = np.nan
-    for other in ({"flux": flux}, {"flags": ("a", )}, {"info": {"x": 1.0}}, {"exposure_h": 1.0}, {"visit": 2},
-                  {"wavelength_um": curve.wavelength_um + 1e-9}, {"time": curve.time[::-1]
-                                                                  }, {"flux_err": curve.flux_err * 2}):
+    for other in (
+        {"flux": flux},
+        {"flags": ("a",)},
+        {"info": {"x": 1.0}},
+        {"exposure_h": 1.0},
+        {"visit": 2},
+        {"wavelength_um": curve.wavelength_um + 1e-9},
+        {"time": curve.time[::-1]},
+        {"flux_err": curve.flux_err * 2},
+    ):
         prints.add(light_curve_fingerprint(dataclasses.replace(curve, **other)))
     assert len(prints) == 9
     stored = {"light curve of visit 0": "a", "light curve of visit 1": "b"}
@@ -192,8 +201,9 @@ def test_the_bundle_says_what_it_was_made_from(small):
     assert differs() == ["measurements"]
 
 
-@pytest.mark.parametrize("change, why", [("label", "labels"), ("light curve", "measurements"),
-                                         ("nothing", "")])
+@pytest.mark.parametrize(
+    "change, why", [("label", "labels"), ("light curve", "measurements"), ("nothing", "")]
+)
 def test_folds_are_trained_again_when_an_input_changes(tmp_path, capsys, monkeypatch, change, why):
     """Guards against checkpoints of other labels or light curves that are taken as finished, and against
     folds trained twice."""
@@ -210,9 +220,12 @@ def test_folds_are_trained_again_when_an_input_changes(tmp_path, capsys, monkeyp
     trained_anew = again.digest != first.digest
     assert trained_anew == (change != "nothing")
     said = [line for line in capsys.readouterr().out.splitlines() if "trained afresh" in line]
-    assert said == ([
-        f"the folds are trained afresh, their inputs are not those of the last training: {why} changed"
-    ] if why else [])
+    assert said == (
+        [f"the folds are trained afresh, their inputs are not those of the last training: {why} changed"]
+        if why
+        else []
+    )
     same = all(
-        torch.equal(a, b) for a, b in zip(first.folds[0].state.values(), again.folds[0].state.values()))
+        torch.equal(a, b) for a, b in zip(first.folds[0].state.values(), again.folds[0].state.values())
+    )
     assert same == (change == "nothing")

@@ -17,8 +17,12 @@ SETTINGS = AnchorSettings(iterations=2)
 
 def _jobs(folder: Path, n: int) -> list[MeasurementJob]:
     planet = make_planet(0)
-    return [MeasurementJob(folder / f"{k}.npz", [make_light_curve(planet, seed=k, planet_id=k, n_times=60)], planet.star)
-            for k in range(n)]
+    return [
+        MeasurementJob(
+            folder / f"{k}.npz", [make_light_curve(planet, seed=k, planet_id=k, n_times=60)], planet.star
+        )
+        for k in range(n)
+    ]
 
 
 def _numbers(results) -> dict[int, np.ndarray]:
@@ -44,7 +48,8 @@ def test_workers_and_one_process_give_the_same(tmp_path, monkeypatch) -> None:
 
 
 def test_one_bad_planet_costs_itself(tmp_path) -> None:
-    """Guards against a mistake in one planet's input, or a folder that cannot be, that takes its batch along."""
+    """Guards against a mistake in one planet's input, or a folder that cannot be, that takes its batch
+    along."""
     jobs = _jobs(tmp_path, 4)
     mixed = [*jobs[1].light_curves, dataclasses.replace(jobs[1].light_curves[0], planet_id=77)]
     jobs[1] = dataclasses.replace(jobs[1], light_curves=mixed)
@@ -56,8 +61,11 @@ def test_one_bad_planet_costs_itself(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("gpu_seconds", "wins"), [(0.0, True), (1e3, False)])
-def test_the_faster_of_processor_and_gpu_goes_on(tmp_path, monkeypatch, gpu_seconds: float, wins: bool) -> None:
-    """Guards against a slow GPU (float64 on a T4) that is used because it is there, and against planets lost in the race."""
+def test_the_faster_of_processor_and_gpu_goes_on(
+    tmp_path, monkeypatch, gpu_seconds: float, wins: bool
+) -> None:
+    """Guards against a slow GPU (float64 on a T4) that is used because it is there, and against planets lost
+    in the race."""
     clock, used = [0.0], []
     real = measuring.measure_batch
 

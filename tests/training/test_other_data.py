@@ -16,12 +16,18 @@ def make_data(tmp_path):
         (folder / "test").mkdir(exist_ok=True)
         (folder / "wavelengths.csv").write_text("wl_1\n0.7\n")
         return folder
+
     return make
 
 
 def fill(root):
-    for name in ("submission.csv", "report.html", "metrics.jsonl", "04_diagnostics.ipynb",
-                 "01_light_curves.ipynb"):
+    for name in (
+        "submission.csv",
+        "report.html",
+        "metrics.jsonl",
+        "04_diagnostics.ipynb",
+        "01_light_curves.ipynb",
+    ):
         (root / name).write_text("old")
     for name in ("store/abc", "bundle", "predictions", "diagnostics"):
         (root / name).mkdir(parents=True)
@@ -42,12 +48,18 @@ def test_nothing_of_other_planets_is_left_to_be_mistaken(make_data, tmp_path, ca
     content = read_json(run.root / "run.json")
     assert "naive" not in content and "test_scores" not in content and content["train_planets"] == ["7", "8"]
     left = {path.name for path in run.root.iterdir()}
-    assert left == {"run.json", "figures", "earlier_data_1",
-                    "01_light_curves.ipynb"}, "papermill is writing the last one"
+    assert left == {"run.json", "figures", "earlier_data_1", "01_light_curves.ipynb"}, (
+        "papermill is writing the last one"
+    )
     moved = {path.name for path in (run.root / "earlier_data_1").iterdir()}
     assert {
-        "submission.csv", "report.html", "metrics.jsonl", "store", "bundle", "04_diagnostics.ipynb",
-        "run.json"
+        "submission.csv",
+        "report.html",
+        "metrics.jsonl",
+        "store",
+        "bundle",
+        "04_diagnostics.ipynb",
+        "run.json",
     } <= moved
     assert "a run on other planets" in capsys.readouterr().out and again.figures.is_dir()
 

@@ -35,11 +35,15 @@ def test_stages_share_run_json(tmp_path, data_dir):
 
 
 def test_failures_add_up_within_a_run_and_are_gone_in_the_next(tmp_path, data_dir):
-    """Guards against the last chunk of planets hiding what broke in the first, and against blaming a mended file."""
+    """Guards against the last chunk of planets hiding what broke in the first, and against blaming a mended
+    file."""
     run = open_run(tmp_path, data_dir)
     run.failures("anchor", [PlanetFailure(7, "broken")])
     run.failures("anchor", [PlanetFailure(8, "broken")])
-    assert [e["planet_id"] for e in read_json(run.root / "run.json")["stages"]["train"]["failed_anchor"]] == [7, 8]
+    assert [e["planet_id"] for e in read_json(run.root / "run.json")["stages"]["train"]["failed_anchor"]] == [
+        7,
+        8,
+    ]
     assert "failed_anchor" not in read_json(open_run(tmp_path, data_dir).root / "run.json")["stages"]["train"]
 
 
@@ -90,8 +94,18 @@ def test_the_profile_suits_the_place(tmp_path, data_dir, monkeypatch, variable, 
     assert read_json(tmp_path / "run" / "run.json")["profile"] == profile
 
 
-@pytest.mark.parametrize("content", [b'{"cut', b"", b"\0" * 100, b"[1]", b'{"a": "\xe9"}', b'{"stages": null}',
-                                     b'{"stages": {"train": 1, "submit": []}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"cut',
+        b"",
+        b"\0" * 100,
+        b"[1]",
+        b'{"a": "\xe9"}',
+        b'{"stages": null}',
+        b'{"stages": {"train": 1, "submit": []}}',
+    ],
+)
 def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir, content):
     """Guards against a notebook that raises for what a power cut, or an editor, made of the record."""
     write_json(tmp_path / "run" / "run.json", {})
@@ -127,12 +141,21 @@ def test_a_finding_is_said_once_and_kept(tmp_path, data_dir, capfd):
         run.tell("t.csv: a row twice")
     run.tell("t.csv: another")
     assert capfd.readouterr().out.count("a row twice") == 1
-    assert read_json(run.root / "run.json")["stages"]["train"]["findings"] == ["t.csv: a row twice",
-                                                                               "t.csv: another"]
+    assert read_json(run.root / "run.json")["stages"]["train"]["findings"] == [
+        "t.csv: a row twice",
+        "t.csv: another",
+    ]
 
 
-@pytest.mark.parametrize("override", ["train.epochs=ten", "model.size.width=33", "loss.smoothness_form=ftt",
-                                      "model.airs_encoder.graph_layer=gatt"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.epochs=ten",
+        "model.size.width=33",
+        "loss.smoothness_form=ftt",
+        "model.airs_encoder.graph_layer=gatt",
+    ],
+)
 def test_a_run_with_impossible_settings_does_not_open(tmp_path, data_dir, override):
     """Guards against an error of the settings that comes after the hours of light curves and anchors."""
     from spectramind_kit.errors import ConfigError
@@ -156,7 +179,9 @@ def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, data_dir, monkey
         run.failures("anchor", [PlanetFailure(7, "broken")])
     run.close()
     said = capfd.readouterr().out
-    assert said.count("run.json cannot be written") == 1 and said.count("metrics.jsonl cannot be written") == 1
+    assert (
+        said.count("run.json cannot be written") == 1 and said.count("metrics.jsonl cannot be written") == 1
+    )
     assert "a finding" in said and "planet 7: broken" in said and "None" not in said
     assert not list(run.root.glob("*.part*"))
 

@@ -17,12 +17,25 @@ def test_the_yaml_mirrors_the_dataclass(profile):
     assert list(train) == list(asdict(TrainSettings(**train)))
 
 
-@pytest.mark.parametrize("name, value", [("folds", 1), ("epochs", 0), ("batch_size", 0),
-                                         ("learning_rate", 0.0), ("learning_rate", 2.0),
-                                         ("weight_decay", -0.1), ("gradient_clip", 0.0), ("ema_decay", 1.0),
-                                         ("warmup_fraction", 1.5),
-                                         ("warm_start_epochs", -1), ("num_threads", -1), ("device", "gpu"),
-                                         ("device", "cuda:x"), ("amp", "fp16")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("folds", 1),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", 2.0),
+        ("weight_decay", -0.1),
+        ("gradient_clip", 0.0),
+        ("ema_decay", 1.0),
+        ("warmup_fraction", 1.5),
+        ("warm_start_epochs", -1),
+        ("num_threads", -1),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("amp", "fp16"),
+    ],
+)
 def test_out_of_range_is_named(name, value):
     """Guards against a ZeroDivisionError after light curves and anchors."""
     with pytest.raises(ConfigError, match=name):

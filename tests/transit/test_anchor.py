@@ -22,8 +22,8 @@ from spectramind_kit.transit import (
     learn_spectral_prior,
     measure_depths,
 )
-from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.transit.anchor.calibration import AnchorCalibration, _planet_scores
+from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
@@ -37,8 +37,10 @@ def _spectra(n: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def train() -> tuple[list, np.ndarray]:
     planets = [make_planet(seed) for seed in range(16)]
-    return ([measure_depths([make_light_curve(p, seed=k)], p.star) for k, p in enumerate(planets)],
-            np.array([p.depth for p in planets]))
+    return (
+        [measure_depths([make_light_curve(p, seed=k)], p.star) for k, p in enumerate(planets)],
+        np.array([p.depth for p in planets]),
+    )
 
 
 def test_prior_describes_spectra_it_has_not_seen() -> None:
@@ -53,7 +55,7 @@ def test_prior_describes_spectra_it_has_not_seen() -> None:
         noise = 5e-6
         covariance = amplitude**2 * prior.modes @ prior.modes.T + noise**2 * np.eye(283)
         ratios.append(shape @ np.linalg.solve(covariance, shape) / 283)
-        few = prior.modes[:, -9:]                       # most of a new spectrum lies in the leading modes
+        few = prior.modes[:, -9:]  # most of a new spectrum lies in the leading modes
         left = shape - few @ np.linalg.lstsq(few, shape, rcond=None)[0]
         assert left.std() < 0.35 * shape.std()
     assert np.median(ratios) < 1.0
@@ -63,13 +65,20 @@ def test_what_spectra_have_in_common_is_expected_of_the_next_one(train) -> None:
     """Guards against a prior that knows how much a band varies but not that it always points up."""
     bump = np.r_[1.5, np.exp(-0.5 * ((WAVELENGTH[1:] - 2.7) / 0.15) ** 2)]
     rng = np.random.default_rng(0)
-    depths = 0.012 + 1e-4 * np.exp(0.5 * rng.normal(size=(60, 1))) * (bump + 0.1 * rng.normal(size=(60, 1)) * (WAVELENGTH - 2.9))
+    depths = 0.012 + 1e-4 * np.exp(0.5 * rng.normal(size=(60, 1))) * (
+        bump + 0.1 * rng.normal(size=(60, 1)) * (WAVELENGTH - 2.9)
+    )
     prior = learn_spectral_prior(depths, WAVELENGTH)
     shape = bump - bump[1:].mean()
     assert np.corrcoef(prior.mean_shape[1:], shape[1:])[0, 1] > 0.98 and prior.mean_shape[0] > 0.0
     # light curves that say next to nothing: the anchor has the bump, with the amplitude that is expected
-    m = dataclasses.replace(train[0][0], depth_information=1e-6 * train[0][0].depth_information, coupling=1e-6 * train[0][0].coupling,
-                            common=np.zeros_like(train[0][0].common), depth_score=0.0 * train[0][0].depth_score)
+    m = dataclasses.replace(
+        train[0][0],
+        depth_information=1e-6 * train[0][0].depth_information,
+        coupling=1e-6 * train[0][0].coupling,
+        common=np.zeros_like(train[0][0].common),
+        depth_score=0.0 * train[0][0].depth_score,
+    )
     anchor = apply_prior(m, prior)
     assert np.corrcoef(anchor.depth[1:], shape[1:])[0, 1] > 0.98
     assert anchor.depth[1:].std() == pytest.approx(np.median(depths[:, 1:].std(1)), rel=0.6)
@@ -107,9 +116,13 @@ def test_update_equals_dense_gaussian_algebra(train) -> None:
     origin = m.reference_depth + 1e-4
     nuisance_precision, pull = np.diag(1.0 / m.nuisance_sd**2), rng.normal(size=k)
     projected = Projected.of(m, basis, origin)
-    got = projected.solve(np.diag(basis_precision)[None], nuisance_precision[None], pull[None], basis_mean=np.zeros((1, 6)))
+    got = projected.solve(
+        np.diag(basis_precision)[None], nuisance_precision[None], pull[None], basis_mean=np.zeros((1, 6))
+    )
 
-    information = np.block([[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]])
+    information = np.block(
+        [[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]]
+    )
     information -= m.common @ m.common.T
     score = np.r_[m.depth_score, m.nuisance_score]
     design = np.zeros((w + k, 6 + k))
@@ -132,7 +145,9 @@ def test_cut_gaussian_has_the_moments_of_a_sample() -> None:
     sample = np.random.default_rng(0).multivariate_normal(mean, covariance, 400_000)
     kept = sample[sample[:, 1] > 0.2]
     new_mean, new_covariance = cut_below(mean, covariance, 1, 0.2)
-    assert np.allclose(new_mean, kept.mean(0), atol=0.01) and np.allclose(new_covariance, np.cov(kept.T), atol=0.02)
+    assert np.allclose(new_mean, kept.mean(0), atol=0.01) and np.allclose(
+        new_covariance, np.cov(kept.T), atol=0.02
+    )
 
 
 def _fake_anchors(n: int, *, scale: float, bias: float, seed: int = 0) -> tuple[list[Anchor], np.ndarray]:
@@ -142,16 +157,38 @@ def _fake_anchors(n: int, *, scale: float, bias: float, seed: int = 0) -> tuple[
     root, depths, anchors = np.linalg.cholesky(base), _spectra(n), []
     for k, depth in enumerate(depths):
         guess = depth * (1.0 + bias) + scale * root @ rng.normal(size=283)
-        features = {"depth": guess[1:].mean(), "spread": 5e-5, "fgs1_offset": 1e-5, "u1_fgs1": 0.48, "quality_log_flux": 16.0,
-                    "quality_airs_chi2": 1.0, "quality_n_out_of_transit": 80.0 + k % 7, "amplitude_surprise": rng.normal(),
-                    "raw_gap": 2e-5, "airs_err": 3.6e-5, "impact2": rng.uniform(0, 0.5), "quality_n_visits": 1.0}
-        anchors.append(Anchor(planet_id=k, wavelength_um=WAVELENGTH, depth=guess, covariance=base, raw_depth=guess,
-                              raw_err=np.sqrt(np.diagonal(base)), features=features))
+        features = {
+            "depth": guess[1:].mean(),
+            "spread": 5e-5,
+            "fgs1_offset": 1e-5,
+            "u1_fgs1": 0.48,
+            "quality_log_flux": 16.0,
+            "quality_airs_chi2": 1.0,
+            "quality_n_out_of_transit": 80.0 + k % 7,
+            "amplitude_surprise": rng.normal(),
+            "raw_gap": 2e-5,
+            "airs_err": 3.6e-5,
+            "impact2": rng.uniform(0, 0.5),
+            "quality_n_visits": 1.0,
+        }
+        anchors.append(
+            Anchor(
+                planet_id=k,
+                wavelength_um=WAVELENGTH,
+                depth=guess,
+                covariance=base,
+                raw_depth=guess,
+                raw_err=np.sqrt(np.diagonal(base)),
+                features=features,
+            )
+        )
     return anchors, depths
 
 
 def _score(anchors, depths, naive) -> float:
-    return array_score(depths, np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors]), **naive)
+    return array_score(
+        depths, np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors]), **naive
+    )
 
 
 def test_calibration_repairs_scale_and_bias() -> None:
@@ -185,11 +222,14 @@ def test_few_planets_are_not_calibrated() -> None:
 
 
 def test_few_planets_get_a_cautious_error(train) -> None:
-    """Guards against a bare posterior that one contaminated star turns into a score of zero: with too few planets to learn
-    from, labels may differ by what is usual."""
+    """Guards against a bare posterior that one contaminated star turns into a score of zero: with too few
+    planets to learn from, labels may differ by what is usual."""
     measurements, depths = train
     prior = learn_priors(measurements[:5], depths[:5])
-    careful, bare = apply_prior(measurements[6], prior), apply_prior(measurements[6], dataclasses.replace(prior, mismatch=None))
+    careful, bare = (
+        apply_prior(measurements[6], prior),
+        apply_prior(measurements[6], dataclasses.replace(prior, mismatch=None)),
+    )
     added = np.sqrt((careful.covariance - bare.covariance)[1:, 1:].mean())
     assert 0.7e-3 < added / depths[6].mean() < 2e-3
 
@@ -200,7 +240,9 @@ def test_calibration_scores_as_the_official_metric_does() -> None:
     naive = (float(depths.mean()), float(depths.std()))
     mean, sigma = (np.array([getattr(a, k) for a in anchors]) for k in ("depth", "depth_err"))
     ours = float(_planet_scores(*(torch.as_tensor(v) for v in (depths, mean, sigma)), naive).mean())
-    assert ours == pytest.approx(array_score(depths, mean, sigma, naive_mean=naive[0], naive_sigma=naive[1]), abs=1e-9)
+    assert ours == pytest.approx(
+        array_score(depths, mean, sigma, naive_mean=naive[0], naive_sigma=naive[1]), abs=1e-9
+    )
 
 
 def test_calibration_saves_and_loads(tmp_path) -> None:
@@ -209,7 +251,9 @@ def test_calibration_saves_and_loads(tmp_path) -> None:
     calibration = fit_calibration(anchors, depths)
     calibration.save(tmp_path / "c.json")
     again = AnchorCalibration.load(tmp_path / "c.json")
-    assert np.array_equal(calibrate(anchors[0], again).depth_err, calibrate(anchors[0], calibration).depth_err)
+    assert np.array_equal(
+        calibrate(anchors[0], again).depth_err, calibrate(anchors[0], calibration).depth_err
+    )
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(DataError):
         AnchorCalibration.load(tmp_path / "c.json")
@@ -224,8 +268,10 @@ def test_cross_fit_never_uses_a_planet_for_itself(train) -> None:
     changed[3] *= 1.02
     second = cross_fit(measurements, changed, folds=folds)
     assert np.array_equal(first.uncalibrated[3].depth, second.uncalibrated[3].depth)
-    assert not np.array_equal(first.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth,
-                              second.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth)
+    assert not np.array_equal(
+        first.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth,
+        second.uncalibrated[int(np.flatnonzero(folds != folds[3])[0])].depth,
+    )
 
 
 def test_cross_fit_beats_one_flat_depth(train) -> None:
@@ -234,7 +280,9 @@ def test_cross_fit_beats_one_flat_depth(train) -> None:
     fitted = cross_fit(measurements, depths, folds=4)
     naive = dict(naive_mean=float(depths.mean()), naive_sigma=float(depths.std()))
     flat = np.repeat(np.array([m.reference_depth[1:].mean() for m in measurements])[:, None], 283, 1)
-    best_flat = max(array_score(depths, flat, np.full_like(flat, s), **naive) for s in np.geomspace(2e-5, 1e-3, 20))
+    best_flat = max(
+        array_score(depths, flat, np.full_like(flat, s), **naive) for s in np.geomspace(2e-5, 1e-3, 20)
+    )
     assert _score(fitted.anchors, depths, naive) > best_flat + 0.05
     assert len(fitted.anchors) == len(depths) and fitted.prior.nuisance.learned_from == len(depths)
     anchor = fitted.predict(measurements[0])

@@ -21,11 +21,12 @@ def _edges(r: float) -> torch.Tensor:
 def test_equals_batman_within_one_ppm(r: float, law: tuple[float, float]) -> None:
     """Guards against a wrong overlap integral anywhere between the centre and the last contact."""
     batman = pytest.importorskip("batman")
-    z = np.concatenate([np.linspace(0.0, 1.0 + r + 0.05, 700), _edges(r).numpy() + 1e-7])   # batman's own integral fails at z = r exactly
+    # batman's own integral fails at z = r exactly
+    z = np.concatenate([np.linspace(0.0, 1.0 + r + 0.05, 700), _edges(r).numpy() + 1e-7])
     p = batman.TransitParams()
     p.t0, p.per, p.a, p.rp, p.inc, p.ecc, p.w = 0.0, 1.0, 10.0, r, 90.0, 0.0, 90.0
     p.limb_dark, p.u = "quadratic", list(law)
-    time = np.arcsin(z / p.a) * p.per / (2.0 * math.pi)       # i = 90 deg: z = a sin(phase)
+    time = np.arcsin(z / p.a) * p.per / (2.0 * math.pi)  # i = 90 deg: z = a sin(phase)
     expected = batman.TransitModel(p, time, max_err=0.1).light_curve(p)
     ours = transit_flux(torch.from_numpy(z), r, *law).numpy()
     assert np.abs(ours - expected).max() < 1e-6
@@ -53,10 +54,14 @@ def test_gradient_equals_finite_differences(r: float) -> None:
     step = 1e-5
     centre = overlap_integrals(z, torch.tensor(r), nodes=64)
     radius = torch.tensor(r, dtype=torch.float64)
-    num_z = (overlap_integrals(z + step, radius, nodes=64).area
-             - overlap_integrals((z - step), radius, nodes=64).area) / (2 * step)
-    num_r = (overlap_integrals(z, radius + step, nodes=64).area
-             - overlap_integrals(z, radius - step, nodes=64).area) / (2 * step)
+    num_z = (
+        overlap_integrals(z + step, radius, nodes=64).area
+        - overlap_integrals((z - step), radius, nodes=64).area
+    ) / (2 * step)
+    num_r = (
+        overlap_integrals(z, radius + step, nodes=64).area
+        - overlap_integrals(z, radius - step, nodes=64).area
+    ) / (2 * step)
     assert torch.allclose(centre.d_separation[z > step], num_z[z > step], atol=3e-6)
     assert torch.allclose(centre.d_radius, num_r, atol=3e-6)
 
@@ -64,9 +69,13 @@ def test_gradient_equals_finite_differences(r: float) -> None:
 @pytest.mark.parametrize("r", [0.02, 0.1, 0.3])
 def test_the_quadrature_has_converged(r: float) -> None:
     """Guards against too few nodes near second contact, where the line integral is nearly singular."""
-    z = torch.cat([torch.linspace(0.0, 1.0 + r, 4001, dtype=torch.float64),
-                   1.0 - r + torch.logspace(-12, -2, 60, dtype=torch.float64),
-                   1.0 - r - torch.logspace(-12, -2, 60, dtype=torch.float64)])
+    z = torch.cat(
+        [
+            torch.linspace(0.0, 1.0 + r, 4001, dtype=torch.float64),
+            1.0 - r + torch.logspace(-12, -2, 60, dtype=torch.float64),
+            1.0 - r - torch.logspace(-12, -2, 60, dtype=torch.float64),
+        ]
+    )
     few, many = (overlap_integrals(z, torch.tensor(r), nodes=n).area / math.pi for n in (10, 200))
     assert float((few - many).abs().max()) < 3e-7
 

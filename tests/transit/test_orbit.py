@@ -61,4 +61,6 @@ def test_orbit_needs_exactly_one_tilt() -> None:
     with pytest.raises(DataError, match="exactly one"):
         projected_separation(torch.zeros(1), mid_transit_time=0.0, **ORBIT)
     with pytest.raises(DataError, match="exactly one"):
-        contact_times(mid_transit_time=0.0, radius_ratio=0.1, impact_parameter=0.1, inclination_deg=89.0, **ORBIT)
+        contact_times(
+            mid_transit_time=0.0, radius_ratio=0.1, impact_parameter=0.1, inclination_deg=89.0, **ORBIT
+        )

@@ -21,10 +21,14 @@ def test_equals_batman_with_smearing() -> None:
     p.t0, p.per, p.a, p.inc, p.ecc, p.w = 3.6 / 24, 4.1, 9.0, 88.2, 0.0, 90.0
     p.rp, p.limb_dark, p.u = 0.11, "quadratic", [0.4, 0.15]
     for exposure_h, supersample in ((0.0, 1), (0.04, 11)):
-        model = batman.TransitModel(p, TIME / 24, max_err=0.1, supersample_factor=supersample, exp_time=exposure_h / 24)
-        ours = light_curve_model(TIME, radius_ratio=0.11, u1=0.4, u2=0.15, exposure_h=exposure_h,
-                                 supersample=supersample, **ORBIT)
-        # batman places its sub-exposures from edge to edge, we in the middle of equal parts: 2e-6 at the contacts
+        model = batman.TransitModel(
+            p, TIME / 24, max_err=0.1, supersample_factor=supersample, exp_time=exposure_h / 24
+        )
+        ours = light_curve_model(
+            TIME, radius_ratio=0.11, u1=0.4, u2=0.15, exposure_h=exposure_h, supersample=supersample, **ORBIT
+        )
+        # batman places its sub-exposures from edge to edge, we in the middle of equal parts: 2e-6 at the
+        # contacts
         assert np.abs(ours.numpy() - model.light_curve(p)).max() < (1e-6 if exposure_h == 0.0 else 6e-6)
 
 
@@ -39,19 +43,25 @@ def test_gradient_in_every_parameter() -> None:
     """Guards against a detached argument."""
     names = ("mid_transit_time", "period_d", "semi_major_axis", "inclination_deg", "radius_ratio", "u1", "u2")
     values = dict(radius_ratio=0.1, u1=0.4, u2=0.1, **ORBIT)
-    leaves = {name: torch.tensor([values[name]] * 2, dtype=torch.float64, requires_grad=True) for name in names}
+    leaves = {
+        name: torch.tensor([values[name]] * 2, dtype=torch.float64, requires_grad=True) for name in names
+    }
     flux = light_curve_model(TIME, exposure_h=0.04, **leaves)
     assert flux.shape == (2, len(TIME))
     weights = torch.linspace(0.3, 1.7, len(TIME), dtype=torch.float64)
     for name, grad in zip(names, torch.autograd.grad((flux * weights).sum(), list(leaves.values()))):
         step = 1e-5
-        up, down = (light_curve_model(TIME, exposure_h=0.04, **{**values, name: values[name] + s}) for s in (step, -step))
+        up, down = (
+            light_curve_model(TIME, exposure_h=0.04, **{**values, name: values[name] + s})
+            for s in (step, -step)
+        )
         numeric = float((((up - down) / (2 * step)) * weights).sum())
         assert float(grad[0]) == pytest.approx(numeric, rel=2e-3, abs=1e-4), name
 
 
 def test_interpolation_in_radius_equals_the_exact_model() -> None:
-    """Guards against a fast path that bends spectra: 283 wavelengths, 4 % range of depth, 0.5 ppm at the contacts."""
+    """Guards against a fast path that bends spectra: 283 wavelengths, 4 % range of depth, 0.5 ppm at the
+    contacts."""
     z = projected_separation(torch.from_numpy(TIME), **ORBIT)[None]
     generator = torch.Generator().manual_seed(0)
     r = 0.12 * (1.0 + 0.02 * (torch.rand(1, 283, generator=generator, dtype=torch.float64) - 0.5))

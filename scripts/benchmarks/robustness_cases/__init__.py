@@ -16,12 +16,12 @@ SILENT_PULL = 4.0  # errors beyond which a result without a word is a wrong numb
 class Outcome:
     """What came of a case."""
 
-    pull: float = 0.0   # largest |found - true| / error; 0 where the case has no number
-    sigma_ppm: float = float("nan")   # error of the AIRS-CH0 level
-    said: str = ""      # the flag, line or error that tells; empty: nothing was said
-    raised: str = ""    # an exception that came out of 03_submit
-    wrong: bool = False   # anything else that is not as it should be (another planet's row, a lost result)
-    note: str = ""      # what came out, for the table
+    pull: float = 0.0  # largest |found - true| / error; 0 where the case has no number
+    sigma_ppm: float = float("nan")  # error of the AIRS-CH0 level
+    said: str = ""  # the flag, line or error that tells; empty: nothing was said
+    raised: str = ""  # an exception that came out of 03_submit
+    wrong: bool = False  # anything else that is not as it should be (another planet's row, a lost result)
+    note: str = ""  # what came out, for the table
 
     @property
     def silent_wrong(self) -> bool:
@@ -35,5 +35,5 @@ class Case:
 
     name: str
     kind: str
-    before: str         # what version 6d5dbb7 made of it, for the table
+    before: str  # what version 6d5dbb7 made of it, for the table
     run: Callable[[Path], Outcome]

@@ -45,12 +45,14 @@ class FinishedRun:
         return sorted(int(path.name) for path in (self.data / "train").iterdir())
 
     def open(self, stage: str, *, overrides=_SETTINGS, data: Path | None = None) -> RunFolder:
-        return RunFolder.open(self.work,
-                              stage=stage,
-                              data_dir=data or self.data,
-                              profile="smoke",
-                              overrides=overrides,
-                              earlier=())
+        return RunFolder.open(
+            self.work,
+            stage=stage,
+            data_dir=data or self.data,
+            profile="smoke",
+            overrides=overrides,
+            earlier=(),
+        )
 
     def train(self, *, overrides=_SETTINGS):
         run = self.open("train", overrides=overrides)
@@ -95,12 +97,14 @@ def _finished() -> tuple[FinishedRun, tempfile.TemporaryDirectory]:
     """Made once for all cases; the folder lives as long as the process."""
     kept = tempfile.TemporaryDirectory(prefix="robustness-stale-")
     with contextlib.redirect_stdout(io.StringIO()):
-        made = simulate_competition(Path(kept.name) / "simulated",
-                                    n_train=_TRAIN,
-                                    n_test=_TEST,
-                                    seed=5,
-                                    cadence="reduced",
-                                    two_visit_fraction=0.0)
+        made = simulate_competition(
+            Path(kept.name) / "simulated",
+            n_train=_TRAIN,
+            n_test=_TEST,
+            seed=5,
+            cadence="reduced",
+            two_visit_fraction=0.0,
+        )
         copy = FinishedRun(made.data_dir, Path(kept.name) / "run", made.truth_path)
         copy.train()
         copy.submit()

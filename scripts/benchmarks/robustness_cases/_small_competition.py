@@ -17,12 +17,18 @@ import pandas as pd
 
 from robustness_cases import Outcome
 
-TABLES = ("train.csv", "wavelengths.csv", "axis_info.parquet", "adc_info.csv", "train_star_info.csv",
-          "test_star_info.csv",
-          "sample_submission.csv")
+TABLES = (
+    "train.csv",
+    "wavelengths.csv",
+    "axis_info.parquet",
+    "adc_info.csv",
+    "train_star_info.csv",
+    "test_star_info.csv",
+    "sample_submission.csv",
+)
 SPECTRUM = [f"wl_{k}" for k in range(1, 284)]
 SIGMA = [f"sigma_{k}" for k in range(1, 284)]
-SAME = 1e-6   # relative: results of planets that a damage does not concern
+SAME = 1e-6  # relative: results of planets that a damage does not concern
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,9 @@ def stage() -> Stage:
     curves = extract_light_curves(run, "train")
     labels = train_labels(run, curves)
     measured = measure_planets(run, curves, stars=read_star_info(made.data_dir, "train"), split="train")
-    finish_training(run, curves, anchors=cross_fit_anchors(run, measured, labels=labels), labels=labels,
-                    network=None)
+    finish_training(
+        run, curves, anchors=cross_fit_anchors(run, measured, labels=labels), labels=labels, network=None
+    )
     submitted = submit(root / "undamaged", made.data_dir, earlier=[root / "train"])
     (root / "curves").mkdir()
     (root / "undamaged" / "store").rename(root / "curves" / "store")
@@ -70,8 +77,14 @@ def stage() -> Stage:
 def open_run(folder: Path, data: Path, *, stage_name: str = "submit", earlier: Iterable[Path] = ()):
     from spectramind_kit.training.run_folder import RunFolder
 
-    return RunFolder.open(folder, stage=stage_name, data_dir=data, profile="smoke",
-                          overrides=["model=anchor"], earlier=list(earlier))
+    return RunFolder.open(
+        folder,
+        stage=stage_name,
+        data_dir=data,
+        profile="smoke",
+        overrides=["model=anchor"],
+        earlier=list(earlier),
+    )
 
 
 def submit(folder: Path, data: Path, *, earlier: Iterable[Path]) -> pd.DataFrame:
@@ -98,12 +111,19 @@ def copy_of_the_data(folder: Path) -> Path:
     return target
 
 
-def after(damage: Callable[[Path], object], *, frames: bool = False, concerns: Iterable[int] = (),
-          bundle: bool = True, rows: Iterable[int] | None = None,
-          close: float = np.inf) -> Callable[[Path], Outcome]:
+def after(
+    damage: Callable[[Path], object],
+    *,
+    frames: bool = False,
+    concerns: Iterable[int] = (),
+    bundle: bool = True,
+    rows: Iterable[int] | None = None,
+    close: float = np.inf,
+) -> Callable[[Path], Outcome]:
     """A case: damage the data, submit, compare. ``concerns``: numbers of the planets that may change (they
     are then compared with the truth); ``frames``: light curves are made again, as the damage may reach them;
     ``rows``: those expected; ``close``: how many errors a bin of theirs may move from the undamaged run."""
+
     def run(scratch: Path) -> Outcome:
         made = stage()
         data = copy_of_the_data(scratch)
@@ -111,15 +131,22 @@ def after(damage: Callable[[Path], object], *, frames: bool = False, concerns: I
         earlier = [] if not bundle else [made.train] if frames else [made.train, made.curves]
         try:
             found = submit(scratch / "run", data, earlier=earlier)
-        except Exception as error:  # noqa: BLE001  this is what the case looks for
+        except Exception as error:
             return Outcome(raised=f"{type(error).__name__}: {error}"[:200], wrong=True)
-        return compare(found, scratch / "run", concerned={made.ids[k] for k in concerns},
-                       rows=made.ids if rows is None else list(rows), close=close)
+        return compare(
+            found,
+            scratch / "run",
+            concerned={made.ids[k] for k in concerns},
+            rows=made.ids if rows is None else list(rows),
+            close=close,
+        )
+
     return run
 
 
-def compare(found: pd.DataFrame, run: Path, *, concerned: set[int], rows: list[int],
-            close: float = np.inf) -> Outcome:
+def compare(
+    found: pd.DataFrame, run: Path, *, concerned: set[int], rows: list[int], close: float = np.inf
+) -> Outcome:
     made = stage()
     said = words(run)
     if sorted(found.index) != sorted(rows):
@@ -131,24 +158,35 @@ def compare(found: pd.DataFrame, run: Path, *, concerned: set[int], rows: list[i
     change = np.abs(ratio - 1.0).max() if same else 0.0
     level = (found[SPECTRUM[1:]] - made.truth.loc[found.index, SPECTRUM[1:]]).mean(axis=1)
     sigma = found[SIGMA[1:]].mean(axis=1)
-    moved = float((np.abs(found[SPECTRUM] - made.undamaged.loc[found.index, SPECTRUM]).to_numpy()
-                   / found[SIGMA].to_numpy()).max())
+    moved = float(
+        (
+            np.abs(found[SPECTRUM] - made.undamaged.loc[found.index, SPECTRUM]).to_numpy()
+            / found[SIGMA].to_numpy()
+        ).max()
+    )
     pull = float((level / sigma).abs().max())
     counts = json.loads((run / "run.json").read_text())["stages"]["submit"].get("sources", {})
     note = ", ".join(f"{n} {name}" for name, n in counts.items())
     if change > SAME:
         text = f"planets that it does not concern changed by {change:.1e}; {note}"
         return Outcome(pull=pull, wrong=True, note=text)
-    return Outcome(pull=pull, sigma_ppm=1e6 * float(sigma.median()), said="" if moved > close else said,
-                   wrong=moved > close,
-                   note=note + (f"; bins within {moved:.1g} errors of the undamaged run" if close < np.inf
-                                else ""))
+    return Outcome(
+        pull=pull,
+        sigma_ppm=1e6 * float(sigma.median()),
+        said="" if moved > close else said,
+        wrong=moved > close,
+        note=note + (f"; bins within {moved:.1g} errors of the undamaged run" if close < np.inf else ""),
+    )
 
 
 def words(run: Path) -> str:
     """The first thing that the run has on record about its inputs."""
     record = json.loads((run / "run.json").read_text())["stages"]["submit"]
     texts = list(record.get("findings", [])) + [str(record[k]) for k in record if k.endswith("_failed")]
-    texts += [f"{entry['planet_id']}: {entry['error']}" for k in record if k.startswith("failed_")
-              for entry in record[k]]
+    texts += [
+        f"{entry['planet_id']}: {entry['error']}"
+        for k in record
+        if k.startswith("failed_")
+        for entry in record[k]
+    ]
     return texts[0].replace("\n", " ").replace(f"{run.parent}/", "")[:160] if texts else ""

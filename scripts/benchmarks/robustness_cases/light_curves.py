@@ -1,4 +1,5 @@
-"""Noise, ramps, second visits and lost frames: what the anchor makes of light curves that are not as the model has them."""
+"""Noise, ramps, second visits and lost frames: what the anchor makes of light curves that are not as the
+model has them."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+
 from robustness_cases import Case, Outcome
 
-_SEED, _PLANET = 77, 2    # whole in front of its star, in mid-visit
+_SEED, _PLANET = 77, 2  # whole in front of its star, in mid-visit
 
 
 # ---------------------------------------------------------------- noise, from frames
+
 
 def _noise_from_frames(scratch: Path) -> Outcome:
     """Three planets from frames: the noise scale must be one, chi^2 too."""
@@ -23,8 +26,10 @@ def _noise_from_frames(scratch: Path) -> Outcome:
 
     simulated = simulate_competition(scratch, n_train=3, n_test=0, seed=11, two_visit_fraction=0.0)
     stars = read_star_info(simulated.data_dir, "train")
-    fits = [measure_depths([extract_light_curve(files)], stars.loc[files.planet_id].to_dict()).visits[0]
-            for files in find_visits(simulated.data_dir, "train")]
+    fits = [
+        measure_depths([extract_light_curve(files)], stars.loc[files.planet_id].to_dict()).visits[0]
+        for files in find_visits(simulated.data_dir, "train")
+    ]
     scale = [float(np.median(fit.noise_scale)) for fit in fits]
     chi2 = [max(fit.airs_chi2, fit.fgs1_chi2) for fit in fits]
     right = all(abs(s - 1.0) < 0.08 for s in scale) and max(chi2) < 1.25
@@ -32,6 +37,7 @@ def _noise_from_frames(scratch: Path) -> Outcome:
 
 
 # ---------------------------------------------------------------- one planet at the light-curve level
+
 
 @lru_cache(maxsize=1)
 def _truth():
@@ -75,10 +81,17 @@ def _unequal_exposures() -> list:
 def _own_noise_in_errors() -> list:
     """Errors made from each bin's own noisy flux, as many pipelines do."""
     curve = _curve()
-    return [replace(curve, flux_err=(curve.flux_err.mean(0) * np.sqrt(curve.flux / curve.flux.mean(0))).astype(np.float32))]
+    return [
+        replace(
+            curve,
+            flux_err=(curve.flux_err.mean(0) * np.sqrt(curve.flux / curve.flux.mean(0))).astype(np.float32),
+        )
+    ]
 
 
-def _ramp(*, size: float = 0.003, hours: float = 0.5, at_end: bool = False, part: slice = slice(None)) -> list:
+def _ramp(
+    *, size: float = 0.003, hours: float = 0.5, at_end: bool = False, part: slice = slice(None)
+) -> list:
     curve = _curve()
     since = curve.time[-1] - curve.time if at_end else curve.time - curve.time[0]
     factor = np.ones(curve.flux.shape)
@@ -91,10 +104,18 @@ def _lost_frames(*, share: float = 0.1, start: float = 0.45) -> list:
     curve = _curve()
     n = len(curve.time)
     first, count = int(start * n), int(share * n)
-    keep = np.r_[0:first, first + count:n]
+    keep = np.r_[0:first, first + count : n]
     flags = tuple(f"{sensor}: {len(keep)} of {n} frames" for sensor in ("FGS1", "AIRS-CH0"))
-    return [replace(curve, time=curve.time[:len(keep)], flux=curve.flux[keep], flux_err=curve.flux_err[keep], flags=flags,
-                    info={"airs_frames_lost": share, "fgs1_frames_lost": share})]
+    return [
+        replace(
+            curve,
+            time=curve.time[: len(keep)],
+            flux=curve.flux[keep],
+            flux_err=curve.flux_err[keep],
+            flags=flags,
+            info={"airs_frames_lost": share, "fgs1_frames_lost": share},
+        )
+    ]
 
 
 def _missing_points(*, start: float) -> list:
@@ -102,7 +123,7 @@ def _missing_points(*, start: float) -> list:
     curve = _curve()
     flux = curve.flux.copy()
     n = len(curve.time)
-    flux[int(start * n):int((start + 0.1) * n)] = np.nan
+    flux[int(start * n) : int((start + 0.1) * n)] = np.nan
     return [replace(curve, flux=flux)]
 
 
@@ -110,11 +131,16 @@ def _second(kind: str) -> list:
     truth = _truth()
     whole = _curve(visit=1)
     part = {"shorter": slice(0, 110), "far shorter": slice(0, 60)}.get(kind, slice(None))
-    second = {"empty": lambda: _curve(replace(truth, depth=np.full_like(truth.depth, 1e-10)), visit=1),
-              "elsewhere": lambda: _curve(replace(truth, mid_transit_time=12.0), visit=1),
-              "fainter": lambda: _curve(replace(truth, level=0.1 * truth.level), visit=1),
-              "coarser": lambda: _curve(visit=1, n_times=94), "finer": lambda: _curve(visit=1, n_times=600),
-              }.get(kind, lambda: replace(whole, time=whole.time[part], flux=whole.flux[part], flux_err=whole.flux_err[part]))()
+    second = {
+        "empty": lambda: _curve(replace(truth, depth=np.full_like(truth.depth, 1e-10)), visit=1),
+        "elsewhere": lambda: _curve(replace(truth, mid_transit_time=12.0), visit=1),
+        "fainter": lambda: _curve(replace(truth, level=0.1 * truth.level), visit=1),
+        "coarser": lambda: _curve(visit=1, n_times=94),
+        "finer": lambda: _curve(visit=1, n_times=600),
+    }.get(
+        kind,
+        lambda: replace(whole, time=whole.time[part], flux=whole.flux[part], flux_err=whole.flux_err[part]),
+    )()
     return [_curve(), second]
 
 
@@ -136,22 +162,57 @@ def _case(name: str, kind: str, before: str, make: Callable[[], list]) -> Case:
 
 
 CASES = [
-    Case("three planets from frames", "noise", "noise scale 0.50, χ² 4.0, every visit a poor fit", _noise_from_frames),
+    Case(
+        "three planets from frames",
+        "noise",
+        "noise scale 0.50, χ² 4.0, every visit a poor fit",
+        _noise_from_frames,
+    ),
     _case("unequal numbers of exposures per bin", "noise", "χ² 0.00, ± 209 ppm", _unequal_exposures),
-    _case("errors that follow each bin's own noise", "noise", "noise scale 0.50, information divided by four", _own_noise_in_errors),
+    _case(
+        "errors that follow each bin's own noise",
+        "noise",
+        "noise scale 0.50, information divided by four",
+        _own_noise_in_errors,
+    ),
     _case("ramp of 0.3 % at the start", "changes in the visit", "2.8 σ (of twice the error), no flag", _ramp),
     _case("ramp of 0.3 % at the end", "changes in the visit", "no flag", partial(_ramp, at_end=True)),
     _case("hook of -0.3 % at the start", "changes in the visit", "no flag", partial(_ramp, size=-0.003)),
     _case("ramp in AIRS-CH0 alone", "changes in the visit", "no flag", partial(_ramp, part=slice(1, None))),
     _case("ramp in FGS1 alone", "changes in the visit", "no flag", partial(_ramp, part=slice(0, 1))),
-    _case("a middle tenth of the frames lost", "changes in the visit", "flag of the light curve only, error as of a whole visit", _lost_frames),
-    _case("a tenth lost before the transit", "changes in the visit", "the same", partial(_lost_frames, start=0.1)),
-    _case("first tenth without values", "changes in the visit", "the search took it for a transit of 100 %", partial(_missing_points, start=0.0)),
-    _case("middle tenth without values", "changes in the visit", "flagged", partial(_missing_points, start=0.45)),
-    *(Case(f"second visit: {name}", "two visits", before, partial(_second_outcome, kind)) for name, kind, before in (
-        ("without a transit", "empty", "± 50 ppm became ± 8,000"), ("transit outside", "elsewhere", "± 8,000 ppm"),
-        ("shorter", "shorter", "works"), ("a third of it", "far shorter", "± 400 to 6,000 ppm, not converged"),
-        ("ten times fainter", "fainter", "works"), ("half the cadence", "coarser", "works"), ("three times the cadence", "finer", "works"))),
+    _case(
+        "a middle tenth of the frames lost",
+        "changes in the visit",
+        "flag of the light curve only, error as of a whole visit",
+        _lost_frames,
+    ),
+    _case(
+        "a tenth lost before the transit",
+        "changes in the visit",
+        "the same",
+        partial(_lost_frames, start=0.1),
+    ),
+    _case(
+        "first tenth without values",
+        "changes in the visit",
+        "the search took it for a transit of 100 %",
+        partial(_missing_points, start=0.0),
+    ),
+    _case(
+        "middle tenth without values", "changes in the visit", "flagged", partial(_missing_points, start=0.45)
+    ),
+    *(
+        Case(f"second visit: {name}", "two visits", before, partial(_second_outcome, kind))
+        for name, kind, before in (
+            ("without a transit", "empty", "± 50 ppm became ± 8,000"),
+            ("transit outside", "elsewhere", "± 8,000 ppm"),
+            ("shorter", "shorter", "works"),
+            ("a third of it", "far shorter", "± 400 to 6,000 ppm, not converged"),
+            ("ten times fainter", "fainter", "works"),
+            ("half the cadence", "coarser", "works"),
+            ("three times the cadence", "finer", "works"),
+        )
+    ),
     _case("light curve without FGS1", "one sensor", "flagged", partial(_one_sensor, slice(0, 1))),
     _case("light curve without AIRS-CH0", "one sensor", "flagged", partial(_one_sensor, slice(1, None))),
 ]

@@ -15,7 +15,6 @@ from unittest import mock
 
 from robustness_cases import Case, Outcome
 from robustness_cases.packages import ROOT, line_with, run_python, simulated
-
 from spectramind_kit.errors import DataError
 
 KIND = "machines"
@@ -227,7 +226,7 @@ def own_hydra(scratch: Path) -> Outcome:
         load_config(use_hydra=True)
         try:
             found = hydra.compose(config_name="mine").mine
-        except Exception as error:  # noqa: BLE001 - hydra's own class: its state is lost
+        except Exception as error:
             return Outcome(wrong=True, note=f"{type(error).__name__}: {error}"[:100])
     return Outcome(wrong=found != 5, note="the user's next compose works")
 

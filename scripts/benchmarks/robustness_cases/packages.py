@@ -13,8 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from robustness_cases import Case, Outcome
 
+from robustness_cases import Case, Outcome
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import PROBES, why_not
 

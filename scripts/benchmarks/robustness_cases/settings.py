@@ -12,6 +12,7 @@ from robustness_cases import Case, Outcome
 def override(text: str, *, value: object = None) -> Callable[[Path], Outcome]:
     """The override as `scripts/run_notebook` checks it: it has ``value``, or is refused where that is
     None."""
+
     def run(scratch: Path) -> Outcome:
         from omegaconf import OmegaConf
 
@@ -23,11 +24,13 @@ def override(text: str, *, value: object = None) -> Callable[[Path], Outcome]:
         try:
             check_parameters(notebook, {"overrides": [text]})
         except ConfigError as error:
-            return Outcome(said=f"ConfigError: {error}"[:200], wrong=value is not None,
-                           note="refused at the check")
+            return Outcome(
+                said=f"ConfigError: {error}"[:200], wrong=value is not None, note="refused at the check"
+            )
         found = OmegaConf.select(load_config(overrides=[text]), text.partition("=")[0])
         good = value is not None and found == value and type(found) is type(value)
         return Outcome(wrong=not good, note=f"became {found!r}")
+
     return run
 
 
@@ -37,17 +40,23 @@ def parameter(name: str, text: str) -> Callable[[Path], Outcome]:
         from spectramind_kit.notebook import check_parameters
 
         try:
-            found = check_parameters(Path(__file__).resolve().parents[3] / "notebooks" / "02_train.ipynb",
-                                     {name: text})
+            found = check_parameters(
+                Path(__file__).resolve().parents[3] / "notebooks" / "02_train.ipynb", {name: text}
+            )
         except ConfigError as error:
             return Outcome(said=f"ConfigError: {error}"[:200], note="refused at the check")
         return Outcome(wrong=True, note=f"became {found[name]!r}")
+
     return run
 
 
 CASES = [
-    Case("train.epochs=ten", "settings", "passed the check, ended 02_train after light curves and anchors",
-         override("train.epochs=ten")),
+    Case(
+        "train.epochs=ten",
+        "settings",
+        "passed the check, ended 02_train after light curves and anchors",
+        override("train.epochs=ten"),
+    ),
     Case("train.epochs=010", "settings", "8 epochs", override("train.epochs=010", value=10)),
     Case("data.airs_rows=8:24", "settings", "504", override("data.airs_rows=8:24")),
     Case("train.learning_rate=1e-3", "settings", "0.001", override("train.learning_rate=1e-3", value=1e-3)),

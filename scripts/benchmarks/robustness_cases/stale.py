@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from robustness_cases import Case, Outcome
 from robustness_cases._finished_run import FinishedRun, copy_of_a_finished_run
-
 from spectramind_kit.detector.instrument import AIRS
 from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.store import LightCurveStore
@@ -45,15 +45,15 @@ def _against(found: pd.Series, depth: np.ndarray, said: str, *, what: str = "tru
         said=said,
         note=f"{level:.0f} ± {error:.0f} ppm where {right:.0f} is {what}",
         # a correction that is told and not made would still be a wrong number
-        wrong=bool(abs(level - right) > 4 * error))
+        wrong=bool(abs(level - right) > 4 * error),
+    )
 
 
 def _wrong_stays_wrong(outcome: Outcome) -> Outcome:
     """No line excuses a number that was not made again."""
-    return Outcome(pull=outcome.pull,
-                   note=outcome.note,
-                   said="" if outcome.wrong else outcome.said,
-                   wrong=outcome.wrong)
+    return Outcome(
+        pull=outcome.pull, note=outcome.note, said="" if outcome.wrong else outcome.said, wrong=outcome.wrong
+    )
 
 
 def _corrected_files(scratch: Path) -> Outcome:
@@ -78,12 +78,14 @@ def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
     def store_plainly(source: Path) -> None:
         for path in source.glob("*_signal_0.parquet"):
             table = pq.read_table(path)
-            pq.write_table(table,
-                           run.data / "test" / str(planet) / path.name,
-                           compression="none",
-                           use_dictionary=False,
-                           write_statistics=False,
-                           row_group_size=len(table))
+            pq.write_table(
+                table,
+                run.data / "test" / str(planet) / path.name,
+                compression="none",
+                use_dictionary=False,
+                write_statistics=False,
+                row_group_size=len(table),
+            )
 
     store_plainly(run.data / "test" / str(planet))
     with contextlib.redirect_stdout(io.StringIO()):
@@ -95,7 +97,8 @@ def _corrected_signal_of_the_same_size(scratch: Path) -> Outcome:
     ]
     found, said = _heard(run.submit, "signal_0.parquet")
     return _wrong_stays_wrong(
-        _against(found.loc[planet], run.fresh(scratch).loc[planet].to_numpy(float)[:283], said, what="right"))
+        _against(found.loc[planet], run.fresh(scratch).loc[planet].to_numpy(float)[:283], said, what="right")
+    )
 
 
 def _corrected_star(scratch: Path) -> Outcome:
@@ -120,10 +123,12 @@ def _remade(found: pd.Series, right: pd.Series, before: pd.Series, said: str) ->
     """Whether a planet's numbers are those that its present inputs give, not the ones of before."""
     stale = np.allclose(found, before, rtol=1e-4) and not np.allclose(right, before, rtol=1e-4)
     outcome = _against(found, right.to_numpy(float)[:283], said, what="right")
-    return Outcome(pull=outcome.pull,
-                   note=outcome.note + (", the number of before" if stale else ""),
-                   wrong=bool(stale) or outcome.wrong,
-                   said="" if stale else said)
+    return Outcome(
+        pull=outcome.pull,
+        note=outcome.note + (", the number of before" if stale else ""),
+        wrong=bool(stale) or outcome.wrong,
+        said="" if stale else said,
+    )
 
 
 def _corrected_calibration(scratch: Path) -> Outcome:
@@ -157,9 +162,9 @@ def _corrected_adc(scratch: Path) -> Outcome:
     _, said = _heard(run.submit, "adc_info has changed")
     ratio = LightCurveStore(run.work / "store", settings).load(planet, 0).airs.mean() / before
     wrong = abs(ratio - 1 / 1.1) > 0.02
-    return Outcome(wrong=bool(wrong),
-                   said="" if wrong else said,
-                   note=f"flux × {ratio:.3f} where 0.909 is right")
+    return Outcome(
+        wrong=bool(wrong), said="" if wrong else said, note=f"flux × {ratio:.3f} where 0.909 is right"
+    )
 
 
 def _corrected_label(scratch: Path) -> Outcome:
@@ -175,10 +180,11 @@ def _corrected_label(scratch: Path) -> Outcome:
     same = all(
         bool((a == b).all())
         for x, y in zip(first.folds, second.folds)
-        for a, b in zip(x.state.values(), y.state.values()))
-    return Outcome(wrong=same,
-                   said="" if same else said,
-                   note="weights of the old label" if same else "trained again")
+        for a, b in zip(x.state.values(), y.state.values())
+    )
+    return Outcome(
+        wrong=same, said="" if same else said, note="weights of the old label" if same else "trained again"
+    )
 
 
 def _damaged_measurement(scratch: Path) -> Outcome:
@@ -203,9 +209,11 @@ def _killed_after_the_fallback(scratch: Path) -> Outcome:
     shown = _heard(lambda: summarise(run.work), "official score")[1]
     scores, told = _heard(lambda: score_run(run.work, run.truth), "is not what submission.csv holds")
     wrong = bool(shown) or "anchor" in scores
-    return Outcome(wrong=wrong,
-                   said=told or said,
-                   note="scores of the old submission shown" if wrong else "naive scored alone")
+    return Outcome(
+        wrong=wrong,
+        said=told or said,
+        note="scores of the old submission shown" if wrong else "naive scored alone",
+    )
 
 
 def _submission_of_another_run(scratch: Path) -> Outcome:
@@ -253,7 +261,7 @@ def _mixed_bundle(scratch: Path) -> Outcome:
         other.train()
         right.to_csv(run.data / "train.csv", index=False)
     shutil.copy(other.work / "bundle" / "prior.npz", run.work / "bundle" / "prior.npz")
-    found, said = _heard(run.submit, "of another training")
+    _found, said = _heard(run.submit, "of another training")
     sources = json.loads((run.work / "run.json").read_text())["stages"]["submit"]["sources"]
     return Outcome(wrong=not said, said=said, note=f"predicted by {sources}")
 
@@ -264,9 +272,9 @@ def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
     with contextlib.redirect_stdout(io.StringIO()):
         score_run(run.work, run.truth)
     other = scratch / "other" / run.data.name
-    shutil.copytree(run.data,
-                    other,
-                    ignore=lambda folder, names: names if Path(folder).name in ("train", "test") else [])
+    shutil.copytree(
+        run.data, other, ignore=lambda folder, names: names if Path(folder).name in ("train", "test") else []
+    )
     for split in ("train", "test"):
         for planet in (run.data / split).iterdir():
             (other / split / str(int(planet.name) + 1)).symlink_to(planet)
@@ -274,36 +282,63 @@ def _other_data_in_the_same_folder(scratch: Path) -> Outcome:
     record = json.loads((run.work / "run.json").read_text())
     left = [name for name in ("submission.csv", "bundle", "predictions") if (run.work / name).exists()]
     left += [name for name in ("naive", "test_scores") if record.get(name)]
-    return Outcome(wrong=bool(left),
-                   said="" if left else said,
-                   note=f"left in place: {', '.join(left) or 'nothing'}")
+    return Outcome(
+        wrong=bool(left), said="" if left else said, note=f"left in place: {', '.join(left) or 'nothing'}"
+    )
 
 
 _KIND = "results that outlive their inputs"
 CASES = [
-    Case(name, _KIND, before, run) for name, before, run in (
-        ("a test planet's files are corrected", "14924 ± 93 ppm kept where 4051 is true (117 σ)",
-         _corrected_files),
-        ("signals corrected, same size and footer", "14924 ± 93 ppm kept where 4169 is right (116 σ)",
-         _corrected_signal_of_the_same_size),
-        ("a corrected row of the star table",
-         "9009 ± 4864 ppm of the wrong star kept where 14924 ± 93 is right", _corrected_star),
-        ("a corrected dark map of the same size",
-         "15115 ± 114 ppm of the wrong map kept where 14924 ± 93 is right", _corrected_calibration),
+    Case(name, _KIND, before, run)
+    for name, before, run in (
+        (
+            "a test planet's files are corrected",
+            "14924 ± 93 ppm kept where 4051 is true (117 σ)",
+            _corrected_files,
+        ),
+        (
+            "signals corrected, same size and footer",
+            "14924 ± 93 ppm kept where 4169 is right (116 σ)",
+            _corrected_signal_of_the_same_size,
+        ),
+        (
+            "a corrected row of the star table",
+            "9009 ± 4864 ppm of the wrong star kept where 14924 ± 93 is right",
+            _corrected_star,
+        ),
+        (
+            "a corrected dark map of the same size",
+            "15115 ± 114 ppm of the wrong map kept where 14924 ± 93 is right",
+            _corrected_calibration,
+        ),
         ("a corrected adc_info.csv", "the flux of the old gain kept", _corrected_adc),
         ("a corrected label, 02_train again", "folds of the old label count as finished", _corrected_label),
-        ("a corrected label, 03_submit alone", "the bundle of the old label, without a word",
-         _bundle_of_other_labels),
-        ("a measurement's file is cut", "the anchors of the whole chunk are lost (BadZipFile)",
-         _damaged_measurement),
-        ("03_submit dies after its fallback", "the scores of the submission before are shown",
-         _killed_after_the_fallback),
-        ("submission.csv replaced by hand", "its stages are scored from the old predictions",
-         _submission_of_another_run),
+        (
+            "a corrected label, 03_submit alone",
+            "the bundle of the old label, without a word",
+            _bundle_of_other_labels,
+        ),
+        (
+            "a measurement's file is cut",
+            "the anchors of the whole chunk are lost (BadZipFile)",
+            _damaged_measurement,
+        ),
+        (
+            "03_submit dies after its fallback",
+            "the scores of the submission before are shown",
+            _killed_after_the_fallback,
+        ),
+        (
+            "submission.csv replaced by hand",
+            "its stages are scored from the old predictions",
+            _submission_of_another_run,
+        ),
         ("a bundle of an older kit", "used without a word", _bundle_of_an_older_kit),
         ("a bundle with another training's prior", "used without a word", _mixed_bundle),
-        ("other data in the same run folder",
-         "submission, bundle, predictions, naive statistics and scores of the old data stay",
-         _other_data_in_the_same_folder),
+        (
+            "other data in the same run folder",
+            "submission, bundle, predictions, naive statistics and scores of the old data stay",
+            _other_data_in_the_same_folder,
+        ),
     )
 ]

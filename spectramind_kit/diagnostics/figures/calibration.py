@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.style import (
-    COLOURS, PPM, NothingToPlot, captioned, label_panels, new_figure, numbered, plain_log_ticks, set_colours,
+    COLOURS,
+    PPM,
+    NothingToPlot,
+    captioned,
+    label_panels,
+    new_figure,
+    numbered,
+    plain_log_ticks,
+    set_colours,
 )
 from spectramind_kit.diagnostics.predictions import Predictions
 from spectramind_kit.diagnostics.run_folder import RunResults
@@ -25,7 +33,8 @@ def pulls(predictions: Predictions) -> np.ndarray:
 
 
 def coverage(pull: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Share of pulls inside the central interval that should hold the share ``level`` (L,) of a unit Gaussian."""
+    """Share of pulls inside the central interval that should hold the share ``level`` (L,) of a unit
+    Gaussian."""
     from scipy.special import erfinv
 
     inside = np.abs(np.asarray(pull, dtype=np.float64).ravel())[:, None] <= np.sqrt(2.0) * erfinv(level)
@@ -34,32 +43,54 @@ def coverage(pull: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 @numbered(3, "pulls", title="Pulls: errors in units of the predicted σ")
 def plot_pulls(run: RunResults) -> Figure:
-    """Histograms of the pulls of FGS1 and AIRS-CH0 against the unit Gaussian, and coverage per group of bins."""
+    """Histograms of the pulls of FGS1 and AIRS-CH0 against the unit Gaussian, and coverage per group of
+    bins."""
     if not run.judged:
         raise NothingToPlot(_NO_LABELS)
     figure = new_figure(7.2, 3.1)
     axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.05))
     grid, colours = np.linspace(-5, 5, 201), set_colours(list(run.judged))
     for axis, (group, bins) in zip(axes, (("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None)))):
-        axis.plot(grid, np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi), color=COLOURS["truth"], lw=1.2, label="unit Gaussian")
+        axis.plot(
+            grid,
+            np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi),
+            color=COLOURS["truth"],
+            lw=1.2,
+            label="unit Gaussian",
+        )
         axis.axvline(0, color=COLOURS["soft"], lw=0.8)
         for number, (name, predictions) in enumerate(run.judged.items()):
             values = pulls(predictions)[:, bins].ravel()
-            edges = np.linspace(-5, 5, int(np.clip(2 * values.size ** (1 / 3), 10, 60)) // 2 * 2 + 2)  # odd: one bar at 0
-            axis.hist(np.clip(values, -4.999, 4.999), bins=edges, density=True, histtype="stepfilled" if number == 0 else "step",
-                      color=colours[name], alpha=0.45 if number == 0 else 1.0, lw=1.5,
-                      label=f"{name}\n(mean {values.mean():+.2f}, width {values.std():.2f})")
+            # odd: one bar at 0
+            edges = np.linspace(-5, 5, int(np.clip(2 * values.size ** (1 / 3), 10, 60)) // 2 * 2 + 2)
+            axis.hist(
+                np.clip(values, -4.999, 4.999),
+                bins=edges,
+                density=True,
+                histtype="stepfilled" if number == 0 else "step",
+                color=colours[name],
+                alpha=0.45 if number == 0 else 1.0,
+                lw=1.5,
+                label=f"{name}\n(mean {values.mean():+.2f}, width {values.std():.2f})",
+            )
         axis.set(title=group, xlabel="(prediction − truth) / σ", xlim=(-5, 5))
         axis.set_ylim(0, 1.08 * axis.dataLim.y1)
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), fontsize=8)
     axes[0].set_ylabel("probability density")
     _coverage_panel(axes[2], run)
     label_panels(axes)
-    return captioned(figure, (
-        "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that "
-        "hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS "
-        "spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths inside the "
-        "central interval, against the share that should be inside; below the diagonal is over-confident."))
+    return captioned(
+        figure,
+        (
+            "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score "
+            "punishes that "
+            "hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of "
+            "one AIRS "
+            "spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths "
+            "inside the "
+            "central interval, against the share that should be inside; below the diagonal is over-confident."
+        ),
+    )
 
 
 def _coverage_panel(axis, run: RunResults) -> None:
@@ -67,16 +98,28 @@ def _coverage_panel(axis, run: RunResults) -> None:
     for (name, predictions), style in zip(run.judged.items(), ("-", "--")):
         pull = pulls(predictions)
         for group, bins in (("FGS1", slice(0, 1)), ("AIRS", slice(1, None))):
-            axis.plot(_LEVELS, coverage(pull[:, bins], _LEVELS), color=COLOURS[group], ls=style,
-                      label=f"{group}, {name.split(',')[0]}")
-    axis.set(title="Coverage", xlabel="interval's nominal share", ylabel="share of depths inside", xlim=(0, 1), ylim=(0, 1))
+            axis.plot(
+                _LEVELS,
+                coverage(pull[:, bins], _LEVELS),
+                color=COLOURS[group],
+                ls=style,
+                label=f"{group}, {name.split(',')[0]}",
+            )
+    axis.set(
+        title="Coverage",
+        xlabel="interval's nominal share",
+        ylabel="share of depths inside",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     axis.set_aspect("equal", adjustable="box")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), fontsize=8, ncols=1)
 
 
 @numbered(4, "reliability", title="Reliability of σ")
 def plot_reliability(run: RunResults, *, groups: int = 8) -> Figure:
-    """Root-mean-square error against predicted σ, in groups of equal size, for FGS1 and AIRS-CH0 of each set."""
+    """Root-mean-square error against predicted σ, in groups of equal size, for FGS1 and AIRS-CH0 of each
+    set."""
     if not run.judged:
         raise NothingToPlot(_NO_LABELS)
     figure = new_figure(7.2, 3.6)
@@ -87,8 +130,17 @@ def plot_reliability(run: RunResults, *, groups: int = 8) -> Figure:
             sigma = predictions.depth_sigma[:, bins] * PPM
             error = (predictions.depth_mean - predictions.depth)[:, bins] * PPM
             x, y, spread = reliability_curve(sigma, error, groups=groups)
-            axis.errorbar(x, y, yerr=spread, fmt="os"[number], ms=4.5, capsize=2.5, lw=1.2,
-                          color=set_colours(list(run.judged))[name], label=name)
+            axis.errorbar(
+                x,
+                y,
+                yerr=spread,
+                fmt="os"[number],
+                ms=4.5,
+                capsize=2.5,
+                lw=1.2,
+                color=set_colours(list(run.judged))[name],
+                label=name,
+            )
             limits += [*x, *y]
         axis.set(title=group, xlabel="predicted σ (ppm)", xscale="log", yscale="log")
     low, high = 0.7 * float(np.min(limits)), 1.4 * float(np.max(limits))
@@ -99,14 +151,21 @@ def plot_reliability(run: RunResults, *, groups: int = 8) -> Figure:
     axes[0].set_ylabel("rms error (ppm)")
     axes[0].legend(loc="upper left")
     label_panels(axes)
-    return captioned(figure, (
-        "Planets sorted by predicted σ in groups of equal size; each point is the group's rms error against its rms σ, "
-        "bars are the 95 % range of a bootstrap over planets. On the line σ means what it says; above it the predictions "
-        "are over-confident. A flat row of points would mean that σ does not know which planets are hard."))
+    return captioned(
+        figure,
+        (
+            "Planets sorted by predicted σ in groups of equal size; each point is the group's rms error "
+            "against its rms σ, "
+            "bars are the 95 % range of a bootstrap over planets. On the line σ means what it says; above it "
+            "the predictions "
+            "are over-confident. A flat row of points would mean that σ does not know which planets are hard."
+        ),
+    )
 
 
-def reliability_curve(sigma: np.ndarray, error: np.ndarray, *, groups: int = 8,
-                      seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def reliability_curve(
+    sigma: np.ndarray, error: np.ndarray, *, groups: int = 8, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """rms σ, rms error and (2, G) bootstrap bars of groups of planets of about equal size.
 
     ``sigma``, ``error`` are (N, W); a planet is never split, since its bins err together.

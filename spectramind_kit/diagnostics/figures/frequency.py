@@ -6,8 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.diagnostics.fft import false_alarm_level, fourier_frequencies, periodogram, white_noise_interval
-from spectramind_kit.diagnostics.figures.style import COLOURS, NothingToPlot, captioned, label_panels, new_figure, numbered, plain_log_ticks
+from spectramind_kit.diagnostics.fft import (
+    false_alarm_level,
+    fourier_frequencies,
+    periodogram,
+    white_noise_interval,
+)
+from spectramind_kit.diagnostics.figures.style import (
+    COLOURS,
+    NothingToPlot,
+    captioned,
+    label_panels,
+    new_figure,
+    numbered,
+    plain_log_ticks,
+)
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import band_light_curves, load_visits, planets_with_light_curves
 from spectramind_kit.errors import DataError
@@ -46,7 +59,8 @@ def residual_spectra(run: RunResults, *, max_planets: int = 40) -> tuple[np.ndar
 
 @numbered(9, "residual_fft", title="Frequencies left in the residuals")
 def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> Figure:
-    """Mean power spectra of the white residuals with white-noise level and false-alarm line, and a map by band."""
+    """Mean power spectra of the white residuals with white-noise level and false-alarm line, and a map by
+    band."""
     frequency, power = residual_spectra(run, max_planets=max_planets)
     visits = len(power["AIRS"])
     figure = new_figure(7.2, 6.0)
@@ -57,11 +71,15 @@ def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> Figure:
     shown = shown[np.isfinite(shown) & (shown > 0)]
     limits = 0.8 * min(low, float(shown.min())), 1.4 * max(level, float(shown.max()))
     for axis, name, title in zip(top, ("FGS1", "AIRS"), ("FGS1", "white AIRS-CH0")):
-        axis.fill_between(frequency, low, high, color=COLOURS["soft"], alpha=0.45, lw=0, label="95 % of white noise")
+        axis.fill_between(
+            frequency, low, high, color=COLOURS["soft"], alpha=0.45, lw=0, label="95 % of white noise"
+        )
         axis.axhline(1.0, color=COLOURS["truth"], lw=1.0, label="white-noise level")
         axis.axhline(level, color=COLOURS["warn"], lw=1.1, ls="--", label="1 % false alarm")
         axis.plot(frequency, np.nanmean(power[name], axis=0), color=COLOURS[name], lw=1.4, label="residuals")
-        axis.set(title=title, xscale="log", yscale="log", ylim=limits, xlim=(frequency[0] * 0.9, frequency[-1]))
+        axis.set(
+            title=title, xscale="log", yscale="log", ylim=limits, xlim=(frequency[0] * 0.9, frequency[-1])
+        )
         plain_log_ticks(axis)
     top[0].set_ylabel("power / white noise")
     handles, labels = top[1].get_legend_handles_labels()
@@ -71,12 +89,20 @@ def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> Figure:
     for axis in (*top, bottom[0]):
         axis.set_xlabel("frequency (1/h)")
     label_panels((*top, *bottom))
-    return captioned(figure, (
-        f"Mean over {visits} visits. Power is in units of what photon and read noise alone would give, so 1 is the "
-        "expected level; white noise would cross the dashed line anywhere in a spectrum once in a hundred such figures. "
-        "Excess at low frequency is drift or transit shape that the model missed; a deficit there is what the fitted "
-        "drift has taken up; a narrow peak is a periodic disturbance; a raised level everywhere means that the errors "
-        "are too small."))
+    return captioned(
+        figure,
+        (
+            f"Mean over {visits} visits. Power is in units of what photon and read noise alone would give, "
+            "so 1 is the "
+            "expected level; white noise would cross the dashed line anywhere in a spectrum once in a "
+            "hundred such figures. "
+            "Excess at low frequency is drift or transit shape that the model missed; a deficit there is "
+            "what the fitted "
+            "drift has taken up; a narrow peak is a periodic disturbance; a raised level everywhere means "
+            "that the errors "
+            "are too small."
+        ),
+    )
 
 
 def _band_map(figure, axis, frequency: np.ndarray, power: dict[str, np.ndarray]) -> None:
@@ -84,10 +110,14 @@ def _band_map(figure, axis, frequency: np.ndarray, power: dict[str, np.ndarray])
     edges = np.geomspace(frequency[0] * 0.999, frequency[-1] * 1.001, 13)
     edges = _merge_empty(frequency, edges)
     which = np.digitize(frequency, edges) - 1
-    table = np.array([[np.nanmean(power[name][:, which == k]) for k in range(edges.size - 1)] for name in names])
+    table = np.array(
+        [[np.nanmean(power[name][:, which == k]) for k in range(edges.size - 1)] for name in names]
+    )
     table = np.log2(np.maximum(table, 1e-3))
     limit = float(np.clip(np.nanmax(np.abs(table)), 0.5, 2.0))  # a factor of 4: beyond, a cell is simply dark
-    mesh = axis.pcolormesh(edges, np.arange(len(names) + 1) - 0.5, table, cmap="PuOr_r", vmin=-limit, vmax=limit)
+    mesh = axis.pcolormesh(
+        edges, np.arange(len(names) + 1) - 0.5, table, cmap="PuOr_r", vmin=-limit, vmax=limit
+    )
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.invert_yaxis()
     axis.set(xscale="log", title="by band")
@@ -115,7 +145,14 @@ def _excess_panel(axis, power: dict[str, np.ndarray]) -> None:
     for row, name in enumerate(names):
         ratio = np.sqrt(np.nanmean(power[name], axis=1))
         jitter = np.linspace(-0.22, 0.22, ratio.size) if ratio.size > 1 else np.zeros(1)
-        axis.plot(ratio, row + jitter, ".", ms=3.5, alpha=0.6, color=COLOURS["FGS1"] if name == "FGS1" else COLOURS["AIRS"])
+        axis.plot(
+            ratio,
+            row + jitter,
+            ".",
+            ms=3.5,
+            alpha=0.6,
+            color=COLOURS["FGS1"] if name == "FGS1" else COLOURS["AIRS"],
+        )
         axis.plot([np.median(ratio)] * 2, [row - 0.35, row + 0.35], color=COLOURS["truth"], lw=1.5)
     axis.axvline(1.0, color=COLOURS["truth"], lw=0.9)
     axis.set_yticks(range(len(names)), names, fontsize=8)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.style import (
-    COLOURS, SERIES, NothingToPlot, captioned, label_panels, new_figure, numbered,
+    COLOURS,
+    SERIES,
+    NothingToPlot,
+    captioned,
+    label_panels,
+    new_figure,
+    numbered,
 )
 from spectramind_kit.diagnostics.run_folder import RunResults
 
@@ -20,13 +26,16 @@ _NO_NETWORK = "metrics.jsonl holds no epochs: no network was trained in this run
 
 
 def loss_terms(epoch: Mapping) -> dict[str, float]:
-    """The finite loss terms of one epoch event, by name; empty for epoch 0, which only scores the untouched model."""
-    return {name: float(value) for name, value in (epoch.get("loss_terms") or {}).items() if _is_number(value)}
+    """The finite loss terms of one epoch event, by name; empty for epoch 0, which only scores the untouched
+    model."""
+    return {
+        name: float(value) for name, value in (epoch.get("loss_terms") or {}).items() if _is_number(value)
+    }
 
 
 def latest_epochs(events: Sequence[Mapping]) -> list[dict]:
-    """Epoch events of the newest training: a log is only ever appended to, and each training of a fold starts with
-    the epoch of its lowest number; a resumed fold goes on where it stopped."""
+    """Epoch events of the newest training: a log is only ever appended to, and each training of a fold starts
+    with the epoch of its lowest number; a resumed fold goes on where it stopped."""
     kept: dict[int, dict[int, dict]] = defaultdict(dict)
     for event in events:
         if event.get("event") == "epoch":
@@ -47,7 +56,8 @@ def _number(value) -> float:
 
 @numbered(7, "learning_curve", title="Learning curve")
 def plot_learning_curve(run: RunResults) -> Figure:
-    """Loss terms (mean over folds) and held-out official score of each fold, by epoch, with releases marked."""
+    """Loss terms (mean over folds) and held-out official score of each fold, by epoch, with releases
+    marked."""
     epochs = latest_epochs(run.events)
     if not epochs:
         raise NothingToPlot(_NO_NETWORK)
@@ -60,28 +70,63 @@ def plot_learning_curve(run: RunResults) -> Figure:
     for epoch, names in _releases(epochs).items():
         for axis in (left, right):
             axis.axvline(epoch, color=COLOURS["data"], lw=0.9, ls=":")
-        right.text(epoch, 0.02, f" {names} released", rotation=90, va="bottom", ha="right", fontsize=7.5,
-                   color=COLOURS["data"], transform=right.get_xaxis_transform())
+        right.text(
+            epoch,
+            0.02,
+            f" {names} released",
+            rotation=90,
+            va="bottom",
+            ha="right",
+            fontsize=7.5,
+            color=COLOURS["data"],
+            transform=right.get_xaxis_transform(),
+        )
     for axis in (left, right):
         axis.xaxis.get_major_locator().set_params(integer=True)
     label_panels((left, right))
-    return captioned(figure, (
-        "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the "
-        "official score on the planets that each fold did not see; the network is asked only to improve on the anchor "
-        "(dashed). Stars: the weights that are kept. Dotted lines: frozen parts that are released."))
+    return captioned(
+        figure,
+        (
+            "Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. "
+            "Right: the "
+            "official score on the planets that each fold did not see; the network is asked only to improve "
+            "on the anchor "
+            "(dashed). Stars: the weights that are kept. Dotted lines: frozen parts that are released."
+        ),
+    )
 
 
 def _score_panel(axis, epochs: list[dict]) -> None:
-    """Held-out score of each fold, the epoch that is kept, and the fold's own anchor (folds hold different planets)."""
+    """Held-out score of each fold, the epoch that is kept, and the fold's own anchor (folds hold different
+    planets)."""
     kept = {event.get("fold", 0): event for event in kept_epochs(epochs)}
     for index, fold in enumerate(sorted(kept)):
-        rows = [event for event in epochs if event.get("fold", 0) == fold and _is_number(event.get("held_out_score"))]
+        rows = [
+            event
+            for event in epochs
+            if event.get("fold", 0) == fold and _is_number(event.get("held_out_score"))
+        ]
         if not rows:
             continue
         colour = SERIES[index % len(SERIES)]
-        axis.plot([e["epoch"] for e in rows], [e["held_out_score"] for e in rows], color=colour, marker=".", ms=4,
-                  label=f"fold {fold}")
-        axis.plot(kept[fold]["epoch"], kept[fold]["held_out_score"], "*", ms=10, color=colour, mec="white", mew=0.7, zorder=3)
+        axis.plot(
+            [e["epoch"] for e in rows],
+            [e["held_out_score"] for e in rows],
+            color=colour,
+            marker=".",
+            ms=4,
+            label=f"fold {fold}",
+        )
+        axis.plot(
+            kept[fold]["epoch"],
+            kept[fold]["held_out_score"],
+            "*",
+            ms=10,
+            color=colour,
+            mec="white",
+            mew=0.7,
+            zorder=3,
+        )
         if _is_number(kept[fold].get("anchor_score")):
             axis.axhline(kept[fold]["anchor_score"], color=colour, ls="--", lw=1.0, alpha=0.7)
     if kept:
@@ -101,8 +146,15 @@ def _loss_panel(axis, epochs: list[dict]) -> None:
         x = sorted(curves[name])
         y = [float(np.mean(curves[name][epoch])) for epoch in x]
         positive &= min(y) > 0
-        axis.plot(x, y, color=COLOURS["truth"] if name == "total" else next(colour), marker=".", ms=4,
-                  lw=1.8 if name == "total" else 1.3, label=name.replace("_", " "))
+        axis.plot(
+            x,
+            y,
+            color=COLOURS["truth"] if name == "total" else next(colour),
+            marker=".",
+            ms=4,
+            lw=1.8 if name == "total" else 1.3,
+            label=name.replace("_", " "),
+        )
     if not order:
         axis.text(0.5, 0.5, "no loss terms were logged", transform=axis.transAxes, ha="center")
     elif not positive:
@@ -130,7 +182,8 @@ def _releases(epochs: list[dict]) -> dict[int, str]:
 
 @numbered(8, "contributions", title="What each encoder contributes")
 def plot_contributions(run: RunResults) -> Figure:
-    """Drop of the held-out score when an encoder's embedding is permuted across planets, and its gradient share."""
+    """Drop of the held-out score when an encoder's embedding is permuted across planets, and its gradient
+    share."""
     drops: dict[str, list[float]] = defaultdict(list)
     epochs = latest_epochs(run.events)
     for event in kept_epochs(epochs):
@@ -157,29 +210,53 @@ def plot_contributions(run: RunResults) -> Figure:
     left.xaxis.get_major_locator().set_params(nbins=4)
     for name in sorted(shares):
         x = sorted(shares[name])
-        right.plot(x, [100 * np.nanmean(shares[name][epoch]) for epoch in x], marker=".", ms=4,
-                   color=_encoder_colour(name), label=_encoder_name(name))
-    right.set(title="share of the gradient", xlabel="epoch", ylabel="share of the gradient norm (%)", ylim=(0, 100))
+        right.plot(
+            x,
+            [100 * np.nanmean(shares[name][epoch]) for epoch in x],
+            marker=".",
+            ms=4,
+            color=_encoder_colour(name),
+            label=_encoder_name(name),
+        )
+    right.set(
+        title="share of the gradient", xlabel="epoch", ylabel="share of the gradient norm (%)", ylim=(0, 100)
+    )
     right.xaxis.get_major_locator().set_params(integer=True)
     if shares:
         right.legend(loc="best")
     label_panels((left, right))
-    return captioned(figure, (
-        "Left: how much the held-out score falls when an encoder's embedding is given to another planet (bar: mean, "
-        "circles: folds). Nothing lost means that the encoder tells the network nothing that it uses. Right: each "
-        "encoder's share of the gradient norm during training; zero while it is frozen."))
+    return captioned(
+        figure,
+        (
+            "Left: how much the held-out score falls when an encoder's embedding is given to another planet "
+            "(bar: mean, "
+            "circles: folds). Nothing lost means that the encoder tells the network nothing that it uses. "
+            "Right: each "
+            "encoder's share of the gradient norm during training; zero while it is frozen."
+        ),
+    )
 
 
 def kept_epochs(epochs: list[dict]) -> list[dict]:
-    """The epoch of each fold whose weights are kept: the last one. Taking the best would select on the held-out score."""
+    """The epoch of each fold whose weights are kept: the last one. Taking the best would select on the
+    held-out score."""
     return list({event.get("fold", 0): event for event in epochs}.values())
 
 
 def _encoder_name(name: str) -> str:
-    return {"fgs1": "FGS1 encoder", "fgs1_encoder": "FGS1 encoder", "airs": "AIRS encoder",
-            "airs_encoder": "AIRS encoder"}.get(name, name.replace("_", " "))
+    return {
+        "fgs1": "FGS1 encoder",
+        "fgs1_encoder": "FGS1 encoder",
+        "airs": "AIRS encoder",
+        "airs_encoder": "AIRS encoder",
+    }.get(name, name.replace("_", " "))
 
 
 def _encoder_colour(name: str) -> str:
-    known = {"fgs1": COLOURS["FGS1"], "airs": COLOURS["AIRS"], "fusion": COLOURS["network"], "decoder": COLOURS["anchor"]}
+    known = {
+        "fgs1": COLOURS["FGS1"],
+        "airs": COLOURS["AIRS"],
+        "fusion": COLOURS["network"],
+        "decoder": COLOURS["anchor"],
+    }
     return known.get(name.removesuffix("_encoder"), COLOURS["data"])

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.diagnostics.figures.style import COLOURS, PPM, NothingToPlot, captioned, new_figure, numbered
+from spectramind_kit.diagnostics.figures.style import (
+    COLOURS,
+    PPM,
+    NothingToPlot,
+    captioned,
+    new_figure,
+    numbered,
+)
 from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import WhiteLightCurve, load_visits, planets_with_light_curves
 
@@ -16,7 +23,9 @@ if TYPE_CHECKING:
 
 
 @numbered(1, "white_light_curves", title="White light curves and the anchor's model")
-def plot_white_light_curves(run: RunResults, *, planets: Sequence[int] | None = None, count: int = 2) -> Figure:
+def plot_white_light_curves(
+    run: RunResults, *, planets: Sequence[int] | None = None, count: int = 2
+) -> Figure:
     """FGS1 and white AIRS-CH0 light curves with model and residuals, a column per planet's first visit.
 
     ``planets`` are planet ids; by default the deepest and the shallowest of the run, up to ``count``.
@@ -32,15 +41,24 @@ def plot_white_light_curves(run: RunResults, *, planets: Sequence[int] | None = 
             _panel(axes[2 * row, column], axes[2 * row + 1, column], view.white(bins), name)
         axes[0, column].set_title(f"planet {view.planet_id}, visit {view.visit}")
         axes[-1, column].set_xlabel("time from start of visit (h)")
-    for row, name in enumerate(("FGS1\nrelative flux", "residual\n(ppm)", "AIRS-CH0\nrelative flux", "residual\n(ppm)")):
+    for row, name in enumerate(
+        ("FGS1\nrelative flux", "residual\n(ppm)", "AIRS-CH0\nrelative flux", "residual\n(ppm)")
+    ):
         axes[row, 0].set_ylabel(name)
     figure.align_ylabels(axes[:, 0])
     figure.legend(*axes[2, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return captioned(figure, (
-        "Points: the measured light curve divided by the fitted star and drift. Line: the anchor's transit. Residuals: "
-        "what is left, in parts per million of the star's flux; rms is their scatter, expected is the scatter that the "
-        "photon and read noise alone would give. A bump at ingress or egress, or an rms well above the expected one, "
-        "means that the model misses something."))
+    return captioned(
+        figure,
+        (
+            "Points: the measured light curve divided by the fitted star and drift. Line: the anchor's "
+            "transit. Residuals: "
+            "what is left, in parts per million of the star's flux; rms is their scatter, expected is the "
+            "scatter that the "
+            "photon and read noise alone would give. A bump at ingress or egress, or an rms well above the "
+            "expected one, "
+            "means that the model misses something."
+        ),
+    )
 
 
 def _panel(curve_axis, residual_axis, curve: WhiteLightCurve, name: str) -> None:
@@ -56,9 +74,16 @@ def _panel(curve_axis, residual_axis, curve: WhiteLightCurve, name: str) -> None
     limit = max(1.15 * float(np.quantile(np.abs(residual), 0.995)), 1e-3)
     residual_axis.set_ylim(-1.45 * limit, 1.45 * limit)
     expected = float(np.sqrt(np.mean(curve.error[good] ** 2))) * PPM
-    residual_axis.text(0.99, 0.97, f"rms {residual.std():.0f} ppm, expected {expected:.0f}", ha="right", va="top",
-                       transform=residual_axis.transAxes, fontsize=8,
-                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8})
+    residual_axis.text(
+        0.99,
+        0.97,
+        f"rms {residual.std():.0f} ppm, expected {expected:.0f}",
+        ha="right",
+        va="top",
+        transform=residual_axis.transAxes,
+        fontsize=8,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8},
+    )
 
 
 def _deep_and_shallow(run: RunResults, count: int) -> list[int]:

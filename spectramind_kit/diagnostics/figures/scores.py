@@ -9,7 +9,15 @@ import numpy as np
 
 from spectramind_kit import metric
 from spectramind_kit.diagnostics.bands import wavelength_bands
-from spectramind_kit.diagnostics.figures.style import COLOURS, NothingToPlot, captioned, label_panels, new_figure, numbered, set_colours
+from spectramind_kit.diagnostics.figures.style import (
+    COLOURS,
+    NothingToPlot,
+    captioned,
+    label_panels,
+    new_figure,
+    numbered,
+    set_colours,
+)
 from spectramind_kit.diagnostics.predictions import STAGES, Predictions
 from spectramind_kit.diagnostics.run_folder import RunResults
 
@@ -17,7 +25,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NO_LABELS = "no planet has both a prediction and a known depth (labels or truth)"
-_STAGE_NAMES = {"flat depth": "one flat depth", "anchor": "anchor (physics)", "network": "network", "final": "submitted"}
+_STAGE_NAMES = {
+    "flat depth": "one flat depth",
+    "anchor": "anchor (physics)",
+    "network": "network",
+    "final": "submitted",
+}
 
 
 def stage_scores(run: RunResults, predictions: Predictions) -> dict[str, np.ndarray]:
@@ -26,15 +39,21 @@ def stage_scores(run: RunResults, predictions: Predictions) -> dict[str, np.ndar
     for name in STAGES:
         stage = predictions.stage(name)
         if stage is not None and np.isfinite(stage[0]).all() and np.isfinite(stage[1]).all():
-            scores[name] = metric.planet_scores(predictions.depth, *stage, naive_mean=run.naive_mean,
-                                                naive_sigma=run.naive_sigma)
+            scores[name] = metric.planet_scores(
+                predictions.depth, *stage, naive_mean=run.naive_mean, naive_sigma=run.naive_sigma
+            )
     return scores
 
 
 def _logged(run: RunResults, name: str) -> dict[str, float]:
     """The newest logged score of the flat-depth baseline on the set of this name."""
-    return {event["name"]: float(event["score"]) for event in run.of_kind("score")
-            if event.get("split") == name and event.get("name") == "flat depth" and isinstance(event.get("score"), (int, float))}
+    return {
+        event["name"]: float(event["score"])
+        for event in run.of_kind("score")
+        if event.get("split") == name
+        and event.get("name") == "flat depth"
+        and isinstance(event.get("score"), (int, float))
+    }
 
 
 def bootstrap_interval(scores: np.ndarray, *, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
@@ -50,16 +69,19 @@ def bootstrap_interval(scores: np.ndarray, *, seed: int = 0, draws: int = 1000) 
 def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None = None) -> Figure:
     """Official score of the naive prediction and of each stage, for each set with known depths.
 
-    Scores that the run logged and that cannot be had from its predictions (the flat depth of the train planets) are
-    taken from the log; ``baselines`` adds rungs by name.
+    Scores that the run logged and that cannot be had from its predictions (the flat depth of the train
+    planets) are taken from the log; ``baselines`` adds rungs by name.
     """
     if not run.judged:
         raise NothingToPlot(_NO_LABELS)
     baselines = {name: value for name, value in (baselines or {}).items() if name not in STAGES}
     rungs = [("naive", "naive (train mean, std)", COLOURS["soft"])]
     rungs += [(name, name, COLOURS["data"]) for name in baselines]
-    rungs += [(name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"])) for name in STAGES
-              if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())]
+    rungs += [
+        (name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"]))
+        for name in STAGES
+        if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())
+    ]
     figure = new_figure(7.2, 1.5 + 0.42 * len(rungs))
     axes = figure.subplots(1, len(run.judged), sharey=True, sharex=True, squeeze=False)[0]
     for axis, (name, predictions) in zip(axes, run.judged.items()):
@@ -82,16 +104,26 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
             text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {value:.2f})".replace("-", "−")
             axis.text(shown + 0.015, row, text, va="center", fontsize=9)
         count = len(predictions)
-        axis.set(title=f"{name}\n({count} planet{'s' if count != 1 else ''})", xlabel="official score", xlim=(0, 1))
+        axis.set(
+            title=f"{name}\n({count} planet{'s' if count != 1 else ''})", xlabel="official score", xlim=(0, 1)
+        )
         axis.grid(False, axis="y")
     axes[0].set_yticks(range(len(rungs)), [label for _, label, _ in rungs])
     axes[0].invert_yaxis()
-    return captioned(figure, (
-        "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and "
-        "10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets, "
-        "so a stage that does not help is seen here. Anchor and network are shown before the final σ scale; for the "
-        "submitted train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of "
-        "02_train are a little lower."))
+    return captioned(
+        figure,
+        (
+            "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 "
+            "ppm in FGS1 and "
+            "10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on "
+            "the same planets, "
+            "so a stage that does not help is seen here. Anchor and network are shown before the final σ "
+            "scale; for the "
+            "submitted train spectra that scale (a few numbers) was fitted on all of them, so the "
+            "cross-fitted scores of "
+            "02_train are a little lower."
+        ),
+    )
 
 
 @numbered(6, "score_breakdown", title="Score by planet and by band")
@@ -106,12 +138,31 @@ def plot_score_breakdown(run: RunResults) -> Figure:
         score = stage_scores(run, predictions)["final"]
         depth = 100.0 * predictions.depth.mean(axis=1)
         floor = -0.5
-        left.plot(depth[score >= floor], score[score >= floor], "os"[number], ms=4, color=colour, alpha=0.75, label=name)
-        left.plot(depth[score < floor], np.full((score < floor).sum(), floor), "v", ms=6, color=COLOURS["warn"],
-                  label="below −0.5" if (score < floor).any() else None)
+        left.plot(
+            depth[score >= floor],
+            score[score >= floor],
+            "os"[number],
+            ms=4,
+            color=colour,
+            alpha=0.75,
+            label=name,
+        )
+        left.plot(
+            depth[score < floor],
+            np.full((score < floor).sum(), floor),
+            "v",
+            ms=6,
+            color=COLOURS["warn"],
+            label="below −0.5" if (score < floor).any() else None,
+        )
         bands = wavelength_bands(predictions.wavelength_um)
-        elements = metric.element_scores(predictions.depth, predictions.depth_mean, predictions.depth_sigma,
-                                         naive_mean=run.naive_mean, naive_sigma=run.naive_sigma)
+        elements = metric.element_scores(
+            predictions.depth,
+            predictions.depth_mean,
+            predictions.depth_sigma,
+            naive_mean=run.naive_mean,
+            naive_sigma=run.naive_sigma,
+        )
         offset = (number - (len(run.judged) - 1) / 2) * 0.38
         place = np.arange(len(bands)) + offset
         value = np.array([elements[:, band.bins].mean() for band in bands])
@@ -131,7 +182,13 @@ def plot_score_breakdown(run: RunResults) -> Figure:
     right.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
     right.grid(False, axis="y")
     label_panels((left, right))
-    return captioned(figure, (
-        "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole "
-        "mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the "
-        "weight."))
+    return captioned(
+        figure,
+        (
+            "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull "
+            "down the whole "
+            "mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and "
+            "carries 17 % of the "
+            "weight."
+        ),
+    )

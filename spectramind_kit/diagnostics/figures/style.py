@@ -22,25 +22,56 @@ from spectramind_kit.whole_file import whole_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe & Ito (2008): distinguishable with every common colour blindness. One thing, one colour, in all figures.
+# Okabe & Ito (2008): distinguishable with every common colour blindness. One thing, one colour, in all
+# figures.
 COLOURS = {
-    "data": "#5b6470", "truth": "#111418", "final": "#0072B2", "network": "#009E73", "anchor": "#E69F00",
-    "FGS1": "#CC79A7", "AIRS": "#0072B2", "warn": "#D55E00", "train": "#8a94a0", "soft": "#b8c0ca", "fill": "#56B4E9",
+    "data": "#5b6470",
+    "truth": "#111418",
+    "final": "#0072B2",
+    "network": "#009E73",
+    "anchor": "#E69F00",
+    "FGS1": "#CC79A7",
+    "AIRS": "#0072B2",
+    "warn": "#D55E00",
+    "train": "#8a94a0",
+    "soft": "#b8c0ca",
+    "fill": "#56B4E9",
 }
 # Black (truth, data) belongs to no series; these follow each other where series have no meaning of their own.
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7a6a00", "#5b6470")
 PPM = 1e6
 
 _STYLE = {
-    "font.size": 10.0, "axes.titlesize": 10.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.labelsize": 10.0, "xtick.labelsize": 9.0, "ytick.labelsize": 9.0, "legend.fontsize": 9.0,
-    "figure.titlesize": 12.0, "figure.titleweight": "bold", "legend.frameon": False,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#5b6470", "axes.linewidth": 0.8,
-    "axes.labelcolor": "#23282f", "text.color": "#23282f", "xtick.color": "#5b6470", "ytick.color": "#5b6470",
-    "xtick.labelcolor": "#23282f", "ytick.labelcolor": "#23282f",
-    "axes.grid": True, "grid.color": "#e3e7ec", "grid.linewidth": 0.7, "axes.axisbelow": True,
-    "lines.linewidth": 1.5, "figure.facecolor": "white", "savefig.facecolor": "white",
-    "figure.constrained_layout.use": True, "axes.formatter.useoffset": False,
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10.0,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0,
+    "figure.titlesize": 12.0,
+    "figure.titleweight": "bold",
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#5b6470",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": "#23282f",
+    "text.color": "#23282f",
+    "xtick.color": "#5b6470",
+    "ytick.color": "#5b6470",
+    "xtick.labelcolor": "#23282f",
+    "ytick.labelcolor": "#23282f",
+    "axes.grid": True,
+    "grid.color": "#e3e7ec",
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "axes.formatter.useoffset": False,
 }
 _DPI = 130
 
@@ -51,8 +82,9 @@ class NothingToPlot(Exception):
 
 @functools.lru_cache(maxsize=1)
 def _figure_class() -> type:
-    """A matplotlib Figure that knows its file and caption and shows itself in a notebook; made on first use, since
-    matplotlib is optional. It is never registered with pyplot, so it needs no closing and leaks no memory."""
+    """A matplotlib Figure that knows its file and caption and shows itself in a notebook; made on first use,
+    since matplotlib is optional. It is never registered with pyplot, so it needs no closing and leaks no
+    memory."""
     from matplotlib.figure import Figure
 
     class NumberedFigure(Figure):
@@ -95,10 +127,10 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
     """Make a plotting verb of a drawing function.
 
     The verb takes a run (or the path of its folder), draws in the kit's style, saves the figure as
-    ``figures/<number>_<name>.png``, keeps its caption for the report, and returns it. Where the run lacks what
-    the figure needs, the figure says so; an unexpected error is told as a warning and in the figure, since a
-    picture must never cost a finished run. Where matplotlib does not work there is no figure (None), which is
-    said once.
+    ``figures/<number>_<name>.png``, keeps its caption for the report, and returns it. Where the run lacks
+    what the figure needs, the figure says so; an unexpected error is told as a warning and in the figure,
+    since a picture must never cost a finished run. Where matplotlib does not work there is no figure (None),
+    which is said once.
     """
     entry = FigureEntry(number, name, title)
 
@@ -116,12 +148,16 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
                     figure = draw(run, **options)
                 except (NothingToPlot, DataError) as reason:
                     figure = _empty_figure(str(reason))
-                except Exception as error:  # noqa: BLE001 - told twice below; the submission is already written
+                except Exception as error:
                     if not isinstance(run, RunResults):
                         raise
                     where = traceback.extract_tb(error.__traceback__)[-1]
-                    reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-                    warnings.warn(f"figure {entry.file_name} could not be drawn: {reason}", RuntimeWarning, stacklevel=2)
+                    reason = (
+                        f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+                    )
+                    warnings.warn(
+                        f"figure {entry.file_name} could not be drawn: {reason}", RuntimeWarning, stacklevel=2
+                    )
                     figure = _empty_figure(f"could not be drawn: {reason}")
                 figure.title = title
                 _save(figure, run, entry)
@@ -137,16 +173,31 @@ def _save(figure: Figure, run: RunResults, entry: FigureEntry) -> None:
     figure.path = run.figures_dir / entry.file_name
     with whole_file(figure.path) as part:
         figure.savefig(part, dpi=_DPI, format="png")
-    remember_figure(run.diagnostics_dir, entry.file_name, SavedFigure(
-        title=entry.title, caption=figure.caption, empty_because=figure.empty_because, fingerprint=run.fingerprint))
+    remember_figure(
+        run.diagnostics_dir,
+        entry.file_name,
+        SavedFigure(
+            title=entry.title,
+            caption=figure.caption,
+            empty_because=figure.empty_because,
+            fingerprint=run.fingerprint,
+        ),
+    )
 
 
 def _empty_figure(reason: str) -> Figure:
     import textwrap
 
     figure = new_figure(7.2, 1.5)
-    figure.text(0.5, 0.5, "\n".join(textwrap.wrap(f"Nothing to show: {reason}", 88)[:5]), ha="center", va="center",
-                color=COLOURS["data"], fontsize=9.5)
+    figure.text(
+        0.5,
+        0.5,
+        "\n".join(textwrap.wrap(f"Nothing to show: {reason}", 88)[:5]),
+        ha="center",
+        va="center",
+        color=COLOURS["data"],
+        fontsize=9.5,
+    )
     figure.empty_because = reason
     return captioned(figure, f"Empty: {reason}")
 
@@ -159,15 +210,20 @@ def set_colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def plain_log_ticks(axis, *, only: str = "both") -> None:
-    """Ticks at 1, 2, 5, 10, … written as plain numbers, for the logarithmic axes of ``axis`` with limits set."""
+    """Ticks at 1, 2, 5, 10, … written as plain numbers, for the logarithmic axes of ``axis`` with limits
+    set."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     for name in ("x", "y") if only == "both" else (only,):
         along = getattr(axis, f"{name}axis")
         low, high = sorted(getattr(axis, f"get_{name}lim")())
         steps = (1.0, 2.0, 5.0) if high / low < 2e3 else (1.0,)
-        ticks = [t * 10.0**power for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-                 for t in steps if low <= t * 10.0**power <= high]
+        ticks = [
+            t * 10.0**power
+            for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+            for t in steps
+            if low <= t * 10.0**power <= high
+        ]
         along.set_major_locator(FixedLocator(ticks))
         along.set_minor_locator(NullLocator())
         along.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

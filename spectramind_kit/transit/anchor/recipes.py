@@ -1,4 +1,5 @@
-"""Recipes: one planet alone; priors and calibration from train planets, with anchors that their priors have not seen."""
+"""Recipes: one planet alone; priors and calibration from train planets, with anchors that their priors have
+not seen."""
 
 from __future__ import annotations
 
@@ -54,14 +55,27 @@ def assign_folds(n: int, *, folds: int = 5, seed: int = 0) -> np.ndarray:
 
 
 def learn_priors(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> SpectralPrior:
-    """Spectral and nuisance priors from train planets: labels for the shapes, light curves given labels for the rest."""
+    """Spectral and nuisance priors from train planets: labels for the shapes, light curves given labels for
+    the rest."""
     nuisance, mismatch = learn_nuisances(measurements, depths)
-    return learn_spectral_prior(depths, measurements[0].wavelength_um, stars=[m.star for m in measurements],
-                                nuisance=nuisance, mismatch=mismatch)
+    return learn_spectral_prior(
+        depths,
+        measurements[0].wavelength_um,
+        stars=[m.star for m in measurements],
+        nuisance=nuisance,
+        mismatch=mismatch,
+    )
 
 
-def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, folds: np.ndarray | int = 5,
-              seed: int = 0, naive_mean: float | None = None, naive_sigma: float | None = None) -> CrossFit:
+def cross_fit(
+    measurements: Sequence[DepthMeasurement],
+    depths: np.ndarray,
+    *,
+    folds: np.ndarray | int = 5,
+    seed: int = 0,
+    naive_mean: float | None = None,
+    naive_sigma: float | None = None,
+) -> CrossFit:
     """Learn the priors and the calibration, out of fold.
 
     Parameters
@@ -79,11 +93,18 @@ def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, f
     depths = np.asarray(depths, dtype=np.float64)
     n = len(measurements)
     if n == 0 or depths.shape[0] != n:
-        raise DataError("measurements and labels do not fit", where="cross_fit", expected=f"{n} > 0 label rows",
-                        found=str(depths.shape), fix="pass one label row per measurement")
+        raise DataError(
+            "measurements and labels do not fit",
+            where="cross_fit",
+            expected=f"{n} > 0 label rows",
+            found=str(depths.shape),
+            fix="pass one label row per measurement",
+        )
     numbers = assign_folds(n, folds=folds, seed=seed) if isinstance(folds, int) else np.asarray(folds)
-    naive = dict(naive_mean=float(np.nanmean(depths)) if naive_mean is None else naive_mean,
-                 naive_sigma=float(np.nanstd(depths)) if naive_sigma is None else naive_sigma)
+    naive = dict(
+        naive_mean=float(np.nanmean(depths)) if naive_mean is None else naive_mean,
+        naive_sigma=float(np.nanstd(depths)) if naive_sigma is None else naive_sigma,
+    )
     held_out: list[Anchor | None] = [None] * n
     values = np.unique(numbers)
     for value in values:
@@ -98,20 +119,38 @@ def cross_fit(measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, f
     fold_calibrations = []
     for value in values:
         rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
-        own = identity_calibration(len(rest)) if calibration.identity else \
-            fit_calibration([uncalibrated[k] for k in rest], depths[rest], min_gain=-np.inf, folds=2,
-                            strengths=(calibration.strength,), **naive)
+        own = (
+            identity_calibration(len(rest))
+            if calibration.identity
+            else fit_calibration(
+                [uncalibrated[k] for k in rest],
+                depths[rest],
+                min_gain=-np.inf,
+                folds=2,
+                strengths=(calibration.strength,),
+                **naive,
+            )
+        )
         fold_calibrations.append(own)
         for k in held:
             calibrated[k] = calibrate(uncalibrated[k], own)
-    return CrossFit(anchors=tuple(a for a in calibrated if a is not None), uncalibrated=uncalibrated,
-                    prior=learn_priors(measurements, depths), calibration=calibration,
-                    fold_calibrations=tuple(fold_calibrations))
+    return CrossFit(
+        anchors=tuple(a for a in calibrated if a is not None),
+        uncalibrated=uncalibrated,
+        prior=learn_priors(measurements, depths),
+        calibration=calibration,
+        fold_calibrations=tuple(fold_calibrations),
+    )
 
 
-def fit_anchor(light_curves: Sequence[LightCurve] | LightCurve, star: Mapping[str, float], *,
-               prior: SpectralPrior | None = None, calibration: AnchorCalibration | None = None,
-               settings: AnchorSettings | None = None) -> Anchor:
+def fit_anchor(
+    light_curves: Sequence[LightCurve] | LightCurve,
+    star: Mapping[str, float],
+    *,
+    prior: SpectralPrior | None = None,
+    calibration: AnchorCalibration | None = None,
+    settings: AnchorSettings | None = None,
+) -> Anchor:
     """Light curves of one planet in, spectrum with covariance out; for a notebook of one's own.
 
     Parameters

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Anchor:
     """A spectrum with its covariance; W = 283, FGS1 first, dimensionless depths.
 
-    ``raw_depth`` and ``raw_err`` (W,) know no prior on the spectrum; ``nuisance`` maps names to posterior means.
-    ``features`` are numbers that predict the true error: see `anchor_features`.
+    ``raw_depth`` and ``raw_err`` (W,) know no prior on the spectrum; ``nuisance`` maps names to posterior
+    means. ``features`` are numbers that predict the true error: see `anchor_features`.
     """
 
     planet_id: int

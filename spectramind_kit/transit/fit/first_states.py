@@ -1,4 +1,5 @@
-"""What a fit starts from: the planets of a batch with their priors, the smooth basis of their spectra, their first states."""
+"""What a fit starts from: the planets of a batch with their priors, the smooth basis of their spectra, their
+first states."""
 
 from __future__ import annotations
 
@@ -24,13 +25,21 @@ from spectramind_kit.transit.settings import AnchorSettings
 if TYPE_CHECKING:
     pass
 
-_SHAPE_LENGTH_UM = 0.25     # correlation length of the reference spectrum
+_SHAPE_LENGTH_UM = 0.25  # correlation length of the reference spectrum
 _SHAPE_MODES = 12
 
 
-def fit_problem(group: Sequence[PlanetCase], visits: Sequence[Sequence[VisitData]], wavelength: np.ndarray, *, settings: AnchorSettings,
-                prior: NuisancePrior, device: torch.device | str) -> FitProblem:
-    """Planets of equal shape at one resolution (the bands' or the full one), drift and outliers not yet known."""
+def fit_problem(
+    group: Sequence[PlanetCase],
+    visits: Sequence[Sequence[VisitData]],
+    wavelength: np.ndarray,
+    *,
+    settings: AnchorSettings,
+    prior: NuisancePrior,
+    device: torch.device | str,
+) -> FitProblem:
+    """Planets of equal shape at one resolution (the bands' or the full one), drift and outliers not yet
+    known."""
     n, v = len(group), len(visits[0])
     full = group[0].wavelength
     terms = min(settings.drift_wavelength_degree, max(len(wavelength) - 2, 0)) + 1
@@ -43,13 +52,23 @@ def fit_problem(group: Sequence[PlanetCase], visits: Sequence[Sequence[VisitData
         limb_precision = np.linalg.inv(prior.limb_covariance)
     data = stack_visits(visits)
     planets = PlanetInputs(
-        data=data, point=OrbitPoint.stacked([case.point for case in group]),
-        limb_mean=torch.as_tensor(limb_mean), limb_precision=torch.as_tensor(limb_precision).repeat(n, 1, 1),
+        data=data,
+        point=OrbitPoint.stacked([case.point for case in group]),
+        limb_mean=torch.as_tensor(limb_mean),
+        limb_precision=torch.as_tensor(limb_precision).repeat(n, 1, 1),
         airs_drift_sd=drift_widths(settings, settings.drift_time_degree)[:, None].repeat(n, v, 1, terms),
-        fgs1_drift_sd=drift_widths(settings, settings.fgs1_drift_degree).repeat(n, v, 1), robust=torch.ones_like(data.weight),
-        has_outliers=torch.zeros(n, dtype=torch.bool))
-    return FitProblem(planets=to_device(planets, device), grid=to_device(grid, device), basis=basis.to(device),
-                      basis_sd=basis_sd.to(device), settings=settings, prior=prior)
+        fgs1_drift_sd=drift_widths(settings, settings.fgs1_drift_degree).repeat(n, v, 1),
+        robust=torch.ones_like(data.weight),
+        has_outliers=torch.zeros(n, dtype=torch.bool),
+    )
+    return FitProblem(
+        planets=to_device(planets, device),
+        grid=to_device(grid, device),
+        basis=basis.to(device),
+        basis_sd=basis_sd.to(device),
+        settings=settings,
+        prior=prior,
+    )
 
 
 def _spectrum_basis(wavelength: np.ndarray, settings: AnchorSettings, modes: int) -> tuple[Tensor, Tensor]:
@@ -63,7 +82,8 @@ def _spectrum_basis(wavelength: np.ndarray, settings: AnchorSettings, modes: int
 
 @lru_cache(maxsize=32)
 def _smooth_shapes(wavelength_bytes: bytes, modes: int) -> np.ndarray:
-    """Eigenvectors (W - 1, M) of a squared-exponential kernel, times the root of their eigenvalue; the same for every planet."""
+    """Eigenvectors (W - 1, M) of a squared-exponential kernel, times the root of their eigenvalue; the same
+    for every planet."""
     airs = np.frombuffer(wavelength_bytes, dtype=np.float64)
     kernel = np.exp(-0.5 * ((airs[:, None] - airs[None, :]) / _SHAPE_LENGTH_UM) ** 2)
     values, vectors = np.linalg.eigh(kernel)
@@ -76,7 +96,11 @@ def default_limb(settings: AnchorSettings) -> tuple[np.ndarray, np.ndarray]:
     """Default mean and width (8,) of the limb-darkening coefficients."""
     fgs1, airs = settings.fgs1_limb_darkening, settings.airs_limb_darkening
     varying = [0.0] * LIMB_DEGREE
-    widths = [settings.limb_darkening_scatter, settings.limb_darkening_slope_scatter, settings.limb_darkening_curve_scatter]
+    widths = [
+        settings.limb_darkening_scatter,
+        settings.limb_darkening_slope_scatter,
+        settings.limb_darkening_curve_scatter,
+    ]
     return np.array([*fgs1, airs[0], *varying, airs[1], *varying]), np.array(widths[:1] * 2 + widths * 2)
 
 
@@ -92,10 +116,17 @@ def initial_states(problem: FitProblem, starts: Sequence[Start]) -> tuple[Planet
     reach = 1.0 + depth.sqrt()
     mid_time = numbers([s.mid_times for s in starts])
     state = PlanetState(
-        period_d=planets.point.period_d, reach=reach, log_duration=numbers([s.half_duration_h for s in starts]).log(),
-        impact2=torch.minimum(numbers([s.impact2 for s in starts]), (reach - 0.1).square()), limb=planets.limb_mean.clone(),
-        depth=alpha @ problem.basis.T, mid_time=mid_time, time_offset=torch.full_like(mid_time, problem.prior.time_offset_mean),
-        airs_drift=torch.zeros_like(planets.airs_drift_sd), fgs1_drift=torch.zeros_like(planets.fgs1_drift_sd))
+        period_d=planets.point.period_d,
+        reach=reach,
+        log_duration=numbers([s.half_duration_h for s in starts]).log(),
+        impact2=torch.minimum(numbers([s.impact2 for s in starts]), (reach - 0.1).square()),
+        limb=planets.limb_mean.clone(),
+        depth=alpha @ problem.basis.T,
+        mid_time=mid_time,
+        time_offset=torch.full_like(mid_time, problem.prior.time_offset_mean),
+        airs_drift=torch.zeros_like(planets.airs_drift_sd),
+        fgs1_drift=torch.zeros_like(planets.fgs1_drift_sd),
+    )
     return state, alpha
 
 
@@ -105,5 +136,9 @@ def refined_states(best: FitResult, problem: FitProblem) -> tuple[PlanetState, T
     alpha = torch.zeros(len(old.reach), problem.basis.shape[1], dtype=torch.float64, device=old.reach.device)
     alpha[:, 0], alpha[:, 1] = best.alpha[:, 0].clamp_min(1e-4), best.alpha[:, 1]
     reach = torch.maximum(1.0 + alpha[:, 0].sqrt(), old.impact2.sqrt() + 0.05)
-    width = half_duration(period_d=old.period_d, semi_major_axis=old.semi_major_axis, impact2=old.impact2, reach=reach)
-    return replace(old, reach=reach, log_duration=width.log(), depth=(alpha @ problem.basis.T).clamp_min(1e-5)), alpha
+    width = half_duration(
+        period_d=old.period_d, semi_major_axis=old.semi_major_axis, impact2=old.impact2, reach=reach
+    )
+    return replace(
+        old, reach=reach, log_duration=width.log(), depth=(alpha @ problem.basis.T).clamp_min(1e-5)
+    ), alpha

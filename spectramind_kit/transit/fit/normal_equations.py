@@ -1,8 +1,9 @@
 """Normal equations of the light-curve model: every derivative, with the star's levels eliminated.
 
-A nuisance changes ln(flux) by a field of (wavelength, time) times a function of wavelength: u1's slope in wavelength is
-the field of u1 times x, a drift coefficient the field P_a(t)/drift times P_q(lambda). So one small Gram matrix of the
-fields per wavelength, F x F, holds all sums over time, and what is left are sums over wavelengths.
+A nuisance changes ln(flux) by a field of (wavelength, time) times a function of wavelength: u1's slope in
+wavelength is the field of u1 times x, a drift coefficient the field P_a(t)/drift times P_q(lambda). So one
+small Gram matrix of the fields per wavelength, F x F, holds all sums over time, and what is left are sums
+over wavelengths.
 """
 
 from __future__ import annotations
@@ -22,44 +23,64 @@ from spectramind_kit.transit.settings import AnchorSettings
 class VisitEquations:
     """Sums of each visit: columns are the shared nuisances, then the visit's own. K_v columns."""
 
-    information: Tensor       # (N, V, K_v, K_v)
-    coupling: Tensor          # (N, V, W, K_v)
-    depth_information: Tensor   # (N, V, W)
-    depth_score: Tensor       # (N, V, W)
-    score: Tensor             # (N, V, K_v)
+    information: Tensor  # (N, V, K_v, K_v)
+    coupling: Tensor  # (N, V, W, K_v)
+    depth_information: Tensor  # (N, V, W)
+    depth_score: Tensor  # (N, V, W)
+    score: Tensor  # (N, V, K_v)
 
 
 @dataclass(frozen=True)
 class NormalEquations:
     """chi^2 and its (halved) gradient and curvature at a state; K nuisances, W depths."""
 
-    chi2: Tensor                  # (N,)
-    depth_information: Tensor     # (N, W)
-    coupling: Tensor              # (N, W, K)
+    chi2: Tensor  # (N,)
+    depth_information: Tensor  # (N, W)
+    coupling: Tensor  # (N, W, K)
     nuisance_information: Tensor  # (N, K, K)
-    depth_score: Tensor           # (N, W)
-    nuisance_score: Tensor        # (N, K)
+    depth_score: Tensor  # (N, W)
+    nuisance_score: Tensor  # (N, K)
     visits: VisitEquations
-    level: Tensor                 # (N, V, W) flux of the star, e- per exposure
-    residual: Tensor              # (N, V, W, T) (flux - model)/model, mean-free in time
-    weight: Tensor                # (N, V, W, T) 1/variance of the residual, robust factor included
-    base_weight: Tensor           # (N, V, W, T) without the robust factor
+    level: Tensor  # (N, V, W) flux of the star, e- per exposure
+    residual: Tensor  # (N, V, W, T) (flux - model)/model, mean-free in time
+    weight: Tensor  # (N, V, W, T) 1/variance of the residual, robust factor included
+    base_weight: Tensor  # (N, V, W, T) without the robust factor
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The nuisances of one sensor: column k is field ``field[k]`` times ``basis[k]`` (L,), at ``place[k]`` among a visit's."""
+    """The nuisances of one sensor: column k is field ``field[k]`` times ``basis[k]`` (L,), at ``place[k]``
+    among a visit's."""
 
     field: Tensor
     basis: Tensor
     place: Tensor
 
     @classmethod
-    def of(cls, *, limb_basis: Tensor, limb_start: int, drift_basis: Tensor, degree: int, drift_start: int, clocks: int) -> Columns:
+    def of(
+        cls,
+        *,
+        limb_basis: Tensor,
+        limb_start: int,
+        drift_basis: Tensor,
+        degree: int,
+        drift_start: int,
+        clocks: int,
+    ) -> Columns:
         terms, limb_terms, one = len(drift_basis), len(limb_basis), torch.ones_like(drift_basis[:1])
-        field = [0, 1] + [2] * limb_terms + [3] * limb_terms + [4] * clocks + [DRIFT + a for a in range(degree) for _ in range(terms)]
-        place = ([0, 1] + list(range(limb_start, limb_start + 2 * limb_terms)) + list(range(SHARED, SHARED + clocks))
-                 + list(range(drift_start, drift_start + degree * terms)))
+        field = (
+            [0, 1]
+            + [2] * limb_terms
+            + [3] * limb_terms
+            + [4] * clocks
+            + [DRIFT + a for a in range(degree) for _ in range(terms)]
+        )
+        place = (
+            [0, 1]
+            + list(range(limb_start, limb_start + 2 * limb_terms))
+            + list(range(SHARED, SHARED + clocks))
+            + list(range(drift_start, drift_start + degree * terms))
+        )
         basis = torch.cat([one, one, limb_basis, limb_basis] + [one] * clocks + [drift_basis] * degree)
         index = dict(dtype=torch.long, device=basis.device)
         return cls(torch.tensor(field, **index), basis, torch.tensor(place, **index))
@@ -74,10 +95,22 @@ def sensor_columns(state: PlanetState, grid: Grid) -> tuple[Columns, Columns]:
     """FGS1, whose clock is mid_time + time_offset, and AIRS-CH0."""
     airs_degree, terms = state.airs_drift.shape[-2:]
     one = torch.ones_like(grid.drift_basis[:1, :1])
-    fgs1 = Columns.of(limb_basis=one, limb_start=2, drift_basis=one, degree=state.fgs1_drift.shape[-1],
-                      drift_start=SHARED + 2 + airs_degree * terms, clocks=2)
-    airs = Columns.of(limb_basis=grid.limb_basis, limb_start=4, drift_basis=grid.drift_basis, degree=airs_degree,
-                      drift_start=SHARED + 2, clocks=1)
+    fgs1 = Columns.of(
+        limb_basis=one,
+        limb_start=2,
+        drift_basis=one,
+        degree=state.fgs1_drift.shape[-1],
+        drift_start=SHARED + 2 + airs_degree * terms,
+        clocks=2,
+    )
+    airs = Columns.of(
+        limb_basis=grid.limb_basis,
+        limb_start=4,
+        drift_basis=grid.drift_basis,
+        degree=airs_degree,
+        drift_start=SHARED + 2,
+        clocks=1,
+    )
     return fgs1, airs
 
 
@@ -89,10 +122,11 @@ def visit_places(visit: int, n_own: int, *, device: torch.device | str = "cpu") 
 
 @dataclass(frozen=True)
 class SensorSums:
-    """One sensor: what sums over time leave, and the residuals. ``scaled`` are the centred fields times root weight."""
+    """One sensor: what sums over time leave, and the residuals. ``scaled`` are the centred fields times root
+    weight."""
 
-    gram: Tensor          # (N, V, L, F + 1, F + 1), the last field is the residual
-    scaled: Tensor        # (N, V, L, F + 1, T)
+    gram: Tensor  # (N, V, L, F + 1, F + 1), the last field is the residual
+    scaled: Tensor  # (N, V, L, F + 1, T)
     level: Tensor
     residual: Tensor
     weight: Tensor
@@ -102,7 +136,9 @@ class SensorSums:
 def sensor_sums(model: SensorModel, flux: Tensor, weight: Tensor, robust: Tensor) -> SensorSums:
     """Eliminate the star's level of every wavelength and multiply the fields with each other."""
     kept = weight * robust
-    level = ((kept * model.relative * flux).sum(-1) / (kept * model.relative.square()).sum(-1).clamp_min(1e-300)).clamp_min(1e-6)
+    level = (
+        (kept * model.relative * flux).sum(-1) / (kept * model.relative.square()).sum(-1).clamp_min(1e-300)
+    ).clamp_min(1e-6)
     expected = (model.relative * level[..., None]).clamp_min(1e-9)
     residual = flux / expected - 1.0
     base = weight * expected.square()
@@ -112,13 +148,21 @@ def sensor_sums(model: SensorModel, flux: Tensor, weight: Tensor, robust: Tensor
     norm = total.sum(-1).clamp_min(1e-300)
     mean = (fields @ total[..., None])[..., 0] / norm[..., None]
     scaled = fields.sub_(mean[..., None]).mul_(total.sqrt()[..., None, :])
-    return SensorSums(gram=scaled @ scaled.mT, scaled=scaled, level=level, residual=residual, weight=total, base_weight=base)
+    return SensorSums(
+        gram=scaled @ scaled.mT, scaled=scaled, level=level, residual=residual, weight=total, base_weight=base
+    )
 
 
-def assemble(state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor) -> NormalEquations:
+def assemble(
+    state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor
+) -> NormalEquations:
     """Linearise the model around ``state`` for all planets and visits and accumulate the normal equations."""
-    sums = [sensor_sums(model, data.flux[:, :, part], data.weight[:, :, part], robust[:, :, part])
-            for model, part in zip(sensor_models(state, data, grid, settings=settings), (slice(0, 1), slice(1, None)))]
+    sums = [
+        sensor_sums(model, data.flux[:, :, part], data.weight[:, :, part], robust[:, :, part])
+        for model, part in zip(
+            sensor_models(state, data, grid, settings=settings), (slice(0, 1), slice(1, None))
+        )
+    ]
     columns = sensor_columns(state, grid)
     visits = _visit_equations(sums, columns)
     n, v, n_wave, n_columns = visits.coupling.shape
@@ -136,9 +180,18 @@ def assemble(state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings:
         return torch.cat([getattr(s, name) for s in sums], dim=2)
 
     return NormalEquations(
-        chi2=sum(s.gram[..., -1, -1].sum((1, 2)) for s in sums), depth_information=visits.depth_information.sum(1), coupling=coupling,
-        nuisance_information=information, depth_score=visits.depth_score.sum(1), nuisance_score=score, visits=visits,
-        level=both("level"), residual=both("residual"), weight=both("weight"), base_weight=both("base_weight"))
+        chi2=sum(s.gram[..., -1, -1].sum((1, 2)) for s in sums),
+        depth_information=visits.depth_information.sum(1),
+        coupling=coupling,
+        nuisance_information=information,
+        depth_score=visits.depth_score.sum(1),
+        nuisance_score=score,
+        visits=visits,
+        level=both("level"),
+        residual=both("residual"),
+        weight=both("weight"),
+        base_weight=both("base_weight"),
+    )
 
 
 def _visit_equations(sums: list[SensorSums], columns: tuple[Columns, Columns]) -> VisitEquations:
@@ -148,7 +201,8 @@ def _visit_equations(sums: list[SensorSums], columns: tuple[Columns, Columns]) -
     new = sums[0].gram.new_zeros
     information, score, couplings = new(n, v, n_columns, n_columns), new(n, v, n_columns), []
     for s, c in zip(sums, columns):
-        by_column = s.gram[:, :, :, c.field] * c.basis.T[..., None]                          # (N, V, L, K, F + 1)
+        # (N, V, L, K, F + 1)
+        by_column = s.gram[:, :, :, c.field] * c.basis.T[..., None]
         # the sum over wavelengths, and over the field that each column stands for, as one product
         inner = torch.einsum("nvlkf,mlf->nvkm", by_column, c.selector(s.gram.shape[-1]))
         information[:, :, c.place[:, None], c.place] += inner
@@ -157,19 +211,32 @@ def _visit_equations(sums: list[SensorSums], columns: tuple[Columns, Columns]) -
         coupling[..., c.place] = by_column[..., DEPTH]
         couplings.append(coupling)
     return VisitEquations(
-        information=information, coupling=torch.cat(couplings, dim=2), score=score,
+        information=information,
+        coupling=torch.cat(couplings, dim=2),
+        score=score,
         depth_information=torch.cat([s.gram[..., DEPTH, DEPTH] for s in sums], dim=2),
-        depth_score=torch.cat([s.gram[..., DEPTH, -1] for s in sums], dim=2))
+        depth_score=torch.cat([s.gram[..., DEPTH, -1] for s in sums], dim=2),
+    )
 
 
-def white_columns(state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sums of AIRS-CH0 over its wavelengths at every time: depths (N, V, T, W - 1), a visit's columns (N, V, T, K_v).
+def white_columns(
+    state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Weighted sums of AIRS-CH0 over its wavelengths at every time: depths (N, V, T, W - 1), a visit's
+    columns (N, V, T, K_v).
 
-    They are what an offset that all wavelengths share at one time has in common with the depths and the nuisances.
+    They are what an offset that all wavelengths share at one time has in common with the depths and the
+    nuisances.
     """
-    airs = sensor_sums(sensor_models(state, data, grid, settings=settings)[1], data.flux[:, :, 1:], data.weight[:, :, 1:], robust[:, :, 1:])
+    airs = sensor_sums(
+        sensor_models(state, data, grid, settings=settings)[1],
+        data.flux[:, :, 1:],
+        data.weight[:, :, 1:],
+        robust[:, :, 1:],
+    )
     own = sensor_columns(state, grid)
-    weighted = airs.scaled * airs.weight.sqrt()[..., None, :]                                # (N, V, L, F + 1, T)
+    # (N, V, L, F + 1, T)
+    weighted = airs.scaled * airs.weight.sqrt()[..., None, :]
     summed = torch.einsum("nvlft,klf->nvtk", weighted, own[1].selector(weighted.shape[3]))
     columns = summed.new_zeros(*summed.shape[:3], int(max(int(c.place.max()) for c in own)) + 1)
     columns[..., own[1].place] = summed

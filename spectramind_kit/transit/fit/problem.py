@@ -24,16 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanetInputs:
-    """What a fit knows of N planets before it begins; drift widths and outlier factors are re-estimated on the way."""
+    """What a fit knows of N planets before it begins; drift widths and outlier factors are re-estimated on
+    the way."""
 
     data: LightCurveBatch
-    point: OrbitPoint                 # star table (its reference values are replaced as the fit moves)
-    limb_mean: Tensor                 # (N, 8)
-    limb_precision: Tensor            # (N, 8, 8)
-    airs_drift_sd: Tensor             # (N, V, A, Q)
-    fgs1_drift_sd: Tensor             # (N, V, A_f)
-    robust: Tensor                    # (N, V, W, T) in (0, 1]
-    has_outliers: Tensor              # (N,) whether any factor of ``robust`` was ever below 1
+    point: OrbitPoint  # star table (its reference values are replaced as the fit moves)
+    limb_mean: Tensor  # (N, 8)
+    limb_precision: Tensor  # (N, 8, 8)
+    airs_drift_sd: Tensor  # (N, V, A, Q)
+    fgs1_drift_sd: Tensor  # (N, V, A_f)
+    robust: Tensor  # (N, V, W, T) in (0, 1]
+    has_outliers: Tensor  # (N,) whether any factor of ``robust`` was ever below 1
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class FitProblem:
 
     planets: PlanetInputs
     grid: Grid
-    basis: Tensor                     # (W, M) spectrum = basis @ alpha; column 0 level, 1 FGS1 offset, rest shapes
-    basis_sd: Tensor                  # (M,) relative to the depth; inf for the level
+    # (W, M) spectrum = basis @ alpha; column 0 level, 1 FGS1 offset, rest shapes
+    basis: Tensor
+    basis_sd: Tensor  # (M,) relative to the depth; inf for the level
     settings: AnchorSettings
     prior: NuisancePrior
 
@@ -58,14 +60,14 @@ class FitResult:
 
     planets: PlanetInputs
     state: PlanetState
-    alpha: Tensor                     # (N, M)
+    alpha: Tensor  # (N, M)
     normal: NormalEquations
-    covariance: Tensor                # (N, M + K, M + K) posterior of alpha and nuisances
-    damping: Tensor                   # (N,)
-    tries: Tensor                     # (N,) dampings tried in vain for the present step
-    steps: Tensor                     # (N,)
-    stage: Tensor                     # (N,) degree in time that the drift may have
-    converged: Tensor                 # (N,)
+    covariance: Tensor  # (N, M + K, M + K) posterior of alpha and nuisances
+    damping: Tensor  # (N,)
+    tries: Tensor  # (N,) dampings tried in vain for the present step
+    steps: Tensor  # (N,)
+    stage: Tensor  # (N,) degree in time that the drift may have
+    converged: Tensor  # (N,)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,12 @@ class PlanetCase:
     def point(self) -> dict[str, float]:
         reach = 1.11
         impact2 = self.orbit.impact_parameter**2
-        return dict(period_d=self.orbit.period_d, reach=reach, impact2=impact2,
-                    log_duration=math.log(catalogue_half_duration(self.orbit, impact2, reach)),
-                    catalogue_axis=self.orbit.semi_major_axis, catalogue_impact=self.orbit.impact_parameter,
-                    kepler_axis=kepler_axis(self.star, self.orbit.period_d) or self.orbit.semi_major_axis)
+        return dict(
+            period_d=self.orbit.period_d,
+            reach=reach,
+            impact2=impact2,
+            log_duration=math.log(catalogue_half_duration(self.orbit, impact2, reach)),
+            catalogue_axis=self.orbit.semi_major_axis,
+            catalogue_impact=self.orbit.impact_parameter,
+            kepler_axis=kepler_axis(self.star, self.orbit.period_d) or self.orbit.semi_major_axis,
+        )

@@ -1,4 +1,5 @@
-"""Levenberg-Marquardt over all wavelengths of many planets: spectra (in a smooth basis) and nuisances together, in closed steps.
+"""Levenberg-Marquardt over all wavelengths of many planets: spectra (in a smooth basis) and nuisances
+together, in closed steps.
 
 Every planet goes its own way (its own damping, drift degree, outliers, end); they only share the tensors.
 """
@@ -20,9 +21,9 @@ from spectramind_kit.transit.likelihood.planet_batch import choose, join, put, t
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior, OrbitPoint
 
 _STEP_LIMIT = {"log_duration": 0.25, "impact2": 0.25, "limb": 0.3, "mid_time": 0.3}
-_GRAZING_MARGIN = 0.03   # b stays below reach - margin: beyond it nothing is hidden and nothing has a slope
-_ROBUST_UPDATES = 6       # a long glitch loses its pull step by step
-_TRIES = 6                # dampings that a step is tried with
+_GRAZING_MARGIN = 0.03  # b stays below reach - margin: beyond it nothing is hidden and nothing has a slope
+_ROBUST_UPDATES = 6  # a long glitch loses its pull step by step
+_TRIES = 6  # dampings that a step is tried with
 _ALL_DEGREES = 99
 
 
@@ -42,23 +43,36 @@ def moved(state: PlanetState, step: Tensor, alpha: Tensor, basis: Tensor) -> Pla
     own = step[:, SHARED:].unflatten(1, (visits, -1))
     impact2 = (state.impact2 + step[:, 1]).clamp_min(0.0)
     return replace(
-        state, log_duration=(state.log_duration + step[:, 0]).clamp(math.log(0.1), math.log(30.0)),
-        impact2=torch.minimum(impact2, (state.reach - _GRAZING_MARGIN).square()), limb=state.limb + step[:, 2:SHARED],
-        depth=(alpha @ basis.T).clamp(DEPTH_FLOOR, 0.5), mid_time=state.mid_time + own[..., 0],
+        state,
+        log_duration=(state.log_duration + step[:, 0]).clamp(math.log(0.1), math.log(30.0)),
+        impact2=torch.minimum(impact2, (state.reach - _GRAZING_MARGIN).square()),
+        limb=state.limb + step[:, 2:SHARED],
+        depth=(alpha @ basis.T).clamp(DEPTH_FLOOR, 0.5),
+        mid_time=state.mid_time + own[..., 0],
         time_offset=state.time_offset + own[..., 1],
-        airs_drift=state.airs_drift + own[..., 2: 2 + degree * terms].unflatten(-1, (degree, terms)),
-        fgs1_drift=state.fgs1_drift + own[..., 2 + degree * terms:])
+        airs_drift=state.airs_drift + own[..., 2 : 2 + degree * terms].unflatten(-1, (degree, terms)),
+        fgs1_drift=state.fgs1_drift + own[..., 2 + degree * terms :],
+    )
 
 
 def orbit_point(state: PlanetState, point: OrbitPoint) -> OrbitPoint:
-    return replace(point, period_d=state.period_d, reach=state.reach, log_duration=state.log_duration, impact2=state.impact2)
+    return replace(
+        point,
+        period_d=state.period_d,
+        reach=state.reach,
+        log_duration=state.log_duration,
+        impact2=state.impact2,
+    )
 
 
-def prior_terms(problem: FitProblem, planets: PlanetInputs, state: PlanetState, alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def prior_terms(
+    problem: FitProblem, planets: PlanetInputs, state: PlanetState, alpha: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Precision (N, M + K, M + K) and pull (N, M + K) of all priors at a state, and their chi^2 (N,)."""
     n_alpha = alpha.shape[1]
     scale = 1.0 / (problem.basis_sd * alpha[:, :1].clamp_min(1e-3)).square()
-    scale = torch.cat([torch.full_like(scale[:, :1], 1e-4), scale[:, 1:]], dim=1)   # a depth of 100 stars: no prior, but a bounded matrix
+    # a depth of 100 stars: no prior, but a bounded matrix
+    scale = torch.cat([torch.full_like(scale[:, :1], 1e-4), scale[:, 1:]], dim=1)
     orbit_precision, orbit_pull, chi2 = problem.prior.orbit_terms(orbit_point(state, planets.point))
     limb_gap = state.limb - planets.limb_mean
     limb_pull = -(planets.limb_precision @ limb_gap[..., None])[..., 0]
@@ -67,10 +81,15 @@ def prior_terms(problem: FitProblem, planets: PlanetInputs, state: PlanetState, 
     own_precision = 1.0 / sd.square()
     diagonal = torch.cat([scale, torch.zeros_like(gap[:, :1]).expand(-1, SHARED), own_precision], dim=1)
     precision, k = torch.diag_embed(diagonal), n_alpha
-    precision[:, k: k + 2, k: k + 2] = orbit_precision
-    precision[:, k + 2: k + SHARED, k + 2: k + SHARED] = planets.limb_precision
+    precision[:, k : k + 2, k : k + 2] = orbit_precision
+    precision[:, k + 2 : k + SHARED, k + 2 : k + SHARED] = planets.limb_precision
     pull = torch.cat([-scale * alpha, orbit_pull, limb_pull, -own_precision * gap], dim=1)
-    chi2 = chi2 + (scale[:, 1:] * alpha[:, 1:].square()).sum(1) - (limb_gap * limb_pull).sum(1) + (own_precision * gap.square()).sum(1)
+    chi2 = (
+        chi2
+        + (scale[:, 1:] * alpha[:, 1:].square()).sum(1)
+        - (limb_gap * limb_pull).sum(1)
+        + (own_precision * gap.square()).sum(1)
+    )
     return precision, pull, chi2
 
 
@@ -78,15 +97,29 @@ def own_priors(planets: PlanetInputs, prior: NuisancePrior) -> tuple[Tensor, Ten
     """Mean and width (N, V * K_own) of the nuisances that belong to visits: clocks and drift."""
     data = planets.data
     middle, width = 0.5 * (data.start + data.end), (data.end - data.start).clamp_min(1.0)
-    sd = torch.cat([width[..., None], torch.full_like(width, prior.time_offset_scatter)[..., None], planets.airs_drift_sd.flatten(-2),
-                    planets.fgs1_drift_sd], dim=-1)
+    sd = torch.cat(
+        [
+            width[..., None],
+            torch.full_like(width, prior.time_offset_scatter)[..., None],
+            planets.airs_drift_sd.flatten(-2),
+            planets.fgs1_drift_sd,
+        ],
+        dim=-1,
+    )
     mean = torch.zeros_like(sd)
     mean[..., 0], mean[..., 1] = middle, prior.time_offset_mean
     return mean.flatten(1), sd.flatten(1)
 
 
-def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iterations: int, first_degree: int | None,
-            robust_from: int) -> FitResult:
+def run_fit(
+    problem: FitProblem,
+    state: PlanetState,
+    alpha: Tensor,
+    *,
+    iterations: int,
+    first_degree: int | None,
+    robust_from: int,
+) -> FitResult:
     """Iterate to the posterior's maximum; re-estimate the drift's size and the outliers on the way.
 
     ``first_degree``: raise the drift's degree in time one by one from here, or it eats the transit
@@ -95,14 +128,23 @@ def run_fit(problem: FitProblem, state: PlanetState, alpha: Tensor, *, iteration
     ``robust_from``: first iteration after which outliers lose weight.
     """
     n, device = len(alpha), alpha.device
-    normal = assemble(state, problem.planets.data, problem.grid, settings=problem.settings, robust=problem.planets.robust)
+    normal = assemble(
+        state, problem.planets.data, problem.grid, settings=problem.settings, robust=problem.planets.robust
+    )
     size = alpha.shape[1] + normal.nuisance_score.shape[1]
     whole = dict(dtype=torch.long, device=device)
     run = FitResult(
-        planets=problem.planets, state=state, alpha=alpha, normal=normal,
+        planets=problem.planets,
+        state=state,
+        alpha=alpha,
+        normal=normal,
         covariance=torch.eye(size, dtype=torch.float64, device=device).expand(n, -1, -1),
-        damping=torch.full((n,), 1e-6, dtype=torch.float64, device=device), tries=torch.zeros(n, **whole), steps=torch.zeros(n, **whole),
-        stage=torch.full((n,), first_degree or _ALL_DEGREES, **whole), converged=torch.zeros(n, dtype=torch.bool, device=device))
+        damping=torch.full((n,), 1e-6, dtype=torch.float64, device=device),
+        tries=torch.zeros(n, **whole),
+        steps=torch.zeros(n, **whole),
+        stage=torch.full((n,), first_degree or _ALL_DEGREES, **whole),
+        converged=torch.zeros(n, dtype=torch.bool, device=device),
+    )
     order, ended_order, ended = torch.arange(n, device=device), [], []
     while True:
         run, over = _advance(problem, run, iterations=iterations, robust_from=robust_from)
@@ -120,7 +162,9 @@ def objective(problem: FitProblem, run: FitResult) -> Tensor:
     return run.normal.chi2 + prior_terms(problem, run.planets, run.state, run.alpha)[2]
 
 
-def _advance(problem: FitProblem, run: FitResult, *, iterations: int, robust_from: int) -> tuple[FitResult, Tensor]:
+def _advance(
+    problem: FitProblem, run: FitResult, *, iterations: int, robust_from: int
+) -> tuple[FitResult, Tensor]:
     """One trial step of every planet; which of them are at their end (N,)."""
     settings, n_alpha = problem.settings, run.alpha.shape[1]
     planets = staged(run.planets, run.stage, settings)
@@ -134,25 +178,40 @@ def _advance(problem: FitProblem, run: FitResult, *, iterations: int, robust_fro
     most = 0.5 * (run.alpha[:, :1].abs() + 1e-3)
     alpha = run.alpha + torch.maximum(torch.minimum(step[:, :n_alpha], most), -most)
     limits = _step_limits(run.state)
-    state = moved(run.state, torch.maximum(torch.minimum(step[:, n_alpha:], limits), -limits), alpha, problem.basis)
+    state = moved(
+        run.state, torch.maximum(torch.minimum(step[:, n_alpha:], limits), -limits), alpha, problem.basis
+    )
     normal = assemble(state, planets.data, problem.grid, settings=settings, robust=planets.robust)
     after = normal.chi2 + prior_terms(problem, planets, state, alpha)[2]
 
     good = (info == 0) & torch.isfinite(after) & (after <= before + 1e-6 * before.abs().clamp_min(1.0))
     tries = torch.where(good, 0, run.tries + 1)
-    turn = good | (tries >= _TRIES)                     # this step is over, taken or given up
-    size = torch.where(good, (step.abs() / covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()).amax(1), 0.0)
+    turn = good | (tries >= _TRIES)  # this step is over, taken or given up
+    size = torch.where(
+        good, (step.abs() / covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()).amax(1), 0.0
+    )
     steps, last = run.steps + turn, run.stage >= run.planets.airs_drift_sd.shape[2]
     settled = turn & (size < settings.tolerance) & last & (steps > robust_from)
     higher = turn & ~settled & ((size < 0.5) | ~good)
-    learned = learn_drift(run.planets, state, covariance[:, n_alpha:, n_alpha:], settings=settings, stage=run.stage)
+    learned = learn_drift(
+        run.planets, state, covariance[:, n_alpha:, n_alpha:], settings=settings, stage=run.stage
+    )
     new = FitResult(
-        planets=choose(good, learned, run.planets), state=choose(good, state, run.state), alpha=choose(good, alpha, run.alpha),
-        normal=choose(good, normal, run.normal), covariance=choose(good, covariance, run.covariance),
+        planets=choose(good, learned, run.planets),
+        state=choose(good, state, run.state),
+        alpha=choose(good, alpha, run.alpha),
+        normal=choose(good, normal, run.normal),
+        covariance=choose(good, covariance, run.covariance),
         damping=torch.where(good, (run.damping / 30.0).clamp_min(1e-9), (run.damping * 30.0).clamp_min(1e-4)),
-        tries=torch.where(turn, 0, tries), steps=steps, stage=run.stage + higher, converged=settled & good)
+        tries=torch.where(turn, 0, tries),
+        steps=steps,
+        stage=run.stage + higher,
+        converged=settled & good,
+    )
     due = turn & ~settled & (steps >= robust_from) & (steps < robust_from + _ROBUST_UPDATES)
-    return (_reweighted(problem, new, due) if bool(due.any()) else new), settled | (turn & (steps >= iterations))
+    return (_reweighted(problem, new, due) if bool(due.any()) else new), settled | (
+        turn & (steps >= iterations)
+    )
 
 
 def _curvature(problem: FitProblem, run: FitResult, precision: Tensor, pull: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,7 +227,8 @@ def _curvature(problem: FitProblem, run: FitResult, precision: Tensor, pull: Ten
 
 
 def _within_bounds(step: Tensor, covariance: Tensor, n_alpha: int, state: PlanetState) -> Tensor:
-    """The best steps that keep 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a bound."""
+    """The best steps that keep 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a
+    bound."""
     k = n_alpha + 1
     low = -state.impact2
     high = torch.maximum((state.reach - _GRAZING_MARGIN).square() - state.impact2, low)
@@ -183,8 +243,14 @@ def _reweighted(problem: FitProblem, run: FitResult, due: Tensor) -> FitResult:
     changed = due & torch.where(run.planets.has_outliers, moved_most > 0.1, factor.flatten(1).amin(1) < 1.0)
     if not bool(changed.any()):
         return run
-    planets = replace(run.planets, robust=choose(changed, factor, run.planets.robust), has_outliers=run.planets.has_outliers | changed)
+    planets = replace(
+        run.planets,
+        robust=choose(changed, factor, run.planets.robust),
+        has_outliers=run.planets.has_outliers | changed,
+    )
     where = changed.nonzero()[:, 0]
     some = take(planets, where)
-    fresh = assemble(take(run.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust)
+    fresh = assemble(
+        take(run.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust
+    )
     return replace(run, planets=planets, normal=put(run.normal, where, fresh))

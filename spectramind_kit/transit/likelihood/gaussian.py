@@ -1,4 +1,5 @@
-"""Gaussian posteriors of a measurement under priors: linear algebra of the size of the basis and the nuisances."""
+"""Gaussian posteriors of a measurement under priors: linear algebra of the size of the basis and the
+nuisances."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 
 @dataclass(frozen=True)
 class Posterior:
-    """Gaussian posteriors of coefficients and nuisances around the measurement's reference, under G priors."""
+    """Gaussian posteriors of coefficients and nuisances around the measurement's reference, under G
+    priors."""
 
-    step: np.ndarray          # (G, M + K)
-    covariance: np.ndarray    # (G, M + K, M + K)
+    step: np.ndarray  # (G, M + K)
+    covariance: np.ndarray  # (G, M + K, M + K)
     log_evidence: np.ndarray  # (G,)
 
     def mixed(self, log_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -31,17 +33,21 @@ class Posterior:
 
 @dataclass(frozen=True)
 class Projected:
-    """A measurement's information on the coefficients of one basis, made once and solved under many priors."""
+    """A measurement's information on the coefficients of one basis, made once and solved under many
+    priors."""
 
-    information: np.ndarray   # (M + K, M + K)
-    score: np.ndarray         # (M + K,)
+    information: np.ndarray  # (M + K, M + K)
+    score: np.ndarray  # (M + K,)
     n_basis: int
 
     @classmethod
     def of(cls, m: DepthMeasurement, basis: np.ndarray, origin: np.ndarray) -> Projected:
         """depth = origin + basis @ coefficients; ``basis`` (W, M), ``origin`` (W,)."""
         n, k = basis.shape[1], m.n_nuisances
-        cross, lost = basis.T @ m.coupling, np.vstack([basis.T @ m.common[: len(basis)], m.common[len(basis):]])
+        cross, lost = (
+            basis.T @ m.coupling,
+            np.vstack([basis.T @ m.common[: len(basis)], m.common[len(basis) :]]),
+        )
         information = np.empty((n + k, n + k))
         information[:n, :n] = basis.T @ (m.depth_information[:, None] * basis)
         information[:n, n:], information[n:, :n] = cross, cross.T
@@ -50,13 +56,20 @@ class Projected:
         gap = origin - m.reference_depth
         common_gap = m.common[: len(basis)].T @ gap
         score_d = m.depth_score - m.depth_information * gap + m.common[: len(basis)] @ common_gap
-        score_n = m.nuisance_score - m.coupling.T @ gap + m.common[len(basis):] @ common_gap
+        score_n = m.nuisance_score - m.coupling.T @ gap + m.common[len(basis) :] @ common_gap
         return cls(information, np.r_[basis.T @ score_d, score_n], n)
 
-    def solve(self, basis_precision: np.ndarray, nuisance_precision: np.ndarray, nuisance_pull: np.ndarray, *,
-              basis_mean: np.ndarray) -> Posterior:
-        """Under priors of the coefficients with precision (G, M, M) and mean (G, M), and of the nuisances with precision (G, K, K)
-        and pull (G, K). The evidence lacks the priors' own densities at the reference."""
+    def solve(
+        self,
+        basis_precision: np.ndarray,
+        nuisance_precision: np.ndarray,
+        nuisance_pull: np.ndarray,
+        *,
+        basis_mean: np.ndarray,
+    ) -> Posterior:
+        """Under priors of the coefficients with precision (G, M, M) and mean (G, M), and of the nuisances
+        with precision (G, K, K) and pull (G, K). The evidence lacks the priors' own densities at the
+        reference."""
         n = self.n_basis
         own, mean = torch.as_tensor(basis_precision), torch.as_tensor(basis_mean)
         total = torch.as_tensor(self.information).repeat(len(own), 1, 1)
@@ -72,7 +85,8 @@ class Projected:
 
 
 def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverses and log determinants of positive matrices (G, n, n); one that rounding made indefinite gets the smallest ridge that helps.
+    """Inverses and log determinants of positive matrices (G, n, n); one that rounding made indefinite gets
+    the smallest ridge that helps.
 
     They are scaled to a unit diagonal first: levels, slopes and depths differ by ten orders of magnitude.
     """
@@ -90,8 +104,11 @@ def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cholesky_inverse(factor) * scale[:, :, None] * scale[:, None, :], log_det
 
 
-def cut_below(mean: np.ndarray, covariance: np.ndarray, index: int, lower: float) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linearised fit of a central transit would go on below b^2 = 0."""
+def cut_below(
+    mean: np.ndarray, covariance: np.ndarray, index: int, lower: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linearised fit of a central transit would
+    go on below b^2 = 0."""
     variance = covariance[index, index]
     sd = math.sqrt(max(variance, 1e-300))
     alpha = (lower - mean[index]) / sd
@@ -103,5 +120,7 @@ def cut_below(mean: np.ndarray, covariance: np.ndarray, index: int, lower: float
     new_mean = max(lower, mean[index]) if alpha >= 6.0 else mean[index] + sd * ratio
     shrink = min(max(1.0 - ratio * (ratio - alpha), 0.02), 1.0)
     column = covariance[:, index] / variance
-    return (mean + column * (new_mean - mean[index]),
-            covariance - np.outer(column, column) * variance * (1.0 - shrink))
+    return (
+        mean + column * (new_mean - mean[index]),
+        covariance - np.outer(column, column) * variance * (1.0 - shrink),
+    )

@@ -5,9 +5,10 @@ A `DepthMeasurement` is the log likelihood of the light curves, expanded to seco
     log L(d, n) = const + g'x - x'M x / 2,    x = (d - d0, n - n0),
     M = [[diag(s), C], [C', G]] - L L'
 
-with d the 283 transit depths and n the nuisances (orbit, limb darkening, mid-transit times, drift); the star's level
-in every wavelength is eliminated already. ``L`` holds noise that all wavelengths share at one time. So the priors on
-spectra and nuisances can be learned, exchanged and cross-fitted afterwards at the cost of small linear algebra.
+with d the 283 transit depths and n the nuisances (orbit, limb darkening, mid-transit times, drift); the
+star's level in every wavelength is eliminated already. ``L`` holds noise that all wavelengths share at one
+time. So the priors on spectra and nuisances can be learned, exchanged and cross-fitted afterwards at the cost
+of small linear algebra.
 """
 
 from __future__ import annotations
@@ -32,25 +33,27 @@ RECIPE_VERSION = 2
 
 @dataclass(frozen=True)
 class DepthMeasurement:
-    """Second-order log likelihood of one planet's light curves; see the module for the formula. K nuisances."""
+    """Second-order log likelihood of one planet's light curves; see the module for the formula. K
+    nuisances."""
 
     planet_id: int
-    wavelength_um: np.ndarray        # (W,)
-    reference_depth: np.ndarray      # (W,) d0
-    nuisance_reference: np.ndarray   # (K,) n0
-    depth_information: np.ndarray    # (W,) s
-    coupling: np.ndarray             # (W, K) C
+    wavelength_um: np.ndarray  # (W,)
+    reference_depth: np.ndarray  # (W,) d0
+    nuisance_reference: np.ndarray  # (K,) n0
+    depth_information: np.ndarray  # (W,) s
+    coupling: np.ndarray  # (W, K) C
     nuisance_information: np.ndarray  # (K, K) G
-    common: np.ndarray               # (W + K, m) L
-    depth_score: np.ndarray          # (W,) gradient of log L in d at the reference
-    nuisance_score: np.ndarray       # (K,)
+    common: np.ndarray  # (W + K, m) L
+    depth_score: np.ndarray  # (W,) gradient of log L in d at the reference
+    nuisance_score: np.ndarray  # (K,)
     nuisance_names: tuple[str, ...]
-    nuisance_mean: np.ndarray        # (K,) default prior; the orbit's own is made from `orbit`
-    nuisance_sd: np.ndarray          # (K,)
-    orbit: Mapping[str, float]       # reference and star table: see `nuisance_prior.OrbitPoint`
+    nuisance_mean: np.ndarray  # (K,) default prior; the orbit's own is made from `orbit`
+    nuisance_sd: np.ndarray  # (K,)
+    orbit: Mapping[str, float]  # reference and star table: see `nuisance_prior.OrbitPoint`
     visits: tuple[VisitFit, ...]
     star: Mapping[str, float] = field(default_factory=dict)
-    quality: Mapping[str, float] = field(default_factory=dict)   # what predicts the error; see `anchor.features`
+    # what predicts the error; see `anchor.features`
+    quality: Mapping[str, float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     # fingerprints of its inputs; see `training.made_from`
     made_from: Mapping[str, str] = field(default_factory=dict)
@@ -65,12 +68,21 @@ class DepthMeasurement:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        arrays = {f"m_{f.name}": getattr(self, f.name) for f in fields(self)
-                  if isinstance(getattr(self, f.name), np.ndarray)}
+        arrays = {
+            f"m_{f.name}": getattr(self, f.name)
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), np.ndarray)
+        }
         text: dict[str, object] = {
-            "format": _FORMAT, "planet_id": int(self.planet_id), "flags": list(self.flags),
-            "nuisance_names": list(self.nuisance_names), "star": dict(self.star), "orbit": dict(self.orbit),
-            "quality": dict(self.quality), "made_from": dict(self.made_from), "visits": []
+            "format": _FORMAT,
+            "planet_id": int(self.planet_id),
+            "flags": list(self.flags),
+            "nuisance_names": list(self.nuisance_names),
+            "star": dict(self.star),
+            "orbit": dict(self.orbit),
+            "quality": dict(self.quality),
+            "made_from": dict(self.made_from),
+            "visits": [],
         }
         for number, visit in enumerate(self.visits):
             plain: dict[str, object] = {}
@@ -99,11 +111,17 @@ class DepthMeasurement:
                 text = json.loads(str(archive["text"]))
                 arrays = {name: archive[name] for name in archive.files if name != "text"}
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError("a depth measurement cannot be read", where=str(path), found=str(error),
-                            fix=fix) from error
+            raise DataError(
+                "a depth measurement cannot be read", where=str(path), found=str(error), fix=fix
+            ) from error
         if text.get("format") != _FORMAT:
-            raise DataError("a depth measurement of another version", where=str(path), expected=str(_FORMAT),
-                            found=str(text.get("format")), fix=fix)
+            raise DataError(
+                "a depth measurement of another version",
+                where=str(path),
+                expected=str(_FORMAT),
+                found=str(text.get("format")),
+                fix=fix,
+            )
         try:
             visits = []
             for number, plain in enumerate(text["visits"]):
@@ -114,18 +132,19 @@ class DepthMeasurement:
                 }
                 visits.append(VisitFit(**{**plain, **own, "flags": tuple(plain["flags"])}))
             own = {name[2:]: value for name, value in arrays.items() if name.startswith("m_")}
-            return cls(planet_id=text["planet_id"],
-                       flags=tuple(text["flags"]),
-                       star=text["star"],
-                       orbit=text["orbit"],
-                       quality=text["quality"],
-                       nuisance_names=tuple(text["nuisance_names"]),
-                       visits=tuple(visits),
-                       made_from=text.get("made_from") or {},
-                       **own)
+            return cls(
+                planet_id=text["planet_id"],
+                flags=tuple(text["flags"]),
+                star=text["star"],
+                orbit=text["orbit"],
+                quality=text["quality"],
+                nuisance_names=tuple(text["nuisance_names"]),
+                visits=tuple(visits),
+                made_from=text.get("made_from") or {},
+                **own,
+            )
         # fields that this version has and that one had not, or the reverse
         except (KeyError, TypeError) as error:
-            raise DataError("a depth measurement of another version",
-                            where=str(path),
-                            found=str(error),
-                            fix=fix) from error
+            raise DataError(
+                "a depth measurement of another version", where=str(path), found=str(error), fix=fix
+            ) from error

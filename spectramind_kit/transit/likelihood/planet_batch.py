@@ -1,4 +1,5 @@
-"""Planets side by side: records whose every tensor has one row per planet, and their light curves as one such record.
+"""Planets side by side: records whose every tensor has one row per planet, and their light curves as one such
+record.
 
 A record is a dataclass of tensors (N, ...), of other records, and of plain values that all planets share.
 """
@@ -18,7 +19,8 @@ Record = TypeVar("Record")
 
 
 def _on_tensors(function: Callable[..., Tensor], *records: Record) -> Record:
-    """The first record with ``function`` applied to the tensors that stand in the same place of all of them."""
+    """The first record with ``function`` applied to the tensors that stand in the same place of all of
+    them."""
     changed = {}
     for f in fields(records[0]):  # type: ignore[arg-type]
         values = [getattr(r, f.name) for r in records]
@@ -30,7 +32,8 @@ def _on_tensors(function: Callable[..., Tensor], *records: Record) -> Record:
 
 
 def take(record: Record, index: Tensor | Sequence[int] | int) -> Record:
-    """Some planets of a record (an index tensor, a mask, a list), or one planet without its batch axis (an int)."""
+    """Some planets of a record (an index tensor, a mask, a list), or one planet without its batch axis (an
+    int)."""
     return _on_tensors(lambda value: value[index], record)
 
 
@@ -75,11 +78,13 @@ class LightCurveBatch:
     end: Tensor
 
 
-def stack_visits(planets: Sequence[Sequence[VisitData]], *, device: torch.device | str = "cpu") -> LightCurveBatch:
+def stack_visits(
+    planets: Sequence[Sequence[VisitData]], *, device: torch.device | str = "cpu"
+) -> LightCurveBatch:
     """Visits of several planets, V each, as one batch; shorter ones are padded with points of no weight."""
     length = max(len(visit.time) for visits in planets for visit in visits)
 
-    def padded(value: Tensor) -> Tensor:   # (T, ...) -> (..., length), the last point repeated
+    def padded(value: Tensor) -> Tensor:  # (T, ...) -> (..., length), the last point repeated
         short = length - len(value)
         value = torch.cat([value, value[-1:].expand(short, *value.shape[1:])]) if short else value
         return value.T if value.dim() > 1 else value
@@ -89,12 +94,20 @@ def stack_visits(planets: Sequence[Sequence[VisitData]], *, device: torch.device
 
     def weight(visit: VisitData) -> Tensor:
         full = padded(visit.weight).clone()
-        full[..., len(visit.time):] = 0.0
+        full[..., len(visit.time) :] = 0.0
         return full
 
     def numbers(of: Callable[[VisitData], float]) -> Tensor:
         return torch.tensor([[of(visit) for visit in visits] for visits in planets], dtype=torch.float64)
 
-    return to_device(LightCurveBatch(
-        time=stacked(lambda v: padded(v.time)), flux=stacked(lambda v: padded(v.flux)), weight=stacked(weight),
-        exposure_h=numbers(lambda v: v.exposure_h), start=numbers(lambda v: v.span[0]), end=numbers(lambda v: v.span[1])), device)
+    return to_device(
+        LightCurveBatch(
+            time=stacked(lambda v: padded(v.time)),
+            flux=stacked(lambda v: padded(v.flux)),
+            weight=stacked(weight),
+            exposure_h=numbers(lambda v: v.exposure_h),
+            start=numbers(lambda v: v.span[0]),
+            end=numbers(lambda v: v.span[1]),
+        ),
+        device,
+    )

@@ -1,14 +1,16 @@
 """How far the depth that a light curve's fit finds may be from the label, beyond the fit's own error.
 
-Spots that the planet does not cross, or a star in the aperture, change the depth by a factor that no transit model can
-tell from the spectrum itself (Rackham et al. 2018, ApJ 853, 122): in most planets there is none, in some it is several
-error bars. And noise that the model does not know (slow, common to all wavelengths) moves depths by some ppm:
+Spots that the planet does not cross, or a star in the aperture, change the depth by a factor that no transit
+model can tell from the spectrum itself (Rackham et al. 2018, ApJ 853, 122): in most planets there is none, in
+some it is several error bars. And noise that the model does not know (slow, common to all wavelengths) moves
+depths by some ppm:
 
     found depth = label * (1 + B m) + B a
     m = 0 with probability 1 - share,  m ~ N(mean, covariance) with probability share;   a ~ N(0, floor^2)
 
-B has a common level, FGS1 apart, and a slope over AIRS-CH0. All is learned from the train planets, whose labels are
-known (`learn_nuisance`); the anchor then carries the possibilities, weighted by what the light curves say.
+B has a common level, FGS1 apart, and a slope over AIRS-CH0. All is learned from the train planets, whose
+labels are known (`learn_nuisance`); the anchor then carries the possibilities, weighted by what the light
+curves say.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from dataclasses import dataclass
 import numpy as np
 
 MODES = 3
-TERMS = 2 * MODES                                # relative, then absolute
-_CLEAN = 0.01                                    # size of m, in units of its width, that counts as none
-_DEFAULT_SD = np.array([3e-3, 3e-3, 1e-3])       # relative; this and the next three: docs/decisions.md D17
+TERMS = 2 * MODES  # relative, then absolute
+_CLEAN = 0.01  # size of m, in units of its width, that counts as none
+_DEFAULT_SD = np.array([3e-3, 3e-3, 1e-3])  # relative; this and the next three: docs/decisions.md D17
 _DEFAULT_FLOOR = np.array([5e-6, 5e-6, 5e-6])
 _DEFAULT_SHARE = 0.25
-_PRIOR_PLANETS = 4.0                             # the defaults count like so many planets
-_GROSS_SD, _GROSS_SHARE = np.array([0.1, 0.1, 0.03]), 0.01   # a fit that went astray, which must not widen everybody's error
+_PRIOR_PLANETS = 4.0  # the defaults count like so many planets
+# a fit that went astray, which must not widen everybody's error
+_GROSS_SD, _GROSS_SHARE = np.array([0.1, 0.1, 0.03]), 0.01
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class MismatchComponent:
 
 @dataclass(frozen=True)
 class LabelMismatch:
-    """``mean`` (3,) and ``covariance`` (3, 3) of (level, FGS1, slope), relative to the depth; ``share`` of planets that have any;
-    ``floor`` (3,) absolute errors of all planets."""
+    """``mean`` (3,) and ``covariance`` (3, 3) of (level, FGS1, slope), relative to the depth; ``share`` of
+    planets that have any; ``floor`` (3,) absolute errors of all planets."""
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -49,8 +52,12 @@ class LabelMismatch:
 
     def components(self) -> tuple[MismatchComponent, MismatchComponent]:
         """No mismatch, and some."""
-        none = MismatchComponent(np.zeros(TERMS), self._with_floor(_CLEAN**2 * self.covariance), 1.0 - self.share)
-        return none, MismatchComponent(np.r_[self.mean, np.zeros(MODES)], self._with_floor(self.covariance), self.share)
+        none = MismatchComponent(
+            np.zeros(TERMS), self._with_floor(_CLEAN**2 * self.covariance), 1.0 - self.share
+        )
+        return none, MismatchComponent(
+            np.r_[self.mean, np.zeros(MODES)], self._with_floor(self.covariance), self.share
+        )
 
     def gross(self) -> MismatchComponent:
         """For learning only: a planet whose fit and label have nothing to do with each other."""
@@ -61,8 +68,15 @@ class LabelMismatch:
         whole[:MODES, :MODES] = covariance
         return whole
 
-    def updated(self, mean: np.ndarray, second_moment: np.ndarray, probability: np.ndarray, absolute: np.ndarray,
-                absolute_variance: np.ndarray, trust: np.ndarray) -> LabelMismatch:
+    def updated(
+        self,
+        mean: np.ndarray,
+        second_moment: np.ndarray,
+        probability: np.ndarray,
+        absolute: np.ndarray,
+        absolute_variance: np.ndarray,
+        trust: np.ndarray,
+    ) -> LabelMismatch:
         """One M step from the planets' posteriors.
 
         Parameters
@@ -72,23 +86,34 @@ class LabelMismatch:
         probability, trust : (N,)
             That there is one; that the fit did not go astray.
         absolute, absolute_variance : (N, 3)
-            Of a. Its width takes MacKay's fixed point, sum a^2 / sum (1 - v / floor^2), where plain EM takes hundreds of steps.
+            Of a. Its width takes MacKay's fixed point, sum a^2 / sum (1 - v / floor^2), where plain EM takes
+            hundreds of steps.
         """
         default, weight, n = default_mismatch(), float(probability.sum()), float(trust.sum())
         centre = probability @ mean / (weight + _PRIOR_PLANETS)
-        known = np.clip(1.0 - absolute_variance / self.floor**2, 0.02, 1.0)      # share of each that the data determine
+        # share of each that the data determine
+        known = np.clip(1.0 - absolute_variance / self.floor**2, 0.02, 1.0)
         floor2 = (trust @ absolute**2 + _PRIOR_PLANETS * default.floor**2) / (trust @ known + _PRIOR_PLANETS)
         moment = np.einsum("n,nij->ij", probability, second_moment) - weight * np.outer(centre, centre)
         return LabelMismatch(
-            mean=centre, covariance=(moment + _PRIOR_PLANETS * default.covariance) / (weight + _PRIOR_PLANETS),
-            share=float(np.clip((weight + _PRIOR_PLANETS * default.share) / (n + _PRIOR_PLANETS), 1e-3, 0.999)),
-            floor=np.sqrt(np.clip(floor2, (0.2 * self.floor) ** 2, (5.0 * self.floor) ** 2)), learned_from=len(trust))
+            mean=centre,
+            covariance=(moment + _PRIOR_PLANETS * default.covariance) / (weight + _PRIOR_PLANETS),
+            share=float(
+                np.clip((weight + _PRIOR_PLANETS * default.share) / (n + _PRIOR_PLANETS), 1e-3, 0.999)
+            ),
+            floor=np.sqrt(np.clip(floor2, (0.2 * self.floor) ** 2, (5.0 * self.floor) ** 2)),
+            learned_from=len(trust),
+        )
 
 
 def default_mismatch(*, floor: float | None = None) -> LabelMismatch:
     """Before any label is seen."""
-    return LabelMismatch(mean=np.zeros(MODES), covariance=np.diag(_DEFAULT_SD**2), share=_DEFAULT_SHARE,
-                         floor=_DEFAULT_FLOOR.copy() if floor is None else np.full(MODES, floor))
+    return LabelMismatch(
+        mean=np.zeros(MODES),
+        covariance=np.diag(_DEFAULT_SD**2),
+        share=_DEFAULT_SHARE,
+        floor=_DEFAULT_FLOOR.copy() if floor is None else np.full(MODES, floor),
+    )
 
 
 def mismatch_basis(wavelength_um: np.ndarray, depth: np.ndarray) -> np.ndarray:

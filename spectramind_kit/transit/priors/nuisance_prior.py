@@ -1,7 +1,7 @@
 """Priors on what is not the spectrum: orbit, limb darkening, sensor clocks, drift.
 
-`NuisancePrior()` is the default of the settings. `learn_nuisances` (its own file) replaces means and widths by
-those of the train planets.
+`NuisancePrior()` is the default of the settings. `learn_nuisances` (its own file) replaces means and widths
+by those of the train planets.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from spectramind_kit.transit.likelihood.parameters import ORBIT_NAMES, SHARED
 from spectramind_kit.transit.orbit import HOURS_PER_DAY
 from spectramind_kit.transit.settings import AnchorSettings
 
-_TAIL_SHARE = 0.05      # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
-_SOLAR_AXIS = 4.2083    # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
+_TAIL_SHARE = 0.05  # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
+_SOLAR_AXIS = 4.2083  # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
 TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
-LIMB = slice(len(ORBIT_NAMES), SHARED)   # limb darkening among the nuisances
+LIMB = slice(len(ORBIT_NAMES), SHARED)  # limb darkening among the nuisances
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,17 @@ class OrbitPoint:
     impact2: Tensor
     catalogue_axis: Tensor
     catalogue_impact: Tensor
-    kepler_axis: Tensor              # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+    kepler_axis: Tensor  # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
 
     @classmethod
     def stacked(cls, orbits: Sequence[Mapping[str, float]]) -> OrbitPoint:
         """Several planets', from plain numbers (`DepthMeasurement.orbit`)."""
-        return cls(**{f.name: torch.tensor([float(orbit[f.name]) for orbit in orbits], dtype=torch.float64) for f in fields(cls)})
+        return cls(
+            **{
+                f.name: torch.tensor([float(orbit[f.name]) for orbit in orbits], dtype=torch.float64)
+                for f in fields(cls)
+            }
+        )
 
     def to_mapping(self) -> dict[str, float]:
         return {f.name: float(getattr(self, f.name)) for f in fields(self)}
@@ -54,7 +59,9 @@ class OrbitPoint:
         return 0.5 * self._axis2().clamp_min(1.0).log()
 
     def _swing(self) -> tuple[Tensor, Tensor]:
-        angle = (2.0 * math.pi / HOURS_PER_DAY * torch.exp(self.log_duration) / self.period_d).clamp_max(0.5 * math.pi)
+        angle = (2.0 * math.pi / HOURS_PER_DAY * torch.exp(self.log_duration) / self.period_d).clamp_max(
+            0.5 * math.pi
+        )
         return angle, torch.sin(angle).square().clamp_min(1e-12)
 
     def _axis2(self) -> Tensor:
@@ -64,7 +71,10 @@ class OrbitPoint:
         """d ln(a/Rs) / d(ln W, b^2), (..., 2)."""
         angle, swing = self._swing()
         by_width = -(self.reach.square() - self.impact2) * angle * torch.sin(2.0 * angle) / swing.square()
-        return torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1) / (2.0 * self._axis2().clamp_min(1.0))[..., None]
+        return (
+            torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1)
+            / (2.0 * self._axis2().clamp_min(1.0))[..., None]
+        )
 
 
 def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
@@ -80,14 +90,15 @@ def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
 
 @dataclass(frozen=True)
 class NuisancePrior:
-    """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the measurement.
+    """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the
+    measurement.
 
-    limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D) over one
-    visit's drift coefficients in the order of `parameters.visit_names`.
+    limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D)
+    over one visit's drift coefficients in the order of `parameters.visit_names`.
     """
 
-    axis_offset: float = 0.0         # mean of ln(a_fit / a_table)
-    kepler_share: float = 0.0        # weight of Kepler's axis against the table's, in ln
+    axis_offset: float = 0.0  # mean of ln(a_fit / a_table)
+    kepler_share: float = 0.0  # weight of Kepler's axis against the table's, in ln
     axis_scatter: float = 0.06
     axis_tail: float = 0.5
     impact_scatter: float = 0.12
@@ -103,9 +114,13 @@ class NuisancePrior:
 
     @classmethod
     def from_settings(cls, settings: AnchorSettings) -> NuisancePrior:
-        return cls(axis_scatter=settings.axis_scatter, axis_tail=settings.axis_tail,
-                   impact_scatter=settings.impact_scatter, impact_tail=settings.impact_tail,
-                   time_offset_scatter=settings.time_offset_scatter)
+        return cls(
+            axis_scatter=settings.axis_scatter,
+            axis_tail=settings.axis_tail,
+            impact_scatter=settings.impact_scatter,
+            impact_tail=settings.impact_tail,
+            time_offset_scatter=settings.time_offset_scatter,
+        )
 
     def limb_at(self, temperature_k: float) -> np.ndarray | None:
         """Mean limb-darkening coefficients (8,) of a star, in the order of LIMB_NAMES."""
@@ -115,14 +130,19 @@ class NuisancePrior:
         return self.limb_mean[0] + np.clip(warmth, -4.0, 3.0) * self.limb_mean[1]
 
     def orbit_terms(self, point: OrbitPoint, *, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Precision (..., 2, 2) and pull (..., 2) of the orbit prior in (ln W, b^2), and its -2 log density but a constant.
+        """Precision (..., 2, 2) and pull (..., 2) of the orbit prior in (ln W, b^2), and its -2 log density
+        but a constant.
 
-        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (..., 2) is a better guess of the orbit
-        (relative to the reference) at which the two-component priors are turned into Gaussians.
+        The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (..., 2) is a better guess of
+        the orbit (relative to the reference) at which the two-component priors are turned into Gaussians.
         """
         slope = point.log_axis_slope()
         shift = torch.zeros_like(slope) if at is None else at
-        expected = (1.0 - self.kepler_share) * point.catalogue_axis.log() + self.kepler_share * point.kepler_axis.log() + self.axis_offset
+        expected = (
+            (1.0 - self.kepler_share) * point.catalogue_axis.log()
+            + self.kepler_share * point.kepler_axis.log()
+            + self.axis_offset
+        )
         gap = point.log_axis - expected
         weight = _mixture_precision(gap + (slope * shift).sum(-1), self.axis_scatter, self.axis_tail)
         precision = weight[..., None, None] * slope[..., :, None] * slope[..., None, :]
@@ -130,13 +150,21 @@ class NuisancePrior:
         catalogue2 = point.catalogue_impact.square()
         gap2 = point.impact2 - catalogue2
         # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
-        core, tail = (sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in (self.impact_scatter, self.impact_tail))
+        core, tail = (
+            sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in (self.impact_scatter, self.impact_tail)
+        )
         weight2 = _mixture_precision(gap2 + shift[..., 1], core, tail)
         precision[..., 1, 1] += weight2
         pull[..., 1] -= weight2 * gap2
-        return precision, pull, _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail)
+        return (
+            precision,
+            pull,
+            _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail),
+        )
 
-    def terms(self, table: NuisanceTable, *, at: Tensor | None = None, drift_scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    def terms(
+        self, table: NuisanceTable, *, at: Tensor | None = None, drift_scale: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Precision (N, K, K) and pull (N, K) of all nuisances of some measurements, at their references.
 
         ``at`` (N, K): a better guess of the nuisances relative to the reference, for the orbit's wide tails.
@@ -160,7 +188,9 @@ class NuisancePrior:
                         mean[:, places] = torch.as_tensor(self.drift_mean)
         precision[:, :2], precision[:, :, :2] = 0.0, 0.0
         pull = (precision @ (mean - table.reference)[..., None])[..., 0]
-        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(table.orbit, at=None if at is None else at[:, :2])
+        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(
+            table.orbit, at=None if at is None else at[:, :2]
+        )
         return precision, pull
 
 
@@ -170,10 +200,10 @@ class NuisanceTable:
 
     names: tuple[str, ...]
     visits: tuple[int, ...]
-    reference: Tensor                # (N, K)
-    mean: Tensor                     # (N, K) default prior; the orbit's own is made from `orbit`
-    sd: Tensor                       # (N, K)
-    temperature_k: Tensor            # (N,)
+    reference: Tensor  # (N, K)
+    mean: Tensor  # (N, K) default prior; the orbit's own is made from `orbit`
+    sd: Tensor  # (N, K)
+    temperature_k: Tensor  # (N,)
     orbit: OrbitPoint
 
     @classmethod
@@ -182,22 +212,38 @@ class NuisanceTable:
             return torch.as_tensor(np.array([getattr(m, name) for m in measurements]))
 
         first = measurements[0]
-        return cls(names=first.nuisance_names, visits=tuple(v.visit for v in first.visits), reference=stacked("nuisance_reference"),
-                   mean=stacked("nuisance_mean"), sd=stacked("nuisance_sd"), orbit=OrbitPoint.stacked([m.orbit for m in measurements]),
-                   temperature_k=torch.tensor([float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64))
+        return cls(
+            names=first.nuisance_names,
+            visits=tuple(v.visit for v in first.visits),
+            reference=stacked("nuisance_reference"),
+            mean=stacked("nuisance_mean"),
+            sd=stacked("nuisance_sd"),
+            orbit=OrbitPoint.stacked([m.orbit for m in measurements]),
+            temperature_k=torch.tensor(
+                [float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64
+            ),
+        )
 
 
 def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:
     """Positions of one visit's drift coefficients among the nuisances."""
-    return np.array([k for k, name in enumerate(names)
-                     if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))], dtype=int)
+    return np.array(
+        [
+            k
+            for k, name in enumerate(names)
+            if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))
+        ],
+        dtype=int,
+    )
 
 
 def _mixture_logs(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> tuple[Tensor, Tensor]:
     """Log densities of the two components of a mixture, shares included, but a constant."""
     core, tail = (torch.as_tensor(sd, dtype=gap.dtype, device=gap.device) for sd in (core, tail))
-    return (math.log(1.0 - _TAIL_SHARE) - core.log() - 0.5 * (gap / core).square(),
-            math.log(_TAIL_SHARE) - tail.log() - 0.5 * (gap / tail).square())
+    return (
+        math.log(1.0 - _TAIL_SHARE) - core.log() - 0.5 * (gap / core).square(),
+        math.log(_TAIL_SHARE) - tail.log() - 0.5 * (gap / tail).square(),
+    )
 
 
 def _mixture_precision(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
@@ -209,6 +255,7 @@ def _mixture_precision(gap: Tensor, core: Tensor | float, tail: Tensor | float) 
 
 def _mixture_chi2(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> Tensor:
     """-2 log of the mixture, zero at its middle."""
+
     def log_density(at: Tensor) -> Tensor:
         return torch.logaddexp(*_mixture_logs(at, core, tail))
 

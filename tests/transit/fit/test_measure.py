@@ -90,7 +90,8 @@ HARD = {
 
 @pytest.mark.parametrize("name", HARD)
 def test_hard_case(name: str) -> None:
-    """Guards against an exception, an over-confident error bar or a missing flag where a transit is hard to measure."""
+    """Guards against an exception, an over-confident error bar or a missing flag where a transit is hard to
+    measure."""
     fixed, curve, flag = HARD[name]
     for seed in (0, 2):
         planet = make_planet(seed, **fixed)
@@ -101,12 +102,14 @@ def test_hard_case(name: str) -> None:
 
 
 def test_no_transit_at_all_is_no_shallow_one() -> None:
-    """Guards against one odd planet that zeroes a score: a planet that misses its star (b > 1 + Rp/Rs) leaves nothing to fit."""
+    """Guards against one odd planet that zeroes a score: a planet that misses its star (b > 1 + Rp/Rs) leaves
+    nothing to fit."""
     for seed in (0, 1, 2, 3, 4):
         planet = make_planet(seed, impact=1.25)
         anchor, pull = _pulls(make_light_curve(planet, seed=seed), planet)
         assert np.abs(pull).max() < 4.0 and anchor.flags
-    shallow = make_planet(0, level=6e-4, amplitude=1e-5)              # where the fit is sound its depth is believed, odd as it is
+    # where the fit is sound its depth is believed, odd as it is
+    shallow = make_planet(0, level=6e-4, amplitude=1e-5)
     anchor, _ = _pulls(make_light_curve(shallow, seed=0), shallow)
     assert anchor.depth_err.max() < 2e-4
 
@@ -134,19 +137,30 @@ def test_a_run_of_outliers(planet: Planet) -> None:
 def test_missing_points_and_dead_columns(planet: Planet) -> None:
     """Guards against NaN that spreads, and against stand-ins for missing points that look like a transit."""
     flux = make_light_curve(planet, seed=1).flux.copy()
-    flux[:, 40], flux[100], flux[30:50, 100:120], flux[20:30, 0], flux[:, 90] = np.nan, np.nan, np.nan, np.nan, -1.0
+    flux[:, 40], flux[100], flux[30:50, 100:120], flux[20:30, 0], flux[:, 90] = (
+        np.nan,
+        np.nan,
+        np.nan,
+        np.nan,
+        -1.0,
+    )
     anchor, pull = _pulls(dataclasses.replace(make_light_curve(planet, seed=1), flux=flux), planet)
     assert np.isfinite(anchor.depth).all() and np.abs(pull).max() < 4.0
 
 
 @pytest.mark.parametrize(("name", "part"), [("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None))])
 def test_one_sensor_is_enough(planet: Planet, name: str, part: slice) -> None:
-    """Guards against a visit that is lost because one of its sensors is: the other still tells the transit."""
+    """Guards against a visit that is lost because one of its sensors is: the other still tells the
+    transit."""
     curve = make_light_curve(planet, seed=1)
     flux = curve.flux.copy()
     flux[:, part] = np.nan
     anchor, pull = _pulls(dataclasses.replace(curve, flux=flux), planet)
-    assert f"{name} missing" in anchor.flags and "no information" not in anchor.flags and np.abs(pull).max() < 4.0
+    assert (
+        f"{name} missing" in anchor.flags
+        and "no information" not in anchor.flags
+        and np.abs(pull).max() < 4.0
+    )
     both = fit_anchor(curve, planet.star)
     assert anchor.depth_err[part].mean() > both.depth_err[part].mean() and anchor.depth_err.max() < 1e-3
 
@@ -197,15 +211,25 @@ def test_a_visit_that_was_copied_counts_once(planet: Planet) -> None:
         measure_depths([curve, make_light_curve(planet, seed=2)], planet.star)
 
 
-@pytest.mark.parametrize("change", [
-    lambda c: dict(time=c.time / 24.0), lambda c: dict(time=c.time * 3600.0), lambda c: dict(exposure_h=c.exposure_h * 3600.0),
-    lambda c: dict(time=c.time[::-1]), lambda c: dict(time=np.where(np.arange(len(c.time)) == 90, np.nan, c.time))],
-    ids=["days", "seconds", "exposure in seconds", "descending", "a time of NaN"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: dict(time=c.time / 24.0),
+        lambda c: dict(time=c.time * 3600.0),
+        lambda c: dict(exposure_h=c.exposure_h * 3600.0),
+        lambda c: dict(time=c.time[::-1]),
+        lambda c: dict(time=np.where(np.arange(len(c.time)) == 90, np.nan, c.time)),
+    ],
+    ids=["days", "seconds", "exposure in seconds", "descending", "a time of NaN"],
+)
 def test_times_that_are_not_hours_are_told(planet: Planet, change) -> None:
-    """Guards against a confident wrong depth (40,000 ppm off) from days, and all memory taken by a search over 27,000 'hours'."""
+    """Guards against a confident wrong depth (40,000 ppm off) from days, and all memory taken by a search
+    over 27,000 'hours'."""
     curve = make_light_curve(planet, seed=1)
     measurement = measure_depths([dataclasses.replace(curve, **change(curve))], planet.star)
-    assert "no information" in measurement.flags and any("not used: the times" in f for f in measurement.flags)
+    assert "no information" in measurement.flags and any(
+        "not used: the times" in f for f in measurement.flags
+    )
 
 
 def test_wavelengths_that_do_not_fit_are_an_error(planet: Planet) -> None:

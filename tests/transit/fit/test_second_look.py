@@ -20,12 +20,15 @@ def _without_transit(planet: Planet, visit: int) -> LightCurve:
 
 
 def _part(curve: LightCurve, part: slice) -> LightCurve:
-    return dataclasses.replace(curve, time=curve.time[part], flux=curve.flux[part], flux_err=curve.flux_err[part])
+    return dataclasses.replace(
+        curve, time=curve.time[part], flux=curve.flux[part], flux_err=curve.flux_err[part]
+    )
 
 
 @pytest.mark.parametrize("empty", [0, 1])
 def test_a_visit_without_a_transit_costs_that_visit(planet: Planet, empty: int) -> None:
-    """Guards against +- 50 ppm that become +- 8,000: half of the difference to nothing was added to the error."""
+    """Guards against +- 50 ppm that become +- 8,000: half of the difference to nothing was added to the
+    error."""
     good = make_light_curve(planet, seed=5, visit=1 - empty)
     curves = sorted([good, _without_transit(planet, empty)], key=lambda c: c.visit)
     anchor, alone = fit_anchor(curves, planet.star), fit_anchor(good, planet.star)
@@ -43,13 +46,17 @@ def test_two_empty_visits_are_no_detection(planet: Planet) -> None:
 
 def _second(planet: Planet, kind: str) -> LightCurve:
     whole = make_light_curve(planet, seed=5, visit=1)
-    return {"shorter": lambda: _part(whole, slice(0, 110)), "far shorter": lambda: _part(whole, slice(0, 60)),
-            "coarser": lambda: make_light_curve(planet, seed=5, visit=1, n_times=94),
-            "finer": lambda: make_light_curve(planet, seed=5, visit=1, n_times=600),
-            "ten times fainter": lambda: dataclasses.replace(make_light_curve(planet, seed=5, visit=1, noise=3.2),
-                                                             flux=make_light_curve(planet, seed=5, visit=1, noise=3.2).flux * 0.1,
-                                                             flux_err=make_light_curve(planet, seed=5, visit=1, noise=3.2).flux_err * 0.1),
-            }[kind]()
+    return {
+        "shorter": lambda: _part(whole, slice(0, 110)),
+        "far shorter": lambda: _part(whole, slice(0, 60)),
+        "coarser": lambda: make_light_curve(planet, seed=5, visit=1, n_times=94),
+        "finer": lambda: make_light_curve(planet, seed=5, visit=1, n_times=600),
+        "ten times fainter": lambda: dataclasses.replace(
+            make_light_curve(planet, seed=5, visit=1, noise=3.2),
+            flux=make_light_curve(planet, seed=5, visit=1, noise=3.2).flux * 0.1,
+            flux_err=make_light_curve(planet, seed=5, visit=1, noise=3.2).flux_err * 0.1,
+        ),
+    }[kind]()
 
 
 @pytest.mark.parametrize("kind", ["shorter", "far shorter", "coarser", "finer", "ten times fainter"])
@@ -61,9 +68,15 @@ def test_a_second_visit_never_makes_it_worse(planet: Planet, kind: str) -> None:
     assert anchor.depth_err[1:].mean() < 1.15 * alone.depth_err[1:].mean()
 
 
-@pytest.mark.parametrize(("name", "sign", "at_start"), [(flags.START_LEFT_OUT, 1, True), (flags.START_LEFT_OUT, -1, True), (flags.END_LEFT_OUT, 1, False)])
-def test_an_end_that_has_not_settled_is_left_out(planet: Planet, name: str, sign: int, at_start: bool) -> None:
-    """Guards against a ramp of 0.3 % that bends the drift into the transit (2.8 of an error bar that was twice too large)."""
+@pytest.mark.parametrize(
+    ("name", "sign", "at_start"),
+    [(flags.START_LEFT_OUT, 1, True), (flags.START_LEFT_OUT, -1, True), (flags.END_LEFT_OUT, 1, False)],
+)
+def test_an_end_that_has_not_settled_is_left_out(
+    planet: Planet, name: str, sign: int, at_start: bool
+) -> None:
+    """Guards against a ramp of 0.3 % that bends the drift into the transit (2.8 of an error bar that was
+    twice too large)."""
     curve = make_light_curve(planet, seed=1)
     since = curve.time - curve.time[0] if at_start else curve.time[-1] - curve.time
     ramp = 1.0 + sign * 0.003 * np.exp(-since / 0.4)[:, None]

@@ -9,8 +9,8 @@ import torch
 from spectramind_kit.transit import measure_depths, measure_together, raw_spectrum
 from spectramind_kit.transit.fit import measure as measure_module
 from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
-from spectramind_kit.transit.likelihood.visit_data import prepare_visit
 from spectramind_kit.transit.likelihood.planet_batch import choose, join, put, stack_visits, take
+from spectramind_kit.transit.likelihood.visit_data import prepare_visit
 from spectramind_kit.transit.settings import AnchorSettings
 from tests.transit.synthetic import make_light_curve, make_planet
 
@@ -18,12 +18,17 @@ torch.set_num_threads(1)
 
 
 def _planets() -> list:
-    """Six planets of different shape: one and two visits, other lengths, an outlier run, an incomplete and a broken one."""
+    """Six planets of different shape: one and two visits, other lengths, an outlier run, an incomplete and a
+    broken one."""
     made = []
     for seed in range(6):
         planet = make_planet(seed, **({"mid_time": 0.8} if seed == 3 else {}))
-        curves = [make_light_curve(planet, seed=seed, visit=v, planet_id=seed, n_times=150 if (seed, v) == (4, 1) else 187)
-                  for v in range(2 if seed in (1, 4) else 1)]
+        curves = [
+            make_light_curve(
+                planet, seed=seed, visit=v, planet_id=seed, n_times=150 if (seed, v) == (4, 1) else 187
+            )
+            for v in range(2 if seed in (1, 4) else 1)
+        ]
         made.append((curves, planet.star))
     glitch, broken = made[2][0][0], made[5][0][0]
     flux = glitch.flux.copy()
@@ -44,7 +49,11 @@ def alone(planets) -> list[DepthMeasurement]:
 
 
 def _same(one: DepthMeasurement, other: DepthMeasurement) -> None:
-    assert one.planet_id == other.planet_id and one.flags == other.flags and one.nuisance_names == other.nuisance_names
+    assert (
+        one.planet_id == other.planet_id
+        and one.flags == other.flags
+        and one.nuisance_names == other.nuisance_names
+    )
     (depth, covariance), (depth2, covariance2) = raw_spectrum(one), raw_spectrum(other)
     error = np.sqrt(np.diagonal(covariance))
     assert np.abs((depth - depth2) / error).max() < 1e-3
@@ -53,7 +62,8 @@ def _same(one: DepthMeasurement, other: DepthMeasurement) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 4])
 def test_together_equals_alone(planets, alone, chunk: int, monkeypatch) -> None:
-    """Guards against planets that leak into each other, and against an order that is mixed up when some end early."""
+    """Guards against planets that leak into each other, and against an order that is mixed up when some end
+    early."""
     monkeypatch.setitem(measure_module._TOGETHER, "cpu", chunk)
     for one, other in zip(alone, measure_together(planets)):
         _same(one, other)
@@ -71,19 +81,24 @@ def test_a_planet_that_breaks_a_batch_costs_only_itself(planets, alone, monkeypa
 
     monkeypatch.setattr(measure_module, "find_starts", breaks)
     found = measure_together(planets)
-    assert any("fit failed: " in f and "made up" in f for f in found[0].flags) and "no information" in found[0].flags
+    assert (
+        any("fit failed: " in f and "made up" in f for f in found[0].flags)
+        and "no information" in found[0].flags
+    )
     for one, other in zip(alone[1:], found[1:]):
         _same(one, other)
 
 
 def test_a_device_that_fails_is_left(planets, alone) -> None:
-    """Guards against a GPU out of memory that turns every planet into one without information ('meta' cannot compute at all)."""
+    """Guards against a GPU out of memory that turns every planet into one without information ('meta' cannot
+    compute at all)."""
     for one, other in zip(alone[:2], measure_together(planets[:2], device="meta")):
         _same(one, other)
 
 
 def test_everything_is_made_where_the_data_are(planets, alone, monkeypatch) -> None:
-    """Guards against a tensor that a GPU would miss: what the fit makes without naming a device lands on 'meta', and mixing raises."""
+    """Guards against a tensor that a GPU would miss: what the fit makes without naming a device lands on
+    'meta', and mixing raises."""
     real = measure_module.run_fit
 
     def elsewhere(problem, state, alpha, **how):
@@ -104,8 +119,10 @@ def test_the_same_on_a_gpu(planets, alone) -> None:
 def test_padding_has_no_weight() -> None:
     """Guards against stand-ins of a shorter visit that count as data."""
     planet = make_planet(0)
-    visits = [prepare_visit(make_light_curve(planet, seed=0, visit=v, n_times=n), settings=AnchorSettings())
-              for v, n in ((0, 187), (1, 150))]
+    visits = [
+        prepare_visit(make_light_curve(planet, seed=0, visit=v, n_times=n), settings=AnchorSettings())
+        for v, n in ((0, 187), (1, 150))
+    ]
     batch = stack_visits([visits])
     assert batch.flux.shape == batch.weight.shape == (1, 2, 283, 187)
     assert float(batch.weight[0, 1, :, 150:].abs().max()) == 0.0 and float(batch.weight[0, 0].min()) > 0.0
@@ -115,7 +132,10 @@ def test_padding_has_no_weight() -> None:
 def test_records_are_taken_joined_chosen_and_put() -> None:
     """Guards against a tensor of a record that is left behind."""
     planet = make_planet(0)
-    visits = [[prepare_visit(make_light_curve(planet, seed=s, n_times=40), settings=AnchorSettings())] for s in range(3)]
+    visits = [
+        [prepare_visit(make_light_curve(planet, seed=s, n_times=40), settings=AnchorSettings())]
+        for s in range(3)
+    ]
     batch = stack_visits(visits)
     assert torch.equal(join([take(batch, [0]), take(batch, [1, 2])]).flux, batch.flux)
     assert take(batch, 1).flux.shape == (1, 283, 40)

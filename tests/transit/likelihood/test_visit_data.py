@@ -19,7 +19,9 @@ SIGMA = 0.003
 
 def _noisy(seed: int = 0, n: int = 187, w: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """Flux (T, W) with a transit of 2 % and white noise, and its noise-free course."""
-    smooth = (1.0 - 0.02 * np.exp(-(((np.arange(n) - n / 2) / (n / 5)) ** 4)))[:, None] * np.linspace(1e4, 1e5, w)
+    smooth = (1.0 - 0.02 * np.exp(-(((np.arange(n) - n / 2) / (n / 5)) ** 4)))[:, None] * np.linspace(
+        1e4, 1e5, w
+    )
     return smooth * (1.0 + SIGMA * np.random.default_rng(seed).standard_normal((n, w))), smooth
 
 
@@ -31,7 +33,8 @@ def test_errors_that_follow_the_noise_do_not_hide_it() -> None:
 
 
 def test_unequal_exposures_are_not_noise() -> None:
-    """Guards against a scale that explodes where every third time bin holds fewer exposures, and against errors without their sizes."""
+    """Guards against a scale that explodes where every third time bin holds fewer exposures, and against
+    errors without their sizes."""
     rng, smooth = np.random.default_rng(1), _noisy()[1]
     size = np.where(np.arange(187) % 3 == 0, 1.6, 1.0)[:, None]
     flux = smooth * (1.0 + SIGMA * size * rng.standard_normal(smooth.shape))
@@ -41,7 +44,10 @@ def test_unequal_exposures_are_not_noise() -> None:
 def test_scatter_in_units_of_errors_is_that_of_pulls() -> None:
     """Guards against two normalisations of the third difference that differ."""
     values = np.random.default_rng(2).standard_normal((400, 30))
-    plain, measured = high_frequency_scatter(values), high_frequency_scatter(2.0 * values, np.full(values.shape, 2.0))
+    plain, measured = (
+        high_frequency_scatter(values),
+        high_frequency_scatter(2.0 * values, np.full(values.shape, 2.0)),
+    )
     assert np.allclose(plain, measured) and np.median(plain) == pytest.approx(1.0, abs=0.05)
 
 
