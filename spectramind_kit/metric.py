@@ -13,7 +13,8 @@ Source: the competition's scorer; its results on thirteen cases are reproduced t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from spectramind_kit.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
+Values = TypeVar("Values", "np.ndarray", "Tensor")
 N_BINS = 283
 FGS1_WEIGHT = 57.846
 FGS1_SIGMA_TRUE = 1e-6
@@ -47,63 +50,75 @@ def ideal_sigma(n_bins: int = N_BINS) -> np.ndarray:
     return np.r_[FGS1_SIGMA_TRUE, np.full(n_bins - 1, AIRS_SIGMA_TRUE)]
 
 
-def naive_statistics(depth: np.ndarray) -> tuple[float, float]:
-    """Mean and population std of all train depths (N, 283): the metric's naive prediction."""
-    depth = np.asarray(depth, dtype=np.float64)
-    return float(depth.mean()), float(depth.std())
+@dataclass(frozen=True)
+class Metric:
+    """The score against one naive prediction. Arrays and tensors are (N, W) depths, index 0 FGS1.
 
-
-def _log_normal(x: np.ndarray, mean: np.ndarray | float, sigma: np.ndarray | float) -> np.ndarray:
-    return -0.5 * ((x - mean) / sigma) ** 2 - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)
-
-
-def element_scores(
-    depth: np.ndarray,
-    depth_mean: np.ndarray,
-    depth_sigma: np.ndarray,
-    *,
-    naive_mean: float,
-    naive_sigma: float,
-) -> np.ndarray:
-    """The score of each planet and bin before averaging, shape (N, 283); unbounded below.
-
-    All arrays are (N, 283) in units of depth, index 0 FGS1.
+    NumPy arrays are taken as float64; tensors keep dtype, device and gradient.
     """
-    y = np.asarray(depth, dtype=np.float64)
-    sigma = np.clip(np.asarray(depth_sigma, dtype=np.float64), SIGMA_FLOOR, None)
-    predicted = _log_normal(y, np.asarray(depth_mean, dtype=np.float64), sigma)
-    naive = _log_normal(y, naive_mean, naive_sigma)
-    ideal = _log_normal(y, y, ideal_sigma(y.shape[-1]))
-    return (predicted - naive) / (ideal - naive)
+
+    mean: float = OFFICIAL_NAIVE_MEAN  # of all train depths
+    sigma: float = OFFICIAL_NAIVE_SIGMA  # their population std
+
+    @classmethod
+    def of(cls, depth: np.ndarray) -> Metric:
+        """The metric whose naive prediction is that of these train depths (N, W); NaN is left out."""
+        depth = np.asarray(depth, dtype=np.float64)
+        return cls(float(np.nanmean(depth)), float(np.nanstd(depth)))
+
+    def naive(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Depths and sigmas of the naive prediction, which scores 0."""
+        return np.full(shape, self.mean), np.full(shape, self.sigma)
+
+    def element_scores(self, depth: Values, depth_mean: Values, depth_sigma: Values) -> Values:
+        """The score of each planet and bin before averaging, (N, W); unbounded below."""
+        y, mean, sigma = map(_floating, (depth, depth_mean, depth_sigma))
+        true = ideal_sigma(y.shape[-1])
+        true = true if isinstance(y, np.ndarray) else y.new_tensor(true)
+        predicted = _log_normal(y, mean, sigma.clip(SIGMA_FLOOR, None))
+        naive, ideal = _log_normal(y, self.mean, self.sigma), _log_normal(y, y, true)
+        return (predicted - naive) / (ideal - naive)
+
+    def planet_scores(self, depth: Values, depth_mean: Values, depth_sigma: Values) -> Values:
+        """Weighted mean over the bins for each planet, (N,), not clipped."""
+        r = self.element_scores(depth, depth_mean, depth_sigma)
+        weights = bin_weights(r.shape[-1])
+        weights = weights if isinstance(r, np.ndarray) else r.new_tensor(weights)
+        return (r * weights).sum(-1) / weights.sum()
+
+    def score(self, depth: Values, depth_mean: Values, depth_sigma: Values, *, clip: bool = True) -> float:
+        """The official score; ``clip=False`` keeps what lies below 0, to see how bad it is."""
+        score = float(self.planet_scores(depth, depth_mean, depth_sigma).mean())
+        return float(np.clip(score, 0.0, 1.0)) if clip else score
 
 
-def planet_scores(
-    depth: np.ndarray,
-    depth_mean: np.ndarray,
-    depth_sigma: np.ndarray,
-    *,
-    naive_mean: float,
-    naive_sigma: float,
-) -> np.ndarray:
-    """Weighted mean over the bins for each planet, shape (N,), not clipped."""
-    r = element_scores(depth, depth_mean, depth_sigma, naive_mean=naive_mean, naive_sigma=naive_sigma)
-    return np.average(r, axis=-1, weights=bin_weights(r.shape[-1]))
+def _floating(values: Values) -> Values:
+    return values if hasattr(values, "new_tensor") else np.asarray(values, dtype=np.float64)
+
+
+def _log_normal(x: Values, mean: Values | float, sigma: Values | float) -> Values:
+    log_sigma = sigma.log() if hasattr(sigma, "new_tensor") else np.log(sigma)
+    return -0.5 * ((x - mean) / sigma) ** 2 - log_sigma - 0.5 * np.log(2.0 * np.pi)
+
+
+# Until every room has moved to `Metric`:
+def naive_statistics(depth: np.ndarray) -> tuple[float, float]:
+    metric = Metric.of(depth)
+    return metric.mean, metric.sigma
+
+
+def element_scores(depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float) -> np.ndarray:
+    return Metric(naive_mean, naive_sigma).element_scores(depth, depth_mean, depth_sigma)
+
+
+def planet_scores(depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float) -> np.ndarray:
+    return Metric(naive_mean, naive_sigma).planet_scores(depth, depth_mean, depth_sigma)
 
 
 def array_score(
-    depth: np.ndarray,
-    depth_mean: np.ndarray,
-    depth_sigma: np.ndarray,
-    *,
-    naive_mean: float,
-    naive_sigma: float,
-    clip: bool = True,
+    depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float, clip: bool = True
 ) -> float:
-    """The official score on arrays (N, 283); ``clip=False`` keeps what lies below 0, to see how bad it is."""
-    score = float(
-        planet_scores(depth, depth_mean, depth_sigma, naive_mean=naive_mean, naive_sigma=naive_sigma).mean()
-    )
-    return float(np.clip(score, 0.0, 1.0)) if clip else score
+    return Metric(naive_mean, naive_sigma).score(depth, depth_mean, depth_sigma, clip=clip)
 
 
 def gll_score(
@@ -164,10 +179,6 @@ def gll_score(
             "wrong number of rows in the submission", expected=str(len(truth)), found=str(len(given))
         )
     values = given.to_numpy(dtype=np.float64)
-    return array_score(
-        truth.to_numpy(dtype=np.float64),
-        values[:, :n_bins],
-        values[:, n_bins:],
-        naive_mean=naive_mean,
-        naive_sigma=naive_sigma,
+    return Metric(naive_mean, naive_sigma).score(
+        truth.to_numpy(dtype=np.float64), values[:, :n_bins], values[:, n_bins:]
     )
