@@ -17,13 +17,15 @@ def lazy_names(
     package : str
         The package's ``__name__``.
     modules : mapping
-        Public name → the module that defines it, relative to the package. A module must not be called like a
+        Public name → the module that defines it, relative to the package (or absolute, for a name of another
+        room). A module must not be called like a
         name that it defines: once imported, it would hide it.
     """
 
     def load(name: str) -> Any:
         if name in modules:
-            return getattr(import_module(f"{package}.{modules[name]}"), name)
+            absolute = modules[name].startswith("spectramind_kit.")
+            return getattr(import_module(modules[name] if absolute else f"{package}.{modules[name]}"), name)
         raise AttributeError(f"module '{package}' has no attribute '{name}'")
 
     return load, lambda: sorted(modules)

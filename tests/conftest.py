@@ -28,6 +28,28 @@ def reference_data() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def work_dir(tmp_path_factory) -> Path:
+    """Predictions, log, run.json and truth.csv, no light curves; a test that writes into it copies it
+    first."""
+    from tests.run_example import write_run
+
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder)
+    return folder
+
+
+@pytest.fixture
+def run(work_dir, tmp_path):
+    """The same run, writing its figures into a folder of the test's own."""
+    import shutil
+
+    from spectramind_kit.run_folder import open_run
+
+    shutil.copytree(work_dir, tmp_path / "run")
+    return open_run(tmp_path / "run", truth=tmp_path / "run" / "truth.csv")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_torch_thread() -> None:
     """Small-op scans are up to five times slower with two threads."""

@@ -13,11 +13,11 @@ from spectramind_kit.detector.layout import read_star_info
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.inference import submit
 from spectramind_kit.inference.finish import finish_training
+from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.submission import submission_columns
 from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
-from spectramind_kit.training.run_folder import RunFolder
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 TRAIN, TEST = tuple(range(1, 9)), (101, 102)

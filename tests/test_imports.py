@@ -52,6 +52,7 @@ FLOOR = {
     "transit": 2,
     "models": 3,
     "losses": 3,
+    "run_folder": 4,
     "training": 4,
     "inference": 4,
     "diagnostics": 5,

@@ -64,7 +64,8 @@ def test_a_notebook_is_short(path):
     cells = code_cells(path)
     assert len(cells) <= 12, f"{len(cells)} code cells"
     for cell in cells:
-        assert len(lines(cell.source)) <= 15, f"{len(lines(cell.source))} lines: {cell.source[:60]!r}"
+        most = 20 if cell.source.strip() == BOOTSTRAP else 15
+        assert len(lines(cell.source)) <= most, f"{len(lines(cell.source))} lines: {cell.source[:60]!r}"
     for cell in cells:
         for node in ast.walk(ast.parse(cell.source)):
             assert not isinstance(node, ast.ClassDef), f"class {node.name} belongs in the kit"

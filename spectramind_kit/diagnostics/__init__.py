@@ -9,7 +9,7 @@ from __future__ import annotations
 from spectramind_kit.lazy import lazy_names
 
 _PUBLIC = {
-    "open_run": "run_folder",
+    "open_run": "spectramind_kit.run_folder.results",
     "attribute_inputs": "attribution",
     "explain_network": "network",
     "load_network": "network",

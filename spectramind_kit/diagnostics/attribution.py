@@ -29,7 +29,7 @@ from spectramind_kit.whole_file import whole_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spectramind_kit.diagnostics.run_folder import RunResults
+    from spectramind_kit.run_folder.results import RunResults
 
 FILE_NAME = "attributions.npz"
 _ROWS_OF_A_PASS = 16  # a small network costs a third less per row in passes of this size than in small ones

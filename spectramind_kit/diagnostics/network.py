@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
     stored_light_curves,
     stored_measurement,
 )
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ from spectramind_kit.diagnostics.figures.learning import plot_contributions, plo
 from spectramind_kit.diagnostics.figures.light_curves import plot_white_light_curves
 from spectramind_kit.diagnostics.figures.scores import plot_score_breakdown, plot_score_ladder, stage_scores
 from spectramind_kit.diagnostics.figures.spectra import plot_spectra
-from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
-from spectramind_kit.inference.provenance import submission_fingerprint
 from spectramind_kit.optional_packages import why_not
+from spectramind_kit.run_folder.provenance import submission_fingerprint
+from spectramind_kit.run_folder.results import RunResults, open_run
 from spectramind_kit.whole_file import whole_file
 
 _NUMERIC = re.compile(r"^[+\-]?\d[\d.]*( \([+\-]?[\d.]+σ\))?$|^–$|^-?[\d.]+ … -?[\d.]+$")

@@ -10,13 +10,13 @@ import numpy as np
 
 from spectramind_kit.diagnostics.figures.calibration import pulls
 from spectramind_kit.diagnostics.figures.scores import bootstrap_interval, stage_scores
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
     stored_light_curves,
     stored_measurement,
 )
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.runtime import format_seconds
 
 _SETTINGS = ("profile", "seed", "data_dir")

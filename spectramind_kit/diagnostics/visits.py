@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.diagnostics.bands import wavelength_bands
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.training.made_from import fits_light_curve
 
 if TYPE_CHECKING:

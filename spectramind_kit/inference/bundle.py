@@ -22,12 +22,12 @@ from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import file_fingerprint, file_fingerprints, fingerprint, what_changed
 from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.run_folder.json_file import read_json, write_json
+from spectramind_kit.run_folder.logbook import plain
 from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.dataset import Normaliser
 from spectramind_kit.training.folds import Network
-from spectramind_kit.training.logbook import plain
-from spectramind_kit.training.run_folder import read_json, write_json
 from spectramind_kit.transit import AnchorCalibration, SpectralPrior
 from spectramind_kit.transit.likelihood.measurement import RECIPE_VERSION
 

@@ -17,11 +17,12 @@ from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
 from spectramind_kit.inference.uncertainty import fit_sigma_scale
 from spectramind_kit.metric import N_BINS, array_score
 from spectramind_kit.models.build import to_plain
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.labels import Labels
-from spectramind_kit.training.run_folder import RunFolder, read_json
 from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:

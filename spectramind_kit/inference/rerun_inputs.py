@@ -21,9 +21,9 @@ from spectramind_kit.detector.layout import (
 )
 from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.inference.bundle import Bundle
+from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import say_once
 from spectramind_kit.submission import read_submission
-from spectramind_kit.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve

@@ -11,12 +11,12 @@ import pandas as pd
 
 from spectramind_kit.detector.tables import DEEPEST, read_spectra
 from spectramind_kit.errors import DataError
-from spectramind_kit.inference.provenance import report_is_of, submission_differs, submission_fingerprint
 from spectramind_kit.metric import array_score, gll_score
+from spectramind_kit.run_folder.json_file import read_json, write_json
+from spectramind_kit.run_folder.logbook import Logbook
+from spectramind_kit.run_folder.provenance import report_is_of, submission_differs, submission_fingerprint
 from spectramind_kit.runtime import format_seconds, say
 from spectramind_kit.submission import read_submission, validate_submission
-from spectramind_kit.training.logbook import Logbook
-from spectramind_kit.training.run_folder import read_json, write_json
 
 
 def score_run(work_dir: str | Path, truth: str | Path) -> dict[str, float]:

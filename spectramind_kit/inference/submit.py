@@ -27,7 +27,6 @@ from spectramind_kit.inference.bundle import Bundle, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
-from spectramind_kit.inference.provenance import bundle_doubts
 from spectramind_kit.inference.rerun_inputs import (
     in_order,
     planets_of_test,
@@ -36,13 +35,15 @@ from spectramind_kit.inference.rerun_inputs import (
     wavelengths_of_test,
 )
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
+from spectramind_kit.run_folder.failure import PlanetFailure
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json
+from spectramind_kit.run_folder.provenance import bundle_doubts
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets
-from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.folds import set_threads
 from spectramind_kit.training.light_curves import extract_light_curves
-from spectramind_kit.training.run_folder import RunFolder, read_json
 
 CHUNK = 64  # planets between two looks at the clock
 WITHOUT_BUNDLE = (1.0, 1e-3)  # flat depth as it is, and an error on the safe side: docs/decisions.md D68

@@ -14,9 +14,10 @@ import numpy as np
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import to_plain
+from spectramind_kit.run_folder.failure import PlanetFailure
+from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
-from spectramind_kit.training.failure import PlanetFailure
 from spectramind_kit.training.label_check import contradicted_labels
 from spectramind_kit.training.made_from import (
     measurement_made_from,
@@ -25,7 +26,6 @@ from spectramind_kit.training.made_from import (
     why_measure_again,
 )
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
-from spectramind_kit.training.run_folder import RunFolder
 from spectramind_kit.transit.anchor.recipes import cross_fit
 from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings

@@ -12,13 +12,14 @@ import torch
 
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.models.build import build_model, instantiate, to_plain
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors, Measured
 from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import FoldResult, TrainSettings, amp_context, train_fold
-from spectramind_kit.training.run_folder import RunFolder, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd

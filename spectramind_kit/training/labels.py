@@ -10,8 +10,8 @@ import numpy as np
 from spectramind_kit.detector.layout import read_labels
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import naive_statistics
-from spectramind_kit.training.failure import PlanetFailure
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.run_folder.failure import PlanetFailure
+from spectramind_kit.run_folder.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from spectramind_kit.detector.flags import concerns_quality
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.spectral_axis import AXIS_TURNED
 from spectramind_kit.detector.store import say_stale, select_shard
-from spectramind_kit.training.run_folder import RunFolder
+from spectramind_kit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve, SharedTables

@@ -1,35 +1,10 @@
-"""A run's folder for the tests of this room, made once."""
+"""Two measured planets for the tests of this room, made once."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # run_example lies beside the tests
-
-from run_example import write_run
-
-
-@pytest.fixture(scope="session")
-def work_dir(tmp_path_factory) -> Path:
-    """Predictions, log, run.json and truth.csv, no light curves; a test that writes into it copies it
-    first."""
-    folder = tmp_path_factory.mktemp("run")
-    write_run(folder)
-    return folder
-
-
-@pytest.fixture
-def run(work_dir, tmp_path):
-    """The same run, writing its figures into a folder of the test's own."""
-    import shutil
-
-    from spectramind_kit.diagnostics import open_run
-
-    shutil.copytree(work_dir, tmp_path / "run")
-    return open_run(tmp_path / "run", truth=tmp_path / "run" / "truth.csv")
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from run_example import WAVELENGTH_UM
 
 from spectramind_kit.diagnostics.bands import wavelength_bands
+from tests.run_example import WAVELENGTH_UM
 
 
 def test_bands_hold_every_bin_once_and_fgs1_alone():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.diagnostics.run_folder import open_run
 from spectramind_kit.diagnostics.visits import band_light_curves, load_visits, planets_with_light_curves
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import open_run
 
 
 def test_the_model_leaves_white_noise(measured_dir):
@@ -117,7 +117,7 @@ def test_the_bundles_settings_win_over_those_written_last(measured_dir, tmp_path
     from spectramind_kit.detector.settings import DetectorSettings
     from spectramind_kit.diagnostics.visits import _newest
     from spectramind_kit.models.build import to_plain
-    from spectramind_kit.training.run_folder import write_json
+    from spectramind_kit.run_folder.json_file import write_json
 
     config = load_config(profile="smoke")
     digests = {

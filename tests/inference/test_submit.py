@@ -12,8 +12,9 @@ import pytest
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference import submit
 from spectramind_kit.inference.score import score_run
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.submission import read_submission, submission_columns, validate_submission
-from spectramind_kit.training.run_folder import RunFolder, read_json
 
 PLANETS = [11, 5, 300]
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.training.labels import Labels, train_labels
-from spectramind_kit.training.run_folder import RunFolder, read_json
 
 PLANETS = list(range(60, 0, -1))
 

@@ -12,11 +12,11 @@ import torch
 from spectramind_kit.configs import load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import build_model, instantiate, to_plain
+from spectramind_kit.run_folder.logbook import Logbook, read_logbook
 from spectramind_kit.runtime import Device, TimeBudget
 from spectramind_kit.training.contributions import embedding_drops
 from spectramind_kit.training.dataset import Normaliser, VisitDataset
 from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
-from spectramind_kit.training.logbook import Logbook, read_logbook
 from spectramind_kit.training.loop import TrainSettings, train_fold
 
 CPU = Device("cpu", "cpu", "float32", "CPU")

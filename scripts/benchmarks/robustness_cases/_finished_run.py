@@ -16,13 +16,13 @@ import pandas as pd
 from spectramind_kit.detector.layout import read_star_info
 from spectramind_kit.inference.finish import finish_training
 from spectramind_kit.inference.submit import predict_test, write_fallback, write_prediction
+from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.simulator import simulate_competition
 from spectramind_kit.submission import read_submission
 from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
 from spectramind_kit.training.light_curves import extract_light_curves
-from spectramind_kit.training.run_folder import RunFolder
 
 _TRAIN, _TEST = 8, 2
 _SETTINGS = ("model=anchor", "train.folds=2")

@@ -75,7 +75,7 @@ def stage() -> Stage:
 
 
 def open_run(folder: Path, data: Path, *, stage_name: str = "submit", earlier: Iterable[Path] = ()):
-    from spectramind_kit.training.run_folder import RunFolder
+    from spectramind_kit.run_folder.folder import RunFolder
 
     return RunFolder.open(
         folder,

@@ -9,7 +9,7 @@ import numpy as np
 from spectramind_kit.diagnostics.attribution import FILE_NAME, Attributions, kept_attributions
 from spectramind_kit.diagnostics.figures.style import COLOURS, captioned, label_panels, new_figure, numbered
 from spectramind_kit.diagnostics.network import explain_network
-from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

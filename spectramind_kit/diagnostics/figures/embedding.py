@@ -18,8 +18,8 @@ from spectramind_kit.diagnostics.figures.style import (
     numbered,
 )
 from spectramind_kit.diagnostics.network import network_embeddings
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

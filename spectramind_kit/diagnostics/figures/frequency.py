@@ -21,9 +21,9 @@ from spectramind_kit.diagnostics.figures.style import (
     numbered,
     plain_log_ticks,
 )
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import band_light_curves, load_visits, planets_with_light_curves
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

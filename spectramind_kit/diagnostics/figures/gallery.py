@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.style import COLOURS, NothingToPlot, captioned, new_figure, numbered
-from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

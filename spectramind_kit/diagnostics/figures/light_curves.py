@@ -15,8 +15,8 @@ from spectramind_kit.diagnostics.figures.style import (
     new_figure,
     numbered,
 )
-from spectramind_kit.diagnostics.run_folder import RunResults
 from spectramind_kit.diagnostics.visits import WhiteLightCurve, load_visits, planets_with_light_curves
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

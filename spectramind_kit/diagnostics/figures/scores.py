@@ -18,8 +18,8 @@ from spectramind_kit.diagnostics.figures.style import (
     numbered,
     set_colours,
 )
-from spectramind_kit.diagnostics.predictions import STAGES, Predictions
-from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.run_folder.predictions import STAGES, Predictions
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

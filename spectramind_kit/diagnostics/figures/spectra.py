@@ -16,8 +16,8 @@ from spectramind_kit.diagnostics.figures.style import (
     new_figure,
     numbered,
 )
-from spectramind_kit.diagnostics.predictions import Predictions
-from spectramind_kit.diagnostics.run_folder import RunResults
+from spectramind_kit.run_folder.predictions import Predictions
+from spectramind_kit.run_folder.results import RunResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.diagnostics.run_folder import RunResults, open_run
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, remember_figure
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import why_not
+from spectramind_kit.run_folder.results import RunResults, open_run
 from spectramind_kit.runtime import say_once
 from spectramind_kit.whole_file import whole_file
 

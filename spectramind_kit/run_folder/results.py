@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from spectramind_kit import metric
-from spectramind_kit.diagnostics.predictions import Predictions, read_predictions, read_truth
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.run_folder.predictions import Predictions, read_predictions, read_truth
 from spectramind_kit.runtime import say
 
 
@@ -243,7 +243,7 @@ def _of_this_training(events: tuple[dict, ...], bundle: Path) -> tuple[dict, ...
 
 def _stale(folders: Sequence[Path]) -> list[str]:
     """Results that do not belong together, in words."""
-    from spectramind_kit.inference.provenance import predictions_doubts, submission_differs
+    from spectramind_kit.run_folder.provenance import predictions_doubts, submission_differs
 
     bundle = _first(folders, "bundle/bundle.json")
     found = [

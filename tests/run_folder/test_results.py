@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-from run_example import write_truth
 
-from spectramind_kit.diagnostics.run_folder import open_run
 from spectramind_kit.errors import DataError
+from spectramind_kit.run_folder.results import open_run
+from tests.run_example import write_truth
 
 
 def test_an_empty_folder_is_a_run_without_results(tmp_path):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spectramind_kit.training.run_folder import RunFolder, read_json
+from spectramind_kit.run_folder.folder import RunFolder
+from spectramind_kit.run_folder.json_file import read_json
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs import config_digest, load_config
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.build import check_buildable
+from spectramind_kit.run_folder.json_file import read_json, write_json
+from spectramind_kit.run_folder.logbook import Logbook, plain
+from spectramind_kit.run_folder.other_data import is_other_data, set_aside, train_planets
 from spectramind_kit.runtime import (
     TimeBudget,
     check_seed,
@@ -28,9 +30,6 @@ from spectramind_kit.runtime import (
     seed_everything,
     where_am_i,
 )
-from spectramind_kit.training.logbook import Logbook, plain
-from spectramind_kit.training.other_data import is_other_data, set_aside, train_planets
-from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -281,20 +280,3 @@ def find_earlier_runs() -> list[Path]:
     found = [path.parent for path in find_inputs("run.json")]
     found += [path.parent.parent for path in find_inputs("bundle.json")]
     return sorted(set(found))
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """A JSON file as a dict; empty when there is none, or it was cut short or is no such file."""
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # ValueError: no JSON, or no UTF-8
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def write_json(path: str | Path, content: dict[str, Any]) -> Path:
-    """Write atomically: a reader sees the old file or the new one."""
-    path = Path(path)
-    with whole_file(path) as part:
-        part.write_text(json.dumps(plain(content), indent=1, allow_nan=False), encoding="utf-8")
-    return path

@@ -11,8 +11,8 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import file_fingerprint, from_text, what_changed
 from spectramind_kit.inference.bundle import Bundle, table_fingerprints
 from spectramind_kit.metric import N_BINS
+from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.submission import build_submission, read_submission
-from spectramind_kit.training.run_folder import read_json
 
 _REPORT_OF = re.compile(r'<meta name="submission" content="([0-9a-f]*)">')
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.training.failure import PlanetFailure
-from spectramind_kit.training.run_folder import RunFolder, find_earlier_runs, read_json, write_json
+from spectramind_kit.run_folder.failure import PlanetFailure
+from spectramind_kit.run_folder.folder import RunFolder, find_earlier_runs
+from spectramind_kit.run_folder.json_file import read_json, write_json
 
 
 @pytest.fixture
@@ -117,8 +118,8 @@ def test_a_damaged_run_json_does_not_stop_a_run(tmp_path, data_dir, content):
 def test_what_was_found_out_on_another_machine_is_forgotten(tmp_path, data_dir, monkeypatch):
     """Guards against a folder that was copied to another machine, where the faster of processor and GPU is
     another."""
+    from spectramind_kit.run_folder import folder as run_folder
     from spectramind_kit.runtime import Device
-    from spectramind_kit.training import run_folder
 
     devices = [Device("cuda", "cuda:0", "float16", note) for note in ("one GPU", "another GPU")]
     monkeypatch.setattr(run_folder, "probe_device", lambda wish: devices[0])
