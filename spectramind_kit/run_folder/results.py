@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit import metric
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.predictions import Predictions, read_predictions, read_truth
 from spectramind_kit.runtime import say
 
@@ -38,11 +38,18 @@ class RunResults:
     events: tuple[dict, ...] = ()
     info: Mapping = field(default_factory=dict)
     data_dir: Path | None = None
-    naive_mean: float = metric.OFFICIAL_NAIVE_MEAN
-    naive_sigma: float = metric.OFFICIAL_NAIVE_SIGMA
+    metric: Metric = Metric()
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
+
+    @property
+    def naive_mean(self) -> float:  # until diagnostics has moved to `metric`
+        return self.metric.mean
+
+    @property
+    def naive_sigma(self) -> float:
+        return self.metric.sigma
 
     @property
     def figures_dir(self) -> Path:
@@ -151,7 +158,7 @@ def open_run(
     if truth and test is not None:
         test = replace(test, depth=read_truth(test, Path(truth)))
     data_dir = Path(data_dir) if data_dir else _data_dir_of(info)
-    mean, sigma = _naive(info, oof)
+    metric = _metric(info, oof)
     events = _of_this_training(
         _read_events(_first(folders, "metrics.jsonl"), notes), _first(folders, "bundle/bundle.json")
     )
@@ -166,11 +173,10 @@ def open_run(
         info=info,
         data_dir=data_dir,
         events=events,
-        naive_mean=mean,
-        naive_sigma=sigma,
+        metric=metric,
         stale=tuple(stale),
         notes=(*notes, *stale),
-        fingerprint=_fingerprint(folders, truth, events=events, naive=(mean, sigma)),
+        fingerprint=_fingerprint(folders, truth, events=events, metric=metric),
     )
 
 
@@ -219,15 +225,12 @@ def _data_dir_of(info: Mapping) -> Path | None:
     return None
 
 
-def _naive(info: Mapping, oof: Predictions | None) -> tuple[float, float]:
-    """The metric's naive mean and std: those that the run used, else of its labels, else the official
-    ones."""
+def _metric(info: Mapping, oof: Predictions | None) -> Metric:
+    """With the naive statistics that the run used, else those of its labels, else the official ones."""
     known = info.get("naive")
     if isinstance(known, Mapping) and {"naive_mean", "naive_sigma"} <= set(known):
-        return float(known["naive_mean"]), float(known["naive_sigma"])
-    if oof is not None and oof.depth is not None:
-        return metric.naive_statistics(oof.depth)
-    return metric.OFFICIAL_NAIVE_MEAN, metric.OFFICIAL_NAIVE_SIGMA
+        return Metric(float(known["naive_mean"]), float(known["naive_sigma"]))
+    return Metric() if oof is None or oof.depth is None else Metric.of(oof.depth)
 
 
 def _of_this_training(events: tuple[dict, ...], bundle: Path) -> tuple[dict, ...]:
@@ -263,11 +266,7 @@ def _stale(folders: Sequence[Path]) -> list[str]:
 
 
 def _fingerprint(
-    folders: Sequence[Path],
-    truth: str | Path | None,
-    *,
-    events: Sequence[Mapping],
-    naive: tuple[float, float],
+    folders: Sequence[Path], truth: str | Path | None, *, events: Sequence[Mapping], metric: Metric
 ) -> str:
     """Of the results that the figures show and of the truth's content, so that a figure of an older run is
     recognised."""
@@ -277,4 +276,4 @@ def _fingerprint(
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()
     }
     epochs = [json.dumps(event, sort_keys=True) for event in events if event.get("event") == "epoch"]
-    return fingerprint(content, epochs, list(naive))
+    return fingerprint(content, epochs, [metric.mean, metric.sigma])
