@@ -64,6 +64,7 @@ FLOOR = {
     "optional_packages": 0,
     "worker_processes": 0,
     "whole_file": 0,
+    "robust": 0,
 }
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.
 ONLY = {
@@ -73,6 +74,7 @@ ONLY = {
         "errors",
         "lazy",
         "optional_packages",
+        "robust",
         "runtime",
         "whole_file",
         "worker_processes",
@@ -83,6 +85,7 @@ ONLY = {
     "transit": {
         "errors",
         "lazy",
+        "robust",
         "runtime",
         "whole_file",
         "metric",
@@ -94,6 +97,7 @@ ONLY = {
     "simulator": {
         "errors",
         "lazy",
+        "robust",
         "runtime",
         "whole_file",
         "metric",
