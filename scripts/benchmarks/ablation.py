@@ -48,7 +48,7 @@ def prepare(n_train: int, n_test: int):
     """Dataset of all visits, row numbers of train and test, the metric's naive statistics."""
     import torch
 
-    from spectramind_kit.metric import naive_statistics
+    from spectramind_kit.metric import Metric
     from spectramind_kit.runtime import cpu_count
     from spectramind_kit.simulator import simulate_light_curves
     from spectramind_kit.training.dataset import Normaliser, VisitDataset, visit_row
@@ -69,9 +69,10 @@ def prepare(n_train: int, n_test: int):
         found = dict(run_measurements(jobs, settings=AnchorSettings(), workers=cpu_count()))
     measured = [found[p] for p in ids]
     train_ids = ids[:n_train]
-    naive_mean, naive_sigma = naive_statistics(np.stack([label[p] for p in train_ids]))
-    naive = {"naive_mean": naive_mean, "naive_sigma": naive_sigma}
-    fitted = cross_fit(measured[:n_train], np.stack([label[p] for p in train_ids]), folds=5, **naive)
+    train_depth = np.stack([label[p] for p in train_ids])
+    metric = Metric.of(train_depth)
+    naive = {"naive_mean": metric.mean, "naive_sigma": metric.sigma}
+    fitted = cross_fit(measured[:n_train], train_depth, folds=5, metric=metric)
     anchors = [*fitted.anchors, *(fitted.predict(m) for m in measured[n_train:])]
     rows = [
         visit_row(curve, m, anchor, star=stars[p])
@@ -89,6 +90,7 @@ def train_once(dataset, train, test, naive, *, fusion: str, seed: int, epochs: i
     import torch
 
     from spectramind_kit.configs import load_config
+    from spectramind_kit.metric import Metric
     from spectramind_kit.models.build import build_model, instantiate, to_plain
     from spectramind_kit.runtime import probe_device
     from spectramind_kit.training.loop import TrainSettings, train_fold
@@ -100,7 +102,11 @@ def train_once(dataset, train, test, naive, *, fusion: str, seed: int, epochs: i
         bin_features=dataset.tensors["bins"].shape[-1],
         star_features=dataset.tensors["star"].shape[-1],
     )
-    loss = instantiate({**to_plain(config.loss), **naive}, where="loss")
+    loss = instantiate(
+        to_plain(config.loss),
+        where="loss",
+        given={"metric": Metric(naive["naive_mean"], naive["naive_sigma"])},
+    )
     with tempfile.TemporaryDirectory() as folder:
         return train_fold(
             model,

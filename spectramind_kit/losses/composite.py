@@ -18,7 +18,7 @@ from spectramind_kit.losses.priors import (
     nonnegativity,
     smoothness,
 )
-from spectramind_kit.metric import FGS1_WEIGHT, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
+from spectramind_kit.metric import FGS1_WEIGHT, Metric
 from spectramind_kit.models.wavelength_graph import MOLECULAR_BANDS
 
 TERMS = ("gll", "metric", "squared_error", "smoothness", "band_coherence", "nonnegativity", "baseline")
@@ -45,7 +45,7 @@ class CompositeLoss(nn.Module):
         square of the pull by the anchor's error. The rest: see `spectramind_kit.losses.priors`.
     fgs1_weight : float             weight of FGS1's bin in gll, metric and squared_error
     pull_limit : float              of `gaussian_loss`
-    naive_mean, naive_sigma : float mean and spread of all training depths, of the metric
+    metric : Metric, optional       with the mean and spread of all training depths; of 2025's by default
     smoothness_form, smoothness_cutoff     ``second_difference`` | ``fft``, and where high frequencies begin
     baseline_spread : float         how far FGS1 may lie from AIRS, transit depth
     baseline_start, baseline_ramp : the baseline term is off before epoch ``start`` and grows linearly to its
@@ -56,14 +56,13 @@ class CompositeLoss(nn.Module):
         bins. In raw depths (1e-5 squared) any lambda would vanish against the likelihood.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the keys of configs/loss, flat as users set them
         self,
         weights: Mapping[str, float],
         *,
         fgs1_weight: float = FGS1_WEIGHT,
         pull_limit: float = 0.0,
-        naive_mean: float = OFFICIAL_NAIVE_MEAN,
-        naive_sigma: float = OFFICIAL_NAIVE_SIGMA,
+        metric: Metric | None = None,
         smoothness_form: str = "second_difference",
         smoothness_cutoff: float = 0.25,
         baseline_spread: float = 3e-4,
@@ -93,7 +92,7 @@ class CompositeLoss(nn.Module):
                 "every term of the loss is switched off", where="loss.weights", fix="set gll to 1"
             )
         self.fgs1_weight, self.pull_limit, self.unit = fgs1_weight, pull_limit, unit
-        self.naive_mean, self.naive_sigma = naive_mean, naive_sigma
+        self.metric = metric or Metric()
         self.smoothness_form, self.smoothness_cutoff = smoothness_form, smoothness_cutoff
         self.baseline_spread, self.baseline_start, self.baseline_ramp = (
             baseline_spread,
@@ -140,15 +139,7 @@ class CompositeLoss(nn.Module):
             )
         if name == "metric":
             return (
-                1.0
-                - official_score(
-                    mean,
-                    sigma,
-                    depth,
-                    naive_mean=self.naive_mean,
-                    naive_sigma=self.naive_sigma,
-                    fgs1_weight=self.fgs1_weight,
-                )
+                1.0 - official_score(mean, sigma, depth, metric=self.metric, fgs1_weight=self.fgs1_weight)
             ).to(wide)
         if name == "squared_error":  # a Gaussian loss of fixed width; the factor undoes its half
             return 2.0 * gaussian_loss(

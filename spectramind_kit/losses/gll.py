@@ -5,14 +5,10 @@ Source: the scorer of the Ariel Data Challenge 2025. FGS1's bin weighs 57.846, e
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from spectramind_kit.metric import AIRS_SIGMA_TRUE, FGS1_SIGMA_TRUE, FGS1_WEIGHT, SIGMA_FLOOR
-
-_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+from spectramind_kit.metric import FGS1_WEIGHT, Metric
 
 
 def bin_weights(n_bins: int, *, fgs1_weight: float = FGS1_WEIGHT, like: Tensor) -> Tensor:
@@ -65,31 +61,19 @@ def official_score(
     depth_sigma: Tensor,
     depth: Tensor,
     *,
-    naive_mean: float,
-    naive_sigma: float,
+    metric: Metric,
     fgs1_weight: float = FGS1_WEIGHT,
     clip: bool = False,
 ) -> Tensor:
-    """The competition's score as a differentiable scalar; higher is better, 1 is perfect, 0 is the naive
-    prediction.
+    """`Metric.score` of (B, W) tensors as a differentiable scalar; labels that are not finite are left out.
 
-    Per element (log N(y|mu, s) - log N(y|m, S)) / (log N(y|y, s_true) - log N(y|m, S)) with s = max(sigma,
-    1e-15), then the weighted mean. ``clip`` cuts to [0, 1] as the host does (no gradient outside). Computed
-    in float64 where the device has it.
+    ``clip`` cuts to [0, 1] as the host does (no gradient outside). Computed in float64 where the device has
+    it.
     """
     wide = torch.float32 if depth_mean.device.type == "mps" else torch.float64
     depth_mean, depth_sigma, depth = (t.to(wide) for t in (depth_mean, depth_sigma, depth))
     known = torch.isfinite(depth)
-    y = torch.where(known, depth, depth_mean.detach())
-    sigma_true = torch.full_like(y, AIRS_SIGMA_TRUE)
-    sigma_true[..., 0] = FGS1_SIGMA_TRUE
-    sigma = depth_sigma.clamp(min=SIGMA_FLOOR)
-    predicted = -0.5 * ((y - depth_mean) / sigma).square() - torch.log(sigma) - _HALF_LOG_TWO_PI
-    naive = -0.5 * ((y - naive_mean) / naive_sigma).square() - math.log(naive_sigma) - _HALF_LOG_TWO_PI
-    perfect = -torch.log(sigma_true) - _HALF_LOG_TWO_PI
-    score = weighted_mean(
-        (predicted - naive) / (perfect - naive),
-        bin_weights(y.shape[-1], fgs1_weight=fgs1_weight, like=y),
-        known,
-    )
+    scores = metric.element_scores(torch.where(known, depth, depth_mean.detach()), depth_mean, depth_sigma)
+    weights = bin_weights(depth.shape[-1], fgs1_weight=fgs1_weight, like=depth)
+    score = weighted_mean(scores, weights, known)
     return score.clamp(0.0, 1.0) if clip else score

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from spectramind_kit.fingerprint import fingerprint, what_changed
+from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import build_model, instantiate, to_plain
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json, write_json
@@ -111,7 +112,11 @@ def train_folds(
         with run.step(f"train fold {fold}"):
             result = train_fold(
                 model,
-                instantiate({**to_plain(run.config.loss), **labels.naive}, where="loss"),
+                instantiate(
+                    to_plain(run.config.loss),
+                    where="loss",
+                    given={"metric": Metric(labels.naive["naive_mean"], labels.naive["naive_sigma"])},
+                ),
                 dataset=dataset,
                 fold=fold,
                 settings=settings,

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from spectramind_kit.losses.gll import FGS1_WEIGHT, gaussian_loss, official_score
-from spectramind_kit.metric import element_scores
+from spectramind_kit.metric import Metric
 
-NAIVE = {"naive_mean": 0.0146926, "naive_sigma": 0.0106609}
+METRIC = Metric(0.0146926, 0.0106609)
 
 
 def prediction(rows: int = 5, *, seed: int = 0):
@@ -47,11 +47,11 @@ def test_score_equals_the_metric():
     """Guards against training on something else than what is scored: element by element the metric's
     numbers."""
     mean, sigma, depth = prediction(seed=1)
-    elements = element_scores(depth, mean, sigma, **NAIVE)
+    elements = METRIC.element_scores(depth, mean, sigma)
     wanted = (elements * np.r_[FGS1_WEIGHT, np.ones(282)]).sum() / ((FGS1_WEIGHT + 282) * len(depth))
-    found = official_score(*tensors(mean, sigma, depth), **NAIVE)
+    found = official_score(*tensors(mean, sigma, depth), metric=METRIC)
     assert float(found) == pytest.approx(wanted, abs=1e-12) and 0.3 < float(found) < 1
-    single = official_score(*tensors(mean, sigma, depth, dtype=torch.float32), **NAIVE)
+    single = official_score(*tensors(mean, sigma, depth, dtype=torch.float32), metric=METRIC)
     assert float(single) == pytest.approx(wanted, abs=1e-4)
 
 
@@ -64,8 +64,7 @@ def test_host_cases(reference_data):
         found = official_score(
             *tensors(*(arrays[f"{name}__{part}"] for part in ("mu", "sigma", "y"))),
             clip=True,
-            naive_mean=cases["naive_mean"],
-            naive_sigma=cases["naive_sigma"],
+            metric=Metric(cases["naive_mean"], cases["naive_sigma"]),
         )
         assert float(found) == pytest.approx(expected, abs=1e-9), name
 
@@ -75,7 +74,10 @@ def test_the_gradient_leads_to_the_right_sigma():
     rng = torch.Generator().manual_seed(0)
     depth = torch.full((4000, 283), 0.0147, dtype=torch.float64)
     mean = depth + 1e-4 * torch.randn(depth.shape, generator=rng, dtype=torch.float64)
-    for loss in (lambda s: gaussian_loss(mean, s, depth), lambda s: -official_score(mean, s, depth, **NAIVE)):
+    for loss in (
+        lambda s: gaussian_loss(mean, s, depth),
+        lambda s: -official_score(mean, s, depth, metric=METRIC),
+    ):
         log_sigma = torch.tensor(np.log(1e-4), dtype=torch.float64, requires_grad=True)
         loss(log_sigma.exp().expand_as(depth)).backward()
         at_best, log_sigma.grad = abs(float(log_sigma.grad)), None
@@ -93,7 +95,7 @@ def test_unknown_labels_are_left_out():
     broken = depth.clone()
     broken[1] = float("nan")
     keep = [0, 2, 3, 4]
-    for loss in (gaussian_loss, lambda m, s, d: official_score(m, s, d, **NAIVE)):
+    for loss in (gaussian_loss, lambda m, s, d: official_score(m, s, d, metric=METRIC)):
         m = mean.clone().requires_grad_()
         value = loss(m, sigma, broken)
         value.backward()
