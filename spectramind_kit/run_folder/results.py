@@ -38,7 +38,7 @@ class RunResults:
     events: tuple[dict, ...] = ()
     info: Mapping = field(default_factory=dict)
     data_dir: Path | None = None
-    metric: Metric = Metric()
+    metric: Metric = field(default_factory=Metric)
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
