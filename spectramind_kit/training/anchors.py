@@ -13,6 +13,7 @@ import numpy as np
 
 from spectramind_kit.configs import config_digest
 from spectramind_kit.errors import DataError
+from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import to_plain
 from spectramind_kit.run_folder.failure import PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder
@@ -195,7 +196,10 @@ def cross_fit_anchors(run: RunFolder, measured: Measured, *, labels: Labels) -> 
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     with run.step("prior and calibration, out of fold"):
         fitted = cross_fit(
-            [measured.measurements[int(p)] for p in planets], labels.of(planets), folds=fold, **labels.naive
+            [measured.measurements[int(p)] for p in planets],
+            labels.of(planets),
+            folds=fold,
+            metric=Metric(labels.naive["naive_mean"], labels.naive["naive_sigma"]),
         )
     mismatch = fitted.prior.mismatch
     if mismatch is not None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spectramind_kit.errors import ConfigError, DataError
-from spectramind_kit.metric import array_score
+from spectramind_kit.metric import Metric
 from spectramind_kit.transit import (
     AnchorSettings,
     SpectralPrior,
@@ -185,20 +185,20 @@ def _fake_anchors(n: int, *, scale: float, bias: float, seed: int = 0) -> tuple[
     return anchors, depths
 
 
-def _score(anchors, depths, naive) -> float:
-    return array_score(
-        depths, np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors]), **naive
+def _score(anchors, depths, metric) -> float:
+    return metric.score(
+        depths, np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors])
     )
 
 
 def test_calibration_repairs_scale_and_bias() -> None:
     """Guards against a calibration that does not reach the official score of well-scaled error bars."""
     anchors, depths = _fake_anchors(160, scale=2.5, bias=4e-3)
-    naive = dict(naive_mean=float(depths.mean()), naive_sigma=float(depths.std()))
-    calibration = fit_calibration(anchors[:100], depths[:100], **naive)
+    metric = Metric.of(depths)
+    calibration = fit_calibration(anchors[:100], depths[:100], metric=metric)
     assert not calibration.identity and calibration.score_after > calibration.score_before + 0.05
     repaired = [calibrate(a, calibration) for a in anchors[100:]]
-    assert _score(repaired, depths[100:], naive) > _score(anchors[100:], depths[100:], naive) + 0.05
+    assert _score(repaired, depths[100:], metric) > _score(anchors[100:], depths[100:], metric) + 0.05
     pull = np.array([(a.depth - d) / a.depth_err for a, d in zip(repaired, depths[100:])])
     assert 0.8 < pull[:, 1:].std() < 1.25 and abs(pull[:, 1:].mean()) < 0.35
 
@@ -237,12 +237,10 @@ def test_few_planets_get_a_cautious_error(train) -> None:
 def test_calibration_scores_as_the_official_metric_does() -> None:
     """Guards against a training objective that is not the score."""
     anchors, depths = _fake_anchors(12, scale=1.3, bias=0.0)
-    naive = (float(depths.mean()), float(depths.std()))
+    metric = Metric.of(depths)
     mean, sigma = (np.array([getattr(a, k) for a in anchors]) for k in ("depth", "depth_err"))
-    ours = float(_planet_scores(*(torch.as_tensor(v) for v in (depths, mean, sigma)), naive).mean())
-    assert ours == pytest.approx(
-        array_score(depths, mean, sigma, naive_mean=naive[0], naive_sigma=naive[1]), abs=1e-9
-    )
+    ours = float(_planet_scores(metric, *(torch.as_tensor(v) for v in (depths, mean, sigma))).mean())
+    assert ours == pytest.approx(metric.score(depths, mean, sigma), abs=1e-9)
 
 
 def test_calibration_saves_and_loads(tmp_path) -> None:
@@ -278,12 +276,10 @@ def test_cross_fit_beats_one_flat_depth(train) -> None:
     """Guards against an anchor that is worse than the white-light depth it starts from."""
     measurements, depths = train
     fitted = cross_fit(measurements, depths, folds=4)
-    naive = dict(naive_mean=float(depths.mean()), naive_sigma=float(depths.std()))
+    metric = Metric.of(depths)
     flat = np.repeat(np.array([m.reference_depth[1:].mean() for m in measurements])[:, None], 283, 1)
-    best_flat = max(
-        array_score(depths, flat, np.full_like(flat, s), **naive) for s in np.geomspace(2e-5, 1e-3, 20)
-    )
-    assert _score(fitted.anchors, depths, naive) > best_flat + 0.05
+    best_flat = max(metric.score(depths, flat, np.full_like(flat, s)) for s in np.geomspace(2e-5, 1e-3, 20))
+    assert _score(fitted.anchors, depths, metric) > best_flat + 0.05
     assert len(fitted.anchors) == len(depths) and fitted.prior.nuisance.learned_from == len(depths)
     anchor = fitted.predict(measurements[0])
     assert np.linalg.eigvalsh(anchor.covariance).min() > -1e-12

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.metric import AIRS_SIGMA_TRUE, FGS1_SIGMA_TRUE, FGS1_WEIGHT
+from spectramind_kit.metric import FGS1_WEIGHT, N_BINS, Metric
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.whole_file import whole_file
@@ -255,24 +255,14 @@ def _apply(values: Tensor, table: _Table, centre: Tensor, width: Tensor) -> tupl
     return torch.cat(means, 1), torch.cat(sigmas, 1)
 
 
-def _planet_scores(depth: Tensor, mean: Tensor, sigma: Tensor, naive: tuple[float, float]) -> Tensor:
-    """Official score of each planet (N,), not clipped; see `spectramind_kit.metric`."""
-    ideal = torch.full_like(depth[0], AIRS_SIGMA_TRUE)
-    weight = torch.ones_like(depth[0])
-    ideal[0], weight[0] = FGS1_SIGMA_TRUE, FGS1_WEIGHT
-
-    def log_normal(y: Tensor, m, s) -> Tensor:
-        s = torch.as_tensor(s, dtype=y.dtype)
-        return -0.5 * ((y - m) / s).square() - torch.log(s)
-
-    base = log_normal(depth, naive[0], naive[1])
-    weight[1:] *= 282.0 / max(depth.shape[1] - 1, 1)  # the sensors keep their shares when bins are thinned
-    r = (log_normal(depth, mean, sigma) - base) / (log_normal(depth, depth, ideal) - base)
-    return (r * weight).sum(1) / weight.sum()
+def _planet_scores(metric: Metric, depth: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
+    """Official score of each planet (N,), not clipped; sensors keep their shares when bins are thinned."""
+    r = metric.element_scores(depth, mean, sigma)
+    return (FGS1_WEIGHT * r[:, 0] + (N_BINS - 1) * r[:, 1:].mean(1)) / (FGS1_WEIGHT + N_BINS - 1)
 
 
 def _fit(
-    table: _Table, depth: Tensor, naive: tuple[float, float], centre: Tensor, width: Tensor, strength: float
+    table: _Table, depth: Tensor, metric: Metric, centre: Tensor, width: Tensor, strength: float
 ) -> Tensor:
     """Maximise the mean score with a Gaussian pull to the identity."""
     table, depth = (
@@ -298,7 +288,7 @@ def _fit(
     def loss() -> Tensor:
         optimiser.zero_grad()
         mean, sigma = _apply(values, table, centre, width)
-        value = -_planet_scores(depth, mean, sigma, naive).mean() + penalty * (values / sd).square().sum()
+        value = -_planet_scores(metric, depth, mean, sigma).mean() + penalty * (values / sd).square().sum()
         value.backward()
         return value
 
@@ -312,8 +302,7 @@ def fit_calibration(
     anchors: Sequence[Anchor],
     depths: np.ndarray,
     *,
-    naive_mean: float | None = None,
-    naive_sigma: float | None = None,
+    metric: Metric | None = None,
     folds: int = 5,
     seed: int = 0,
     min_gain: float = 0.0005,
@@ -325,7 +314,7 @@ def fit_calibration(
     ----------
     anchors : N held-out anchors, uncalibrated
     depths : (N, W) labels
-    naive_mean, naive_sigma : the metric's naive prediction; from ``depths`` by default
+    metric : by default the one whose naive prediction is that of ``depths``
     folds, strengths, min_gain : a cross-validation chooses how strongly the identity pulls; below this gain
     of the score, or
         below one standard error of the gain, the identity itself is returned (never with min_gain = -inf)
@@ -352,22 +341,19 @@ def fit_calibration(
     if len(usable) < _MIN_PLANETS:
         return identity_calibration(len(usable))
     table, y = _table([anchors[k] for k in usable]), torch.as_tensor(depths[usable])
-    naive = (
-        float(y.mean()) if naive_mean is None else naive_mean,
-        float(y.std(correction=0)) if naive_sigma is None else naive_sigma,
-    )
+    metric = metric or Metric.of(depths)
     centre, width = _centres(table)
     sigma = torch.as_tensor(np.array([anchors[k].depth_err for k in usable]))
-    before = _planet_scores(y, table.depth, sigma.clamp_min(1e-7), naive)
+    before = _planet_scores(metric, y, table.depth, sigma.clamp_min(1e-7))
     order = np.random.default_rng(seed).permutation(len(usable))
     after = torch.zeros(len(strengths), len(usable), dtype=torch.float64)
     for fold in range(folds):
         held = torch.as_tensor(order[fold::folds].copy())
         rest = torch.as_tensor(np.setdiff1d(order, order[fold::folds]))
         for k, strength in enumerate(strengths):
-            values = _fit(table.rows(rest), y[rest], naive, centre, width, strength)
+            values = _fit(table.rows(rest), y[rest], metric, centre, width, strength)
             mean, sd = _apply(values, table.rows(held), centre, width)
-            after[k, held] = _planet_scores(y[held], mean, sd, naive)
+            after[k, held] = _planet_scores(metric, y[held], mean, sd)
     best = int(after.mean(1).argmax())
     scores = dict(
         score_before=float(before.mean()),
@@ -379,7 +365,7 @@ def fit_calibration(
     error = float(gain.std()) / math.sqrt(len(gain))
     if min_gain > -math.inf and not float(gain.mean()) > max(min_gain, error):
         return replace(identity_calibration(len(usable)), **scores)
-    values = _fit(table, y, naive, centre, width, strengths[best])
+    values = _fit(table, y, metric, centre, width, strengths[best])
     return AnchorCalibration(
         values=values.numpy(),
         centres=centre.numpy(),

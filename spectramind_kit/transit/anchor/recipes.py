@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.metric import Metric
 from spectramind_kit.transit.anchor.calibration import (
     AnchorCalibration,
     calibrate,
@@ -73,8 +74,7 @@ def cross_fit(
     *,
     folds: np.ndarray | int = 5,
     seed: int = 0,
-    naive_mean: float | None = None,
-    naive_sigma: float | None = None,
+    metric: Metric | None = None,
 ) -> CrossFit:
     """Learn the priors and the calibration, out of fold.
 
@@ -83,7 +83,7 @@ def cross_fit(
     measurements : N `DepthMeasurement` of the train planets
     depths : (N, W) labels
     folds : (N,) fold numbers, or how many folds to make
-    naive_mean, naive_sigma : the metric's naive prediction, from ``depths`` by default
+    metric : by default the one whose naive prediction is that of ``depths``
 
     Raises
     ------
@@ -101,10 +101,7 @@ def cross_fit(
             fix="pass one label row per measurement",
         )
     numbers = assign_folds(n, folds=folds, seed=seed) if isinstance(folds, int) else np.asarray(folds)
-    naive = dict(
-        naive_mean=float(np.nanmean(depths)) if naive_mean is None else naive_mean,
-        naive_sigma=float(np.nanstd(depths)) if naive_sigma is None else naive_sigma,
-    )
+    metric = metric or Metric.of(depths)
     held_out: list[Anchor | None] = [None] * n
     values = np.unique(numbers)
     for value in values:
@@ -114,7 +111,7 @@ def cross_fit(
         for k in held:
             held_out[k] = apply_prior(measurements[k], prior)
     uncalibrated = tuple(a for a in held_out if a is not None)
-    calibration = fit_calibration(uncalibrated, depths, **naive)
+    calibration = fit_calibration(uncalibrated, depths, metric=metric)
     calibrated: list[Anchor | None] = [None] * n
     fold_calibrations = []
     for value in values:
@@ -128,7 +125,7 @@ def cross_fit(
                 min_gain=-np.inf,
                 folds=2,
                 strengths=(calibration.strength,),
-                **naive,
+                metric=metric,
             )
         )
         fold_calibrations.append(own)
