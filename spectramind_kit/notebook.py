@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectramind_kit.any_encoding import EncodedStream
 from spectramind_kit.errors import ConfigError, DataError, nearest
-from spectramind_kit.runtime import check_seed, format_seconds, say
+from spectramind_kit.runtime import EncodedStream, check_seed, format_seconds, say
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,

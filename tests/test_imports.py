@@ -59,8 +59,6 @@ FLOOR = {
     "notebook": 6,
     "check_environment": 6,
     "compiled_wheels": 6,
-    "any_encoding": 0,
-    "cgroup": 0,
     "optional_packages": 0,
     "worker_processes": 0,
     "whole_file": 0,

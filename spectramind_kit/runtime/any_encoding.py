@@ -5,41 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import TextIO
 
-_SPELT = {
-    "…": "...",
-    "×": "x",
-    "±": "+-",
-    "·": "*",
-    "–": "-",
-    "—": "-",
-    "−": "-",
-    "→": "->",
-    "≤": "<=",
-    "≥": ">=",
-    "≈": "~",
-    "√": "sqrt",
-    "µ": "u",
-    "μ": "u",
-    "σ": "sigma",
-    "χ": "chi",
-    "δ": "delta",
-    "Δ": "Delta",
-    "λ": "lambda",
-    "²": "^2",
-    "³": "^3",
-    "⁻": "^-",
-    "∞": "inf",
-    "°": " deg",
-    "‘": "'",
-    "’": "'",
-    "“": '"',
-    "”": '"',
-}
+_SPELT = (
+    {"…": "...", "–": "-", "—": "-", "−": "-", "→": "->", "‘": "'", "’": "'", "“": '"', "”": '"'}
+    | {"×": "x", "±": "+-", "·": "*", "≤": "<=", "≥": ">=", "≈": "~", "√": "sqrt", "∞": "inf"}
+    | {"²": "^2", "³": "^3", "⁻": "^-", "°": " deg", "µ": "u", "μ": "u"}
+    | {"σ": "sigma", "χ": "chi", "δ": "delta", "Δ": "Delta", "λ": "lambda"}
+)
 
 
 def spell_out(text: str, encoding: str | None) -> str:
-    """``text`` in characters that ``encoding`` has: ``±`` becomes ``+-`` and ``σ`` ``sigma`` where there is
-    none.
+    """``text`` in characters that ``encoding`` has: where it lacks them, ``±`` is ``+-`` and ``σ`` ``sigma``.
 
     Without an encoding (a stream of Python text, as in a notebook) only what no stream can write is replaced:
     halves of surrogate pairs, as in file names that are not UTF-8.
@@ -63,8 +38,7 @@ def _one(character: str, encoding: str) -> str:
 
 
 class EncodedStream:
-    """A text stream that takes any character, for programs that write into ours (papermill): see
-    `spell_out`."""
+    """A text stream that takes any character (`spell_out`), for programs that write into ours: papermill."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream

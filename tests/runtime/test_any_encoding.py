@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from spectramind_kit.any_encoding import EncodedStream, spell_out
 from spectramind_kit.runtime import say
+from spectramind_kit.runtime.any_encoding import EncodedStream, spell_out
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LINE = "depth 5113 ± 28 ppm, σ × 1.06 … «ж»"
 
 

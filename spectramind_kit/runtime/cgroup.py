@@ -14,8 +14,7 @@ _UNLIMITED = 2.0**60  # version 1 writes "no limit" as a number near 2**63
 def memory_left_mb(root: str | Path = "/") -> float:
     """The least that any cgroup above this process leaves, MB; infinite without a limit.
 
-    Limit minus use, where files that the kernel only keeps in its cache (``inactive_file``) do not count as
-    used.
+    Limit minus use; files that the kernel only keeps in its cache (``inactive_file``) do not count as used.
     """
     left = float("inf")
     for folder in _folders(root, "memory"):

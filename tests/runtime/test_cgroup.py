@@ -1,4 +1,4 @@
-"""`spectramind_kit.cgroup` and what `runtime` makes of it, on made-up trees of both versions."""
+"""`runtime.cgroup`, and what `runtime.machine` makes of it, on made-up trees of both versions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from spectramind_kit.cgroup import cpu_quota, memory_left_mb
 from spectramind_kit.detector.store import choose_workers
 from spectramind_kit.runtime import cpu_count, free_memory_mb
+from spectramind_kit.runtime.cgroup import cpu_quota, memory_left_mb
 
 MB = 10**6
 
