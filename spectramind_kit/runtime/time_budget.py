@@ -10,7 +10,7 @@ from spectramind_kit.errors import DataError
 class TimeBudget:
     """Hours that a run may take, and what its parts have cost so far.
 
-    ``charge(name, units, seconds)`` learns what one unit of a part costs; ``fits(name, units)`` tells whether so
+    ``charge(name, units, seconds)`` learns what one unit of a part costs; ``fits(name, units)`` whether so
     many more units would end before the reserve; of a part that was never charged, as long as time is left.
     """
 
