@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 class DataError(Exception):
@@ -42,6 +43,15 @@ class DataError(Exception):
 
 class ConfigError(DataError):
     """A parameter, override or choice that does not exist or does not fit."""
+
+
+@dataclass(frozen=True)
+class PlanetFailure:
+    """A planet, or one visit of it, that was given up, and why: the rest of a run goes on."""
+
+    planet_id: int
+    error: str
+    visit: int | None = None  # None where it concerns the whole planet
 
 
 def _rebuild(kind: type[DataError], what: str, where: str, expected: str, found: str, fix: str) -> DataError:

@@ -13,6 +13,7 @@ Source: the competition's scorer; its results on thirteen cases are reproduced t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -65,6 +66,14 @@ class Metric:
         """The metric whose naive prediction is that of these train depths (N, W); NaN is left out."""
         depth = np.asarray(depth, dtype=np.float64)
         return cls(float(np.nanmean(depth)), float(np.nanstd(depth)))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, float]) -> Metric:
+        """From ``naive_mean`` and ``naive_sigma``, as ``run.json`` and the bundle keep them."""
+        return cls(float(content["naive_mean"]), float(content["naive_sigma"]))
+
+    def to_dict(self) -> dict[str, float]:
+        return {"naive_mean": self.mean, "naive_sigma": self.sigma}
 
     def naive(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Depths and sigmas of the naive prediction, which scores 0."""

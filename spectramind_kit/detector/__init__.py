@@ -33,7 +33,6 @@ _PUBLIC = {
     "LightCurveStore": "store",
     "build_light_curves": "store",
     "BuildReport": "store",
-    "Failure": "store",
 }
 __all__ = sorted(_PUBLIC)
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

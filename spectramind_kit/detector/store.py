@@ -19,14 +19,13 @@ from spectramind_kit.detector.light_curve import LightCurve, load_with_extra
 from spectramind_kit.detector.parquet_reader import reader_in_use
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import source_changes, source_fingerprints
-from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say, say_once
+from spectramind_kit.errors import DataError, PlanetFailure
+from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say, say_once, say_some
 from spectramind_kit.worker_processes import worker_pool
 
 MEMORY_PER_WORKER_MB = 1000.0
 _KEPT_FREE_MB = 1500.0
 _CHECKS_AT_A_TIME = 8  # a check waits for the disk (or for Kaggle's mount) more than it computes
-_SAID_ONE_BY_ONE = 10
 _NAME = re.compile(r"^(\d+)_(\d+)\.npz$")
 
 
@@ -120,19 +119,8 @@ class LightCurveStore:
 
 def say_stale(reasons: Mapping[VisitFiles, str], *, whose: str = "the stored light curve") -> None:
     """A line for each visit whose light curve is computed again, and why; after ten of them a count."""
-    for files, reason in list(reasons.items())[:_SAID_ONE_BY_ONE]:
-        say(f"{files.label}: {whose} is {reason}; it is computed again")
-    if len(reasons) > _SAID_ONE_BY_ONE:
-        say(f"… and {len(reasons) - _SAID_ONE_BY_ONE} more visits, for reasons of the same kind")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One visit that gave no light curve, and why."""
-
-    planet_id: int
-    visit: int
-    error: str
+    lines = [f"{files.label}: {whose} is {reason}; it is computed again" for files, reason in reasons.items()]
+    say_some(lines, rest="more visits, for reasons of the same kind")
 
 
 @dataclass(frozen=True)
@@ -142,7 +130,7 @@ class BuildReport:
     store: LightCurveStore
     done: list[tuple[int, int]]
     reused: list[tuple[int, int]]
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[PlanetFailure] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -208,7 +196,7 @@ def build_light_curves(
     for files in stale:
         store.path(files.planet_id, files.visit).unlink(missing_ok=True)
     done: list[tuple[int, int]] = []
-    failed: list[Failure] = []
+    failed: list[PlanetFailure] = []
     if todo:
         label = f"light curves ({split}{f', shard {shard}' if shard else ''})"
         with _executor(executor, workers=workers, n_visits=len(todo)) as pool:
@@ -217,7 +205,7 @@ def build_light_curves(
                 if error is None:
                     done.append((files.planet_id, files.visit))
                 else:
-                    failed.append(Failure(files.planet_id, files.visit, error))
+                    failed.append(PlanetFailure(files.planet_id, error, visit=files.visit))
                     say(f"{files.label} has no light curve: {error}")
     return BuildReport(
         store=store,

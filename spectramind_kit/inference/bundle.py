@@ -22,14 +22,13 @@ from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import file_fingerprint, file_fingerprints, fingerprint, what_changed
 from spectramind_kit.inference.uncertainty import SigmaScale
-from spectramind_kit.run_folder.json_file import read_json, write_json
-from spectramind_kit.run_folder.logbook import plain
+from spectramind_kit.run_folder.json_file import plain, read_json, write_json
 from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.dataset import Normaliser
 from spectramind_kit.training.folds import Network
 from spectramind_kit.transit import AnchorCalibration, SpectralPrior
-from spectramind_kit.transit.likelihood.measurement import RECIPE_VERSION
+from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION
 
 FORMAT = 2
 # of the competition: a changed one asks for a new training
@@ -210,3 +209,18 @@ def table_fingerprints(data_dir: Path) -> dict[str, str]:
     """Of the competition's `LABEL_TABLES` that are there."""
     found = file_fingerprints(Path(data_dir) / name for name in LABEL_TABLES)
     return {path.name: value for path, value in found.items()}
+
+
+def bundle_doubts(bundle: Bundle, *, root: Path, data_dir: Path) -> list[str]:
+    """What speaks against using a bundle, in words: the competition's tables have changed, or its training
+    did not end."""
+    doubts = []
+    now = table_fingerprints(data_dir)
+    known = {name: value for name, value in bundle.tables.items() if name in now}
+    changed = what_changed(known, now) if bundle.tables else []
+    if changed:
+        doubts.append(f"it was trained with another {' and '.join(changed)}")
+    train = read_json(Path(root) / "run.json").get("stages", {}).get("train")
+    if train is not None and bundle.folder.parent == Path(root) and train.get("bundle") != bundle.fingerprint:
+        doubts.append("02_train has been started since, and has not come to its end")
+    return doubts

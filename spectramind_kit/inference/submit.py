@@ -21,9 +21,9 @@ import pandas as pd
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.detector.layout import SharedTables
 from spectramind_kit.detector.spectral_axis import bin_order
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.fingerprint import fingerprint, to_text
-from spectramind_kit.inference.bundle import Bundle, load_bundle
+from spectramind_kit.inference.bundle import Bundle, bundle_doubts, load_bundle
 from spectramind_kit.inference.finish import save_predictions
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.predict import predict_anchors, predict_network
@@ -35,10 +35,8 @@ from spectramind_kit.inference.rerun_inputs import (
     wavelengths_of_test,
 )
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
-from spectramind_kit.run_folder.failure import PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
-from spectramind_kit.run_folder.provenance import bundle_doubts
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.anchors import Measured, measure_planets

@@ -1,14 +1,14 @@
-"""``metrics.jsonl``: one JSON object a line, appended and flushed, so that a killed run leaves what it
-measured."""
+"""``metrics.jsonl``: one JSON object a line, appended, so that a killed run leaves what it measured."""
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from spectramind_kit.run_folder.json_file import plain
 
 
 class Logbook:
@@ -24,30 +24,22 @@ class Logbook:
             lines.write(json.dumps(record, allow_nan=False) + "\n")
 
 
-def read_logbook(path: str | Path, *, event: str | None = None) -> Iterator[dict[str, Any]]:
-    """Records of a log, in order; a last line cut short by a kill is left out."""
+def read_logbook(
+    path: str | Path, *, event: str | None = None, tell: Callable[[str], object] | None = None
+) -> list[dict[str, Any]]:
+    """Records of a log, in order; a line cut short by a kill is left out, and ``tell`` hears of it."""
     path = Path(path)
+    tell = tell or (lambda text: None)
     if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
+        tell(f"no {path.name}: no learning curve, no timings")
+        return []
+    records, broken = [], 0
+    for line in filter(str.strip, path.read_text(encoding="utf-8").splitlines()):
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if event is None or record.get("event") == event:
-            yield record
-
-
-def plain(value: Any) -> Any:
-    """Arrays, tensors and NumPy scalars as plain Python; NaN and infinity as None, since JSON has neither."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return str(value)
+            records.append(json.loads(line))
+        except ValueError:
+            broken += 1
+    if broken:
+        tell(f"{broken} lines of {path.name} are not JSON and were skipped")
+    records = [record for record in records if isinstance(record, dict)]
+    return records if event is None else [record for record in records if record.get("event") == event]

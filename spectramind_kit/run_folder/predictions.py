@@ -1,15 +1,18 @@
-"""Predicted spectra of a run, stage by stage, and the truth beside them."""
+"""``predictions/oof.npz`` and ``test.npz``: a run's spectra, stage by stage, and the truth beside them."""
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from spectramind_kit.detector.tables import read_spectra
 from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import from_text, to_text
+from spectramind_kit.whole_file import whole_file
 
 STAGES = ("flat depth", "anchor", "network", "final")
 _STAGE_FIELDS = {
@@ -18,43 +21,65 @@ _STAGE_FIELDS = {
     "network": ("network_depth_mean", "network_depth_sigma"),
     "final": ("depth_mean", "depth_sigma"),
 }
+EMBEDDINGS = ("fused", "fgs1_embedding", "airs_embedding")
+_NOT_BY_PLANET = ("wavelength_um", "made_from")
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Spectra of N planets, transit depth (dimensionless), index 0 FGS1; fields that the run lacks are
-    ``None``.
+    """Spectra of N planets, transit depth (dimensionless), index 0 FGS1; what the run lacks is None."""
 
-    Attributes
-    ----------
-    planet_id : (N,) int        wavelength_um : (283,) µm
-    depth_mean, depth_sigma : (N, 283)      what goes into the submission
-    flat_depth_mean, flat_depth_sigma, anchor_depth, anchor_err, network_depth_mean, network_depth_sigma : (N,
-    283)
-        the stages before it; the network's are NaN for planets that it did not see
-    depth : (N, 283)            labels or truth
-    fused, fgs1_embedding, airs_embedding : (N, D)      pooled embeddings of the network
-    fold : (N,) int             the fold that held each train planet out
-    """
-
-    planet_id: np.ndarray
-    wavelength_um: np.ndarray
-    depth_mean: np.ndarray
-    depth_sigma: np.ndarray
-    flat_depth_mean: np.ndarray | None = None
-    flat_depth_sigma: np.ndarray | None = None
-    anchor_depth: np.ndarray | None = None
-    anchor_err: np.ndarray | None = None
-    network_depth_mean: np.ndarray | None = None
-    network_depth_sigma: np.ndarray | None = None
-    depth: np.ndarray | None = None
-    fused: np.ndarray | None = None
-    fgs1_embedding: np.ndarray | None = None
-    airs_embedding: np.ndarray | None = None
-    fold: np.ndarray | None = None
+    planet_id: np.ndarray  # (N,) int
+    wavelength_um: np.ndarray  # (283,) µm
+    depth_mean: np.ndarray  # (N, 283) what goes into the submission
+    depth_sigma: np.ndarray  # (N, 283)
+    flat_depth_mean: np.ndarray | None = None  # (N, 283) this and the next five: the stages before it
+    flat_depth_sigma: np.ndarray | None = None  # (N, 283)
+    anchor_depth: np.ndarray | None = None  # (N, 283)
+    anchor_err: np.ndarray | None = None  # (N, 283)
+    network_depth_mean: np.ndarray | None = None  # (N, 283) NaN for planets that the network did not see
+    network_depth_sigma: np.ndarray | None = None  # (N, 283)
+    depth: np.ndarray | None = None  # (N, 283) labels or truth
+    fused: np.ndarray | None = None  # (N, D) this and the next two: pooled embeddings of the network
+    fgs1_embedding: np.ndarray | None = None  # (N, D)
+    airs_embedding: np.ndarray | None = None  # (N, D)
+    fold: np.ndarray | None = None  # (N,) int, the fold that held each train planet out
+    source: np.ndarray | None = None  # (N,) text: the stage that each test planet's spectrum comes from
+    made_from: Mapping[str, str] = field(default_factory=dict)  # fingerprints of the inputs, by name
 
     def __len__(self) -> int:
         return len(self.planet_id)
+
+    def save(self, path: Path) -> Path:
+        """Write the file, atomically."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content["made_from"] = np.array(to_text(self.made_from))
+        with whole_file(path) as part, open(part, "wb") as file:
+            np.savez_compressed(file, **{name: value for name, value in content.items() if value is not None})
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Predictions:
+        """Read what `save` wrote; other arrays are left out.
+
+        Raises
+        ------
+        DataError
+            No such file, or it cannot be read; the error behind it is its cause.
+        """
+        known = {f.name for f in fields(cls)}
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                content = {name: arrays[name] for name in arrays.files if name in known}
+            return cls(**content | {"made_from": from_text(str(content.get("made_from", "")))})
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                "predictions cannot be read",
+                where=str(path),
+                found=str(error),
+                expected="planet_id, wavelength_um, depth_mean, depth_sigma",
+                fix="run notebook 03 again",
+            ) from error
 
     def stage(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         """(mean, sigma), each (N, 283), of one of `STAGES`; None where the run has none.
@@ -66,10 +91,7 @@ class Predictions:
             return None
         missing = ~(np.isfinite(mean) & np.isfinite(sigma)).all(axis=1, keepdims=True)
         if missing.any() and self.anchor_depth is not None and self.anchor_err is not None:
-            mean, sigma = (
-                np.where(missing, self.anchor_depth, mean),
-                np.where(missing, self.anchor_err, sigma),
-            )
+            return np.where(missing, self.anchor_depth, mean), np.where(missing, self.anchor_err, sigma)
         return mean, sigma
 
     def with_stage(self, name: str) -> Predictions:
@@ -79,43 +101,19 @@ class Predictions:
 
     def only(self, rows: np.ndarray) -> Predictions:
         """The same for some planets: ``rows`` is a mask or an index array."""
-        kept = {
-            f.name: (None if getattr(self, f.name) is None else getattr(self, f.name)[rows])
-            for f in fields(self)
-            if f.name != "wavelength_um"
-        }
-        return replace(self, **kept)
+        by_planet = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_BY_PLANET}
+        return replace(self, **{k: None if value is None else value[rows] for k, value in by_planet.items()})
 
 
-def read_predictions(path: Path, notes: list[str]) -> Predictions | None:
-    """``predictions/oof.npz`` or ``test.npz``; None, with a note, where it is absent or empty. Arrays that
-    diagnostics do not know are left out.
-
-    Raises
-    ------
-    DataError
-        The file is there but cannot be read.
-    """
+def read_predictions(path: Path, *, tell: Callable[[str], object]) -> Predictions | None:
+    """`Predictions.load`, but None where the file is absent or empty; ``tell`` hears which."""
     if not path.is_file():
-        notes.append(
-            f"no {path.name}: no predictions of the {'train' if path.stem == 'oof' else 'test'} planets"
-        )
+        split = "train" if path.stem == "oof" else "test"
+        tell(f"no {path.name}: no predictions of the {split} planets")
         return None
-    known = {f.name for f in fields(Predictions)}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            content = {name: arrays[name] for name in arrays.files if name in known}
-        predictions = Predictions(**content)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            "predictions cannot be read",
-            where=str(path),
-            found=str(error),
-            expected="planet_id, wavelength_um, depth_mean, depth_sigma",
-            fix="run notebook 03 again",
-        ) from error
+    predictions = Predictions.load(path)
     if len(predictions) == 0:
-        notes.append(f"{path.name} holds no planet")
+        tell(f"{path.name} holds no planet")
         return None
     return predictions
 
@@ -123,8 +121,6 @@ def read_predictions(path: Path, notes: list[str]) -> Predictions | None:
 def read_truth(test: Predictions, path: Path) -> np.ndarray:
     """(N, 283), NaN rows for planets that the truth does not hold; matched by planet_id, not by position."""
     if not path.is_file():
-        raise DataError(
-            "the truth file does not exist", where=str(path), fix="correct `truth`, or leave it empty"
-        )
-    table = read_spectra(path)
-    return table.reindex(test.planet_id.astype("int64")).to_numpy(dtype=np.float64)
+        fix = "correct `truth`, or leave it empty"
+        raise DataError("the truth file does not exist", where=str(path), fix=fix)
+    return read_spectra(path).reindex(test.planet_id.astype("int64")).to_numpy(dtype=np.float64)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.fingerprint import file_fingerprint, from_text, what_changed
-from spectramind_kit.inference.bundle import Bundle, table_fingerprints
+from spectramind_kit.fingerprint import file_fingerprint, what_changed
 from spectramind_kit.metric import N_BINS
-from spectramind_kit.run_folder.json_file import read_json
+from spectramind_kit.run_folder.files import SUBMISSION
+from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.submission import build_submission, read_submission
 
 _REPORT_OF = re.compile(r'<meta name="submission" content="([0-9a-f]*)">')
@@ -19,27 +21,25 @@ _REPORT_OF = re.compile(r'<meta name="submission" content="([0-9a-f]*)">')
 
 def submission_fingerprint(folder: Path) -> str:
     """Of a run's ``submission.csv``; empty where there is none."""
-    path = Path(folder) / "submission.csv"
+    path = Path(folder) / SUBMISSION
     return file_fingerprint(path) if path.is_file() else ""
 
 
 def submission_differs(submission: Path, predictions: Path) -> str:
     """Why ``submission.csv`` is not what ``predictions/test.npz`` holds, in words; empty where it is.
 
-    Rows are matched by planet_id; a depth or sigma counts as the same within 1e-6 of itself, which a CSV
-    keeps.
+    Rows are matched by planet_id; a depth or sigma is the same within 1e-6 of itself, which a CSV keeps.
     """
     frame = read_submission(submission)
     try:
-        with np.load(predictions, allow_pickle=False) as arrays:
-            ids = [int(p) for p in arrays["planet_id"]]
-            expected = build_submission(ids, arrays["depth_mean"], depth_sigma=arrays["depth_sigma"])
-    except (OSError, ValueError, KeyError, EOFError, DataError) as error:
-        return f"the predictions cannot be read ({type(error).__name__})"
-    missing, extra = set(ids) - set(frame["planet_id"]), set(frame["planet_id"]) - set(ids)
-    if missing or extra or len(frame) != len(ids) or frame.shape[1] != 1 + 2 * N_BINS:
-        same = len(ids) - len(missing)
-        return f"other planets ({len(ids)} predicted, {len(frame)} submitted, {same} of them the same)"
+        predicted = Predictions.load(predictions)
+        ids = predicted.planet_id.tolist()
+        expected = build_submission(ids, predicted.depth_mean, depth_sigma=predicted.depth_sigma)
+    except DataError as error:
+        return f"the predictions cannot be read ({type(error.__cause__ or error).__name__})"
+    same = set(ids) & set(frame["planet_id"])
+    if not len(same) == len(ids) == len(frame) or frame.shape[1] != 1 + 2 * N_BINS:
+        return f"other planets ({len(ids)} predicted, {len(frame)} submitted, {len(same)} of them the same)"
     found = frame.set_index("planet_id").loc[ids].to_numpy(dtype=np.float64)
     wanted = expected.drop(columns="planet_id").to_numpy(dtype=np.float64)
     differs = ~np.isclose(found, wanted, rtol=1e-6, atol=1e-12).all(axis=1)
@@ -49,36 +49,19 @@ def submission_differs(submission: Path, predictions: Path) -> str:
     return ""
 
 
-def bundle_doubts(bundle: Bundle, *, root: Path, data_dir: Path) -> list[str]:
-    """What speaks against using a bundle, in words: the competition's tables have changed, or its training
-    did not end."""
-    doubts = []
-    now = table_fingerprints(data_dir)
-    known = {name: value for name, value in bundle.tables.items() if name in now}
-    changed = what_changed(known, now) if bundle.tables else []
-    if changed:
-        doubts.append(f"it was trained with another {' and '.join(changed)}")
-    train = read_json(Path(root) / "run.json").get("stages", {}).get("train")
-    if train is not None and bundle.folder.parent == Path(root) and train.get("bundle") != bundle.fingerprint:
-        doubts.append("02_train has been started since, and has not come to its end")
-    return doubts
-
-
-def predictions_doubts(predictions: Path, bundle: Path) -> list[str]:
-    """What speaks against ``test.npz`` or ``oof.npz`` beside the bundle of the same run, in words."""
-    content = read_json(bundle)
-    if not predictions.is_file() or not content.get("fingerprint"):
+def predictions_doubts(predictions: Path, bundle: Mapping[str, Any]) -> list[str]:
+    """What speaks against ``test.npz`` or ``oof.npz`` beside a run's ``bundle.json``, in words."""
+    if not predictions.is_file() or not bundle.get("fingerprint"):
         return []
     try:
-        with np.load(predictions, allow_pickle=False) as arrays:
-            made_from = from_text(str(arrays["made_from"])) if "made_from" in arrays.files else {}
-    except (OSError, ValueError, KeyError, EOFError):
+        made_from = Predictions.load(predictions).made_from
+    except DataError:
         return []
     if predictions.stem == "test":
-        if made_from.get("bundle") == content["fingerprint"]:
+        if made_from.get("bundle") == bundle["fingerprint"]:
             return []
         return [f"{predictions.name} was not made with the present bundle: run 03_submit again"]
-    changed = what_changed(made_from, content.get("made_from") or {})
+    changed = what_changed(made_from, bundle.get("made_from") or {})
     if not changed:
         return []
     what = f"{predictions.name} is not of the training of the present bundle ({', '.join(changed)})"

@@ -24,6 +24,7 @@ _PUBLIC = {
     "TimeBudget": "time_budget",
     "say": "console",
     "say_once": "console",
+    "say_some": "console",
     "format_seconds": "console",
     "progress": "console",
     "EncodedStream": "any_encoding",

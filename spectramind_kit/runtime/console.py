@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from spectramind_kit.optional_packages import why_not
 from spectramind_kit.runtime.any_encoding import spell_out
 
 _PLAIN_PROGRESS_S = 30.0
+_NAMED = 10  # lines of a kind on the screen; run.json has all
 
 
 def say(text: str) -> None:
@@ -24,6 +25,14 @@ def say(text: str) -> None:
 def say_once(text: str) -> None:
     """`say`, but the same line only once in a process."""
     say(text)
+
+
+def say_some(lines: Sequence[str], *, rest: str) -> None:
+    """Ten of the lines, then a count: ``rest`` says of what ("more, see run.json")."""
+    for line in lines[:_NAMED]:
+        say(line)
+    if len(lines) > _NAMED:
+        say(f"… and {len(lines) - _NAMED} {rest}")
 
 
 def format_seconds(seconds: float) -> str:

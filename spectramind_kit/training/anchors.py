@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.configs import config_digest
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import to_plain
-from spectramind_kit.run_folder.failure import PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets
@@ -28,7 +27,7 @@ from spectramind_kit.training.made_from import (
 )
 from spectramind_kit.training.measuring import MeasurementJob, run_measurements
 from spectramind_kit.transit.anchor.recipes import cross_fit
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.detector.layout import read_labels
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.metric import naive_statistics
-from spectramind_kit.run_folder.failure import PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder
 
 

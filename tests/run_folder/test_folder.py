@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from spectramind_kit.errors import DataError
-from spectramind_kit.run_folder.failure import PlanetFailure
+from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder, find_earlier_runs
 from spectramind_kit.run_folder.json_file import read_json, write_json
 

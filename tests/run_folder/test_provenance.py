@@ -12,15 +12,10 @@ import pytest
 
 from spectramind_kit.diagnostics.report import write_report
 from spectramind_kit.errors import DataError
-from spectramind_kit.inference.bundle import load_bundle
+from spectramind_kit.inference.bundle import bundle_doubts, load_bundle
 from spectramind_kit.inference.score import main, score_run
 from spectramind_kit.run_folder.json_file import read_json, write_json
-from spectramind_kit.run_folder.provenance import (
-    bundle_doubts,
-    report_is_of,
-    submission_differs,
-    submission_fingerprint,
-)
+from spectramind_kit.run_folder.provenance import report_is_of, submission_differs, submission_fingerprint
 from spectramind_kit.run_folder.results import open_run
 from spectramind_kit.submission import submission_columns
 from tests.stale_run import TEST, make_small_run

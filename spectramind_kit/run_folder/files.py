@@ -1,0 +1,39 @@
+"""The names of a run's files and folders, and where to look for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RUN_JSON, LOG, SUBMISSION, REPORT = "run.json", "metrics.jsonl", "submission.csv", "report.html"
+OUT_OF_FOLD, TEST = "predictions/oof.npz", "predictions/test.npz"  # of the train planets, of the test planets
+BUNDLE = "bundle/bundle.json"
+RESULTS = (RUN_JSON, LOG, SUBMISSION, REPORT, "predictions", "bundle", "figures", "diagnostics")
+INTERMEDIATE = ("store", "anchor", "train")  # light curves, measurements, checkpoints
+
+
+class RunFiles:
+    """A run's own folder, ``root``, and those of ``earlier`` kernels, which Kaggle mounts read-only."""
+
+    root: Path
+    earlier: tuple[Path, ...]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where files are looked for, in this order."""
+        return (self.root, *self.earlier)
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+    def find(self, relative: str) -> Path | None:
+        """An existing file or folder of this run or of an earlier kernel's, or None."""
+        return next((path for folder in self.folders if (path := folder / relative).exists()), None)
+
+    def path(self, relative: str) -> Path:
+        """As `find`; where there is none, the path that it would have in this run."""
+        return self.find(relative) or self.root / relative
+
+    def glob(self, pattern: str) -> list[Path]:
+        """Files by pattern, of this run and of the earlier kernels'."""
+        return [path for folder in self.folders for path in folder.glob(pattern)]
