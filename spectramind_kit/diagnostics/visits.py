@@ -16,7 +16,7 @@ from spectramind_kit.training.made_from import fits_light_curve
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
-    from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def stored_measurement(run: RunResults, planet_id: int) -> DepthMeasurement:
     DataError
         There is none.
     """
-    from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
     paths = _newest(run, "anchor", f"{planet_id}.npz")
     if not paths:

@@ -23,7 +23,7 @@ from spectramind_kit.errors import DataError
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.transit.anchor.spectrum import Anchor
-    from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 RESIDUAL_LIMIT = 8.0  # standard deviations: one cosmic ray must not own a layer's input
 FEATURE_LIMIT = 5.0

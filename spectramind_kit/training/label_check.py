@@ -9,7 +9,7 @@ import numpy as np
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit import flags
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 # Of 400 simulated planets all were within 4 % of their label, but for some whose fit says so: those that
 # never settled by up to 7 ×, an incomplete transit by 25 %. Spots and companions change a depth by per cents.

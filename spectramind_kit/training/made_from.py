@@ -10,7 +10,7 @@ import numpy as np
 
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.runtime import say
-from spectramind_kit.transit.likelihood.measurement import RECIPE_VERSION, DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION, DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spectramind_kit.runtime import say
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.worker_processes import worker_pool
 

@@ -19,7 +19,7 @@ def _figures_must_not_fail_quietly(recwarn):
 def measured_dir(tmp_path_factory) -> Path:
     """Two simulated planets with their light curves and the anchor's measurements, where a run keeps them."""
     from spectramind_kit.simulator import simulate_light_curves
-    from spectramind_kit.transit.fit.measure import measure_depths
+    from spectramind_kit.transit.fit.planets import measure_depths
 
     folder = tmp_path_factory.mktemp("measured")
     (folder / "anchor/settings").mkdir(parents=True)

@@ -92,7 +92,7 @@ def test_a_fit_of_an_older_light_curve_is_not_shown(measured_dir, tmp_path):
 
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.training.made_from import measurement_made_from
-    from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
     from spectramind_kit.transit.settings import AnchorSettings
 
     shutil.copytree(measured_dir, tmp_path / "run")

@@ -12,7 +12,7 @@ import torch
 
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.training.made_from import light_curve_fingerprint, why_measure_again
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from tests.stale_run import SMALL, TRAIN, make_small_run
 
 

@@ -76,7 +76,7 @@ def test_what_spectra_have_in_common_is_expected_of_the_next_one(train) -> None:
         train[0][0],
         depth_information=1e-6 * train[0][0].depth_information,
         coupling=1e-6 * train[0][0].coupling,
-        common=np.zeros_like(train[0][0].common),
+        common_noise=np.zeros_like(train[0][0].common_noise),
         depth_score=0.0 * train[0][0].depth_score,
     )
     anchor = apply_prior(m, prior)
@@ -123,7 +123,7 @@ def test_update_equals_dense_gaussian_algebra(train) -> None:
     information = np.block(
         [[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]]
     )
-    information -= m.common @ m.common.T
+    information -= m.common_noise @ m.common_noise.T
     score = np.r_[m.depth_score, m.nuisance_score]
     design = np.zeros((w + k, 6 + k))
     design[:w, :6], design[w:, 6:] = basis, np.eye(k)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.transit.anchor.spectrum import Anchor
-    from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 _PPM = 1e6
 

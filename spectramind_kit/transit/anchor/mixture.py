@@ -13,8 +13,8 @@ import torch
 
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from spectramind_kit.transit.priors.label_mismatch import mismatch_basis
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior, NuisanceTable
 from spectramind_kit.transit.priors.raw_depths import raw_spectrum

@@ -19,8 +19,8 @@ from spectramind_kit.transit.anchor.calibration import (
 )
 from spectramind_kit.transit.anchor.mixture import apply_prior
 from spectramind_kit.transit.anchor.spectrum import Anchor
-from spectramind_kit.transit.fit.measure import measure_depths
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.fit.planets import measure_depths
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.priors.learn_nuisance import learn_nuisances
 from spectramind_kit.transit.priors.spectral_prior import SpectralPrior, learn_spectral_prior
 from spectramind_kit.transit.settings import AnchorSettings

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.fit.problem import PlanetCase
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.visit_data import VisitData
 from spectramind_kit.transit.likelihood.visit_fit import VisitFit
 from spectramind_kit.transit.priors.raw_depths import raw_spectrum

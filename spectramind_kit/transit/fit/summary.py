@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.transit import flags
+from spectramind_kit.transit.fit.common_noise import common_noise_factors, common_noise_variance
 from spectramind_kit.transit.fit.normal_equations import VisitEquations, visit_places, white_columns
 from spectramind_kit.transit.fit.problem import FitProblem, FitResult
-from spectramind_kit.transit.fit.shared_noise import shared_noise_factors, shared_noise_variance
 from spectramind_kit.transit.fit.starts import CatalogueOrbit
 from spectramind_kit.transit.fit.steps import orbit_point, own_priors
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.parameters import (
     LIMB_NAMES,
     ORBIT_NAMES,
@@ -98,7 +98,14 @@ def trusted_weights(weight: Tensor, chi2: Tensor, chance: Tensor) -> Tensor:
 
 
 def _visit_fit(
-    v: int, row: FitResult, grid: Grid, data: VisitData, curve: LightCurve, *, common: float, chi2: Tensor
+    v: int,
+    row: FitResult,
+    grid: Grid,
+    data: VisitData,
+    curve: LightCurve,
+    *,
+    common_noise: float,
+    chi2: Tensor,
 ) -> VisitFit:
     """``row`` is one planet's result without its batch axis, in the processor's memory like ``grid``; chi2
     (2,) AIRS-CH0 and FGS1."""
@@ -173,8 +180,8 @@ def _visit_fit(
         noise_scale=data.noise_scale,
         airs_chi2=airs_chi2,
         fgs1_chi2=fgs1_chi2,
-        common_noise=common,
-        slow_noise=common / white_err,
+        common_noise=common_noise,
+        slow_noise=common_noise / white_err,
         n_out_of_transit=int((seen & ~inside).sum()),
         n_in_transit=int((seen & inside).sum()),
         coverage=coverage,
@@ -183,13 +190,13 @@ def _visit_fit(
     )
 
 
-def _shared_noise(
+def _common_noise(
     problem: FitProblem, result: FitResult, k: int, row: FitResult
 ) -> tuple[Tensor, Tensor, list[float]]:
     """Of all visits of planet ``k``: the factors L (W + K, m), what the score loses (W + K,), tau of each
     visit."""
     one, pairs = [k], list(zip(row.normal.weight[:, 1:], row.normal.residual[:, 1:]))
-    variances = [shared_noise_variance(weight, residual) for weight, residual in pairs]
+    variances = [common_noise_variance(weight, residual) for weight, residual in pairs]
     n_wave, n_nuisances = row.normal.coupling.shape
     lost = torch.zeros(n_wave + n_nuisances, dtype=torch.float64)
     factors = [lost.new_zeros(len(lost), 0)]
@@ -203,7 +210,7 @@ def _shared_noise(
         )
         for v, (tau2, pair) in enumerate(zip(variances, pairs)):
             if tau2 > 0.0:
-                own = shared_noise_factors(tau2, *pair, depths[0, v].cpu(), columns[0, v].cpu())
+                own = common_noise_factors(tau2, *pair, depths[0, v].cpu(), columns[0, v].cpu())
                 where = torch.cat(
                     [torch.arange(1, n_wave), n_wave + visit_places(v, columns.shape[-1] - SHARED)]
                 )
@@ -236,7 +243,7 @@ def summarise(
     row, grid = to_device(take(result, k), "cpu"), to_device(problem.grid, "cpu")
     state, normal = row.state, row.normal
     n_wave = len(state.depth)
-    shared, lost, taus = _shared_noise(problem, result, k, row)
+    shared, lost, taus = _common_noise(problem, result, k, row)
     score = torch.cat([normal.depth_score, normal.nuisance_score]) - lost
     mean, sd = _default_prior(problem, result, k)
     gap, gap_sigma = visit_disagreement(
@@ -244,7 +251,7 @@ def summarise(
     )
     curve_of = {int(c.visit): c for c in curves}
     fits = tuple(
-        _visit_fit(v, row, grid, data, curve_of[data.visit], common=taus[v], chi2=chi2[v])
+        _visit_fit(v, row, grid, data, curve_of[data.visit], common_noise=taus[v], chi2=chi2[v])
         for v, data in enumerate(visits)
     )
     level_sigma = math.sqrt(max(float(row.covariance[0, 0]), 0.0))
@@ -288,7 +295,7 @@ def summarise(
         depth_information=normal.depth_information.numpy(),
         coupling=normal.coupling.numpy(),
         nuisance_information=normal.nuisance_information.numpy(),
-        common=shared.numpy(),
+        common_noise=shared.numpy(),
         depth_score=score[:n_wave].numpy(),
         nuisance_score=score[n_wave:].numpy(),
         nuisance_names=tuple(names),
@@ -353,7 +360,7 @@ def empty_measurement(
         depth_information=np.full(n_wave, 1e-3),
         coupling=np.zeros((n_wave, n)),
         nuisance_information=np.eye(n) * 1e-6,
-        common=np.zeros((n_wave + n, 0)),
+        common_noise=np.zeros((n_wave + n, 0)),
         depth_score=np.zeros(n_wave),
         nuisance_score=np.zeros(n),
         nuisance_names=names,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Projected:
         n, k = basis.shape[1], m.n_nuisances
         cross, lost = (
             basis.T @ m.coupling,
-            np.vstack([basis.T @ m.common[: len(basis)], m.common[len(basis) :]]),
+            np.vstack([basis.T @ m.common_noise[: len(basis)], m.common_noise[len(basis) :]]),
         )
         information = np.empty((n + k, n + k))
         information[:n, :n] = basis.T @ (m.depth_information[:, None] * basis)
@@ -54,9 +54,9 @@ class Projected:
         information[n:, n:] = m.nuisance_information
         information -= lost @ lost.T
         gap = origin - m.reference_depth
-        common_gap = m.common[: len(basis)].T @ gap
-        score_d = m.depth_score - m.depth_information * gap + m.common[: len(basis)] @ common_gap
-        score_n = m.nuisance_score - m.coupling.T @ gap + m.common[len(basis) :] @ common_gap
+        common_gap = m.common_noise[: len(basis)].T @ gap
+        score_d = m.depth_score - m.depth_information * gap + m.common_noise[: len(basis)] @ common_gap
+        score_n = m.nuisance_score - m.coupling.T @ gap + m.common_noise[len(basis) :] @ common_gap
         return cls(information, np.r_[basis.T @ score_d, score_n], n)
 
     def solve(

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.transit import flags
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.gaussian import positive_inverse
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from spectramind_kit.transit.priors.label_mismatch import (
     MODES,
     TERMS,
@@ -67,13 +67,13 @@ def _given_label(m: DepthMeasurement, label: np.ndarray) -> tuple[np.ndarray, np
     """Information and score with the depth held at label * (1 + B m) + B a."""
     w, k = len(label), m.n_nuisances
     depths, gap = mismatch_basis(m.wavelength_um, label), label - m.reference_depth
-    common = np.concatenate([depths.T @ m.common[:w], m.common[w:]])
+    common = np.concatenate([depths.T @ m.common_noise[:w], m.common_noise[w:]])
     information = np.zeros((TERMS + k, TERMS + k))
     information[:TERMS, :TERMS] = depths.T @ (m.depth_information[:, None] * depths)
     information[:TERMS, TERMS:] = depths.T @ m.coupling
     information[TERMS:, :TERMS] = information[:TERMS, TERMS:].T
     information[TERMS:, TERMS:] = m.nuisance_information
-    common_gap = m.common[:w].T @ gap
+    common_gap = m.common_noise[:w].T @ gap
     score = (
         np.r_[depths.T @ (m.depth_score - m.depth_information * gap), m.nuisance_score - m.coupling.T @ gap]
         + common @ common_gap

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.parameters import ORBIT_NAMES, SHARED
 from spectramind_kit.transit.orbit import HOURS_PER_DAY
 from spectramind_kit.transit.settings import AnchorSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.gaussian import Projected
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior, NuisanceTable
 
 

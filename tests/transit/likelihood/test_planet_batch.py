@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from spectramind_kit.transit import measure_depths, measure_together, raw_spectrum
-from spectramind_kit.transit.fit import measure as measure_module
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.fit import planets as planets_module
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.planet_batch import choose, join, put, stack_visits, take
 from spectramind_kit.transit.likelihood.visit_data import prepare_visit
 from spectramind_kit.transit.settings import AnchorSettings
@@ -64,7 +64,7 @@ def _same(one: DepthMeasurement, other: DepthMeasurement) -> None:
 def test_together_equals_alone(planets, alone, chunk: int, monkeypatch) -> None:
     """Guards against planets that leak into each other, and against an order that is mixed up when some end
     early."""
-    monkeypatch.setitem(measure_module._TOGETHER, "cpu", chunk)
+    monkeypatch.setitem(planets_module._TOGETHER, "cpu", chunk)
     for one, other in zip(alone, measure_together(planets)):
         _same(one, other)
     assert "no information" in alone[5].flags and len(alone[4].visits) == 2
@@ -72,14 +72,14 @@ def test_together_equals_alone(planets, alone, chunk: int, monkeypatch) -> None:
 
 def test_a_planet_that_breaks_a_batch_costs_only_itself(planets, alone, monkeypatch) -> None:
     """Guards against an exception in the shared linear algebra that takes the whole batch with it."""
-    real = measure_module.find_starts
+    real = planets_module.find_starts
 
     def breaks(bands, orbit, *, settings):
         if len(bands) == 1 and abs(orbit.period_d - planets[0][1]["P"]) < 1e-9:
             raise torch.linalg.LinAlgError("made up")
         return real(bands, orbit, settings=settings)
 
-    monkeypatch.setattr(measure_module, "find_starts", breaks)
+    monkeypatch.setattr(planets_module, "find_starts", breaks)
     found = measure_together(planets)
     assert (
         any("fit failed: " in f and "made up" in f for f in found[0].flags)
@@ -99,13 +99,13 @@ def test_a_device_that_fails_is_left(planets, alone) -> None:
 def test_everything_is_made_where_the_data_are(planets, alone, monkeypatch) -> None:
     """Guards against a tensor that a GPU would miss: what the fit makes without naming a device lands on
     'meta', and mixing raises."""
-    real = measure_module.run_fit
+    real = planets_module.run_fit
 
     def elsewhere(problem, state, alpha, **how):
         with torch.device("meta"):
             return real(problem, state, alpha, **how)
 
-    monkeypatch.setattr(measure_module, "run_fit", elsewhere)
+    monkeypatch.setattr(planets_module, "run_fit", elsewhere)
     _same(alone[0], measure_depths(*planets[0]))
 
 

@@ -66,7 +66,7 @@ def test_save_and_load(measurement: DepthMeasurement, tmp_path) -> None:
     path = tmp_path / "planet.npz"
     measurement.save(path)
     again = DepthMeasurement.load(path)
-    for name in ("depth_information", "coupling", "nuisance_information", "common", "depth_score"):
+    for name in ("depth_information", "coupling", "nuisance_information", "common_noise", "depth_score"):
         assert np.array_equal(getattr(again, name), getattr(measurement, name))
     assert again.flags == measurement.flags and again.nuisance_names == measurement.nuisance_names
     assert np.array_equal(again.visits[0].model_flux, measurement.visits[0].model_flux)

@@ -12,7 +12,7 @@ _MODES = 10  # rank kept of the loss of information
 _FEWEST_TIMES = 12
 
 
-def shared_noise_variance(weight: Tensor, residual: Tensor) -> float:
+def common_noise_variance(weight: Tensor, residual: Tensor) -> float:
     """tau^2 of the noise that all wavelengths of a visit share at one time, (L, T) given; zero where there is
     (almost) none.
 
@@ -30,7 +30,7 @@ def shared_noise_variance(weight: Tensor, residual: Tensor) -> float:
     return tau2 if tau2 > 1e-3 * variance else 0.0
 
 
-def shared_noise_factors(
+def common_noise_factors(
     tau2: float, weight: Tensor, residual: Tensor, depth_columns: Tensor, nuisance_columns: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What one random offset per time, N(0, tau^2), shared by all AIRS wavelengths, takes away.

@@ -21,7 +21,7 @@ from spectramind_kit.transit.fit.problem import FitProblem, FitResult, PlanetCas
 from spectramind_kit.transit.fit.second_look import second_look
 from spectramind_kit.transit.fit.starts import CatalogueOrbit, Start, find_starts
 from spectramind_kit.transit.fit.steps import objective, run_fit
-from spectramind_kit.transit.likelihood.measurement import DepthMeasurement
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.planet_batch import put, take
 from spectramind_kit.transit.likelihood.visit_data import (
     VisitData,
