@@ -154,11 +154,19 @@ def gll_score(
         Negative or non-numeric values, a wrong number of columns or rows. As at the host's, rows and columns
         are matched by position and never re-aligned: sort both frames the same way first.
     """
+    truth = solution.drop(columns="planet_id", errors="ignore").to_numpy(dtype=np.float64)
+    given = submission.drop(columns="planet_id", errors="ignore")
+    check_numeric(given)
+    values, n_bins = given.to_numpy(dtype=np.float64), truth.shape[1]
+    _check_as_the_host_does(values, given.columns, shape=(len(truth), 2 * n_bins))
+    return Metric(naive_mean, naive_sigma).score(truth, values[:, :n_bins], values[:, n_bins:])
+
+
+def check_numeric(frame: pd.DataFrame) -> None:
+    """Raise `SubmissionError` for the first column that holds no numbers."""
     import pandas as pd
 
-    truth = solution.drop(columns="planet_id", errors="ignore")
-    given = submission.drop(columns="planet_id", errors="ignore")
-    for column, dtype in given.dtypes.items():
+    for column, dtype in frame.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype):
             raise SubmissionError(
                 "a submission column is not numeric",
@@ -166,28 +174,21 @@ def gll_score(
                 expected="a number",
                 found=str(dtype),
             )
-    if given.size and float(given.min().min()) < 0:
-        worst = int(given.min().to_numpy().argmin())
+
+
+def _check_as_the_host_does(values: np.ndarray, columns: pd.Index, *, shape: tuple[int, int]) -> None:
+    if (values < 0).any():
+        row, column = np.unravel_index(np.nanargmin(values), values.shape)
         raise SubmissionError(
             "negative values in the submission",
-            where=f"column {given.columns[worst]}",
+            where=f"column {columns[column]}",
             expected=">= 0",
-            found=repr(float(given.iloc[:, worst].min())),
+            found=repr(float(values[row, column])),
             fix="clip depths at 0 and sigmas above 0",
         )
-    n_bins = truth.shape[1]
-    if given.shape[1] != 2 * n_bins:
-        raise SubmissionError(
-            "wrong number of columns in the submission",
-            expected=str(2 * n_bins),
-            found=str(given.shape[1]),
-            fix="planet_id, then all wl_*, then all sigma_*",
-        )
-    if len(given) != len(truth):
-        raise SubmissionError(
-            "wrong number of rows in the submission", expected=str(len(truth)), found=str(len(given))
-        )
-    values = given.to_numpy(dtype=np.float64)
-    return Metric(naive_mean, naive_sigma).score(
-        truth.to_numpy(dtype=np.float64), values[:, :n_bins], values[:, n_bins:]
-    )
+    order = "planet_id, then all wl_*, then all sigma_*"
+    for name, axis, fix in (("columns", 1, order), ("rows", 0, "")):
+        if values.shape[axis] != shape[axis]:
+            what = f"wrong number of {name} in the submission"
+            expected, found = str(shape[axis]), str(values.shape[axis])
+            raise SubmissionError(what, expected=expected, found=found, fix=fix)

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectramind_kit.detector.csv_table import read_cells, whole_number
 from spectramind_kit.errors import DataError
-from spectramind_kit.metric import N_BINS, OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA, SubmissionError
+from spectramind_kit.metric import N_BINS, Metric, SubmissionError, check_numeric
 from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ SMALLEST_SIGMA = 1e-6  # 1 ppm: the metric's own sigma_true of FGS1; nothing hon
 
 def submission_columns(n_bins: int = N_BINS) -> list[str]:
     """``planet_id, wl_1 … wl_283, sigma_1 … sigma_283``."""
-    return [
-        "planet_id",
-        *(f"wl_{k}" for k in range(1, n_bins + 1)),
-        *(f"sigma_{k}" for k in range(1, n_bins + 1)),
-    ]
+    return ["planet_id", *(f"{name}_{k}" for name in ("wl", "sigma") for k in range(1, n_bins + 1))]
 
 
 def build_submission(
@@ -56,15 +52,10 @@ def build_submission(
     return frame
 
 
-def fallback_submission(
-    planet_ids: Sequence[int],
-    *,
-    naive_mean: float = OFFICIAL_NAIVE_MEAN,
-    naive_sigma: float = OFFICIAL_NAIVE_SIGMA,
-) -> pd.DataFrame:
+def fallback_submission(planet_ids: Sequence[int], *, metric: Metric | None = None) -> pd.DataFrame:
     """The naive prediction for every planet: scores 0, but is valid. Written before anything heavy begins."""
-    shape = (len(planet_ids), N_BINS)
-    return build_submission(planet_ids, np.full(shape, naive_mean), depth_sigma=np.full(shape, naive_sigma))
+    depth, sigma = (metric or Metric()).naive((len(planet_ids), N_BINS))
+    return build_submission(planet_ids, depth, depth_sigma=sigma)
 
 
 def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.DataFrame:
@@ -73,34 +64,39 @@ def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.Da
     Raises `SubmissionError` with the first column or planet that is wrong: names and order of the columns,
     rows, numeric and finite values, depth >= 0, sigma > 0.
     """
-    import pandas as pd
-
-    expected = submission_columns()
-    if list(frame.columns) != expected:
-        given = list(frame.columns)
-        first = next(
-            (i for i, (a, b) in enumerate(zip(given, expected)) if a != b), min(len(given), len(expected))
-        )
-        raise SubmissionError(
-            "wrong columns in the submission",
-            where=f"column {first + 1}",
-            expected=f"{len(expected)} columns, here '{expected[first] if first < 567 else 'none'}'",
-            found=f"{len(given)} columns, here '{given[first] if first < len(given) else 'none'}'",
-            fix="use build_submission",
-        )
     ids = [int(p) for p in planet_ids]
-    found = frame["planet_id"].tolist()
+    _check_columns(list(frame.columns))
+    _check_rows(frame["planet_id"].tolist(), ids)
+    check_numeric(frame)
+    _check_values(frame.iloc[:, 1:].to_numpy(dtype=np.float64), ids)
+    return frame
+
+
+def _check_columns(given: list[str]) -> None:
+    expected = submission_columns()
+    if given == expected:
+        return
+    shared = min(len(given), len(expected))
+    first = next((i for i in range(shared) if given[i] != expected[i]), shared)
+    here, there = (names[first] if first < len(names) else "none" for names in (given, expected))
+    raise SubmissionError(
+        "wrong columns in the submission",
+        where=f"column {first + 1}",
+        expected=f"{len(expected)} columns, here '{there}'",
+        found=f"{len(given)} columns, here '{here}'",
+        fix="use build_submission",
+    )
+
+
+def _check_rows(found: list[int], ids: list[int]) -> None:
     if found != ids:
         missing, extra = sorted(set(ids) - set(found)), sorted(set(found) - set(ids))
-        detail = (
-            f"missing {missing[:5]}, extra {extra[:5]}"
-            if missing or extra
-            else "the same planets in another order"
-        )
+        other = f"missing {missing[:5]}, extra {extra[:5]}"
         raise SubmissionError(
             "the submission's rows are not the test planets",
             expected=f"{len(ids)} planets",
-            found=f"{len(found)} rows; {detail}",
+            found=f"{len(found)} rows; "
+            + (other if missing or extra else "the same planets in another order"),
             fix="take the rows from the test folder, not from sample_submission.csv",
         )
     if len(set(ids)) != len(ids):
@@ -112,33 +108,24 @@ def validate_submission(frame: pd.DataFrame, planet_ids: Sequence[int]) -> pd.Da
             found=f"{len(ids)} rows of {len(set(ids))} planets",
             fix="take the rows from the test folder",
         )
-    for column in expected[1:]:
-        if not pd.api.types.is_numeric_dtype(frame[column]):
-            raise SubmissionError(
-                "a submission column is not numeric",
-                where=column,
-                expected="a number",
-                found=str(frame[column].dtype),
-            )
-    values = frame[expected[1:]].to_numpy(dtype=np.float64)
-    checks = (
+
+
+def _check_values(values: np.ndarray, ids: list[int]) -> None:
+    zero_sigma = values == 0
+    zero_sigma[:, :N_BINS] = False
+    for name, bad in (
         ("not finite", ~np.isfinite(values)),
         ("negative", values < 0),
-        (
-            "a zero sigma",
-            np.concatenate([np.zeros_like(values[:, :N_BINS], dtype=bool), values[:, N_BINS:] == 0], axis=1),
-        ),
-    )
-    for name, bad in checks:
+        ("a zero sigma", zero_sigma),
+    ):
         if bad.any():
             row, column = np.argwhere(bad)[0]
             raise SubmissionError(
                 f"{int(bad.sum())} values of the submission are {name}",
-                where=f"planet {ids[row]}, column {expected[1 + column]}",
+                where=f"planet {ids[row]}, column {submission_columns()[1 + column]}",
                 expected="finite, depth >= 0, sigma > 0",
                 found=repr(float(values[row, column])),
             )
-    return frame
 
 
 def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Sequence[int]) -> Path:
@@ -151,8 +138,7 @@ def write_submission(frame: pd.DataFrame, path: str | Path, *, planet_ids: Seque
 
 
 def read_submission(path: str | Path) -> pd.DataFrame:
-    """Read a submission: ``planet_id`` as int even where it was written as ``1103775.0``, columns as they
-    stand in the file.
+    """Read a submission: ``planet_id`` as int even where it stands as ``1103775.0``, columns as in the file.
 
     Raises
     ------
@@ -167,28 +153,22 @@ def read_submission(path: str | Path) -> pd.DataFrame:
         raise DataError("file not found", where=str(path), fix="check the path")
     frame = read_cells(path)
     if "planet_id" not in frame.columns:
-        raise DataError(
-            "no planet_id column",
-            where=str(path),
-            expected="planet_id first",
-            found=", ".join(map(str, frame.columns[:3])),
-        )
+        found = ", ".join(map(str, frame.columns[:3]))
+        raise DataError("no planet_id column", where=str(path), expected="planet_id first", found=found)
     ids = [whole_number(text) for text in frame["planet_id"]]
     if None in ids:
+        row = ids.index(None)
         raise DataError(
             "a planet_id is no whole number",
-            where=f"{path}, row {ids.index(None) + 1}",
+            where=f"{path}, row {row + 1}",
             expected="e.g. 1103775",
-            found=repr(frame["planet_id"].iloc[ids.index(None)]),
+            found=repr(frame["planet_id"].iloc[row]),
         )
-    columns = {"planet_id": np.array(ids, dtype=np.int64)}
-    for name in frame.columns:
-        if name != "planet_id":
-            columns[name] = _as_numbers(frame[name])
-    return pd.DataFrame({name: columns[name] for name in frame.columns})
+    columns = {name: _as_numbers(frame[name]) for name in frame.columns}
+    return pd.DataFrame(columns | {"planet_id": np.array(ids, dtype=np.int64)})
 
 
-def _as_numbers(cells: pd.Series):
+def _as_numbers(cells: pd.Series) -> pd.Series:
     try:
         return cells.replace("", "nan").astype(np.float64)
     except ValueError:

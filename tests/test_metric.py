@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from spectramind_kit import metric
-from spectramind_kit.metric import SubmissionError, array_score, gll_score
+from spectramind_kit.metric import Metric, SubmissionError, gll_score
 
-NAIVE = {"naive_mean": 0.0147, "naive_sigma": 0.0107}
+METRIC = Metric(0.0147, 0.0107)
+NAIVE = METRIC.to_dict()
 
 
 def frames(y, mu, sigma):
@@ -64,13 +65,13 @@ def test_score_against_scipy_free_formula(truth):
             w = 57.846 if k == 0 else 1.0
             total += w * (log_n(truth[p, k], mu[p, k], sigma[p, k]) - naive) / (ideal - naive)
             weight_sum += w
-    assert array_score(truth, mu, sigma, **NAIVE) == pytest.approx(total / weight_sum, abs=1e-12)
+    assert METRIC.score(truth, mu, sigma) == pytest.approx(total / weight_sum, abs=1e-12)
 
 
 def test_perfect_and_naive_are_one_and_zero(truth):
-    perfect = array_score(truth, truth, np.broadcast_to(metric.ideal_sigma(), truth.shape), **NAIVE)
+    perfect = METRIC.score(truth, truth, np.broadcast_to(metric.ideal_sigma(), truth.shape))
     assert perfect == pytest.approx(1.0)
-    assert array_score(truth, np.full_like(truth, 0.0147), np.full_like(truth, 0.0107), **NAIVE) == 0.0
+    assert METRIC.score(truth, np.full_like(truth, 0.0147), np.full_like(truth, 0.0107)) == 0.0
 
 
 def test_host_errors(truth):
@@ -100,6 +101,6 @@ def test_nan_gives_nan_and_inputs_stay_as_they_are(truth):
 
 def test_one_overconfident_planet_sinks_everything(truth):
     sigma = np.full_like(truth, 1e-4)
-    fine = array_score(truth, truth + 1e-4, sigma, **NAIVE)
+    fine = METRIC.score(truth, truth + 1e-4, sigma)
     sigma[0] = 1e-9
-    assert fine > 0.3 and array_score(truth, truth + 1e-4, sigma, **NAIVE) == 0.0
+    assert fine > 0.3 and METRIC.score(truth, truth + 1e-4, sigma) == 0.0

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.metric import SubmissionError, gll_score
+from spectramind_kit.metric import Metric, SubmissionError, gll_score
 from spectramind_kit.submission import (
     build_submission,
     fallback_submission,
@@ -75,7 +75,7 @@ def test_validation_names_what_is_wrong(change, words, tmp_path):
 
 def test_fallback_is_valid_for_any_planets():
     validate_submission(fallback_submission([7]), [7])
-    assert fallback_submission([], naive_mean=0.02).empty
+    assert fallback_submission([], metric=Metric(0.02)).empty
 
 
 def test_a_full_disk_keeps_the_submission_that_was_there(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ from spectramind_kit.inference.rerun_inputs import (
     tables_of_test,
     wavelengths_of_test,
 )
-from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
+from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA, Metric
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import cpu_count, say
@@ -66,9 +66,9 @@ def write_fallback(run: RunFolder) -> list[int]:
     CSV."""
     planet_ids = planets_of_test(run.data_dir, tell=run.tell)
     bundle = _find_bundle(run)
-    naive = bundle.naive if bundle else {}
+    metric = Metric.from_dict(bundle.naive) if bundle else None
     write_submission(
-        fallback_submission(planet_ids, **naive), run.root / "submission.csv", planet_ids=planet_ids
+        fallback_submission(planet_ids, metric=metric), run.root / "submission.csv", planet_ids=planet_ids
     )
     with suppress(OSError):  # predictions and scores of an earlier submission
         (run.root / "predictions" / "test.npz").unlink(missing_ok=True)
