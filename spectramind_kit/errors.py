@@ -65,3 +65,9 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean '{close[0]}'?"
     return "choose from: " + ", ".join(choices) if choices else "there is nothing to choose from"
+
+
+def check_choice(value: str, choices: Iterable[str], *, what: str, where: str = "") -> None:
+    """Raise `ConfigError` ``unknown <what>`` with the nearest valid name, unless ``value`` is a choice."""
+    if value not in choices:
+        raise ConfigError(f"unknown {what}", where=where, found=str(value), fix=nearest(str(value), choices))
