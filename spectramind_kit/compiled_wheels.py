@@ -19,161 +19,89 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.programs import run_program
 from spectramind_kit.runtime import TimeBudget, cpu_count, format_seconds, say
 
-# Each operation is checked by a number: a wheel of another torch may install, import and then compute
-# rubbish.
-PROBES = {
-    "torch-scatter": """
-from torch_scatter import scatter
-x, index = torch.arange(6.0, device=device), torch.tensor([0, 1, 0, 1, 2, 2], device=device)
-assert scatter(x, index, dim=0, reduce="sum").tolist() == [2.0, 4.0, 9.0]
-""",
-    "causal-conv1d": """
-from causal_conv1d import causal_conv1d_fn
-x, weight = torch.ones(1, 8, 5, device=device), torch.ones(8, 4, device=device)
-assert causal_conv1d_fn(x, weight)[0, 0].tolist() == [1.0, 2.0, 3.0, 4.0, 4.0]
-""",
-    "mamba-ssm": """
-from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-u, delta = torch.ones(1, 8, 3, device=device), torch.ones(1, 8, 3, device=device)
-A = -torch.log(torch.tensor(2.0, device=device)).expand(8, 1).contiguous()
-B, C = torch.ones(2, 1, 1, 3, device=device)
-y = selective_scan_fn(u, delta, A, B, C)
-assert torch.allclose(y[0, 0], torch.tensor([1.0, 1.5, 1.75], device=device), atol=1e-3), y[0, 0].tolist()
-""",
-}
-_PROBE_HEAD = """
+PACKAGES = ("torch-scatter", "causal-conv1d", "mamba-ssm")  # mamba-ssm imports causal-conv1d
+_PIP = (sys.executable, "-m", "pip")
+# Run in a process of its own: a wheel of another torch may install, import and then end the interpreter.
+_PROBE = """
 import sys
 sys.path[:0] = {paths!r}
-import torch
-device = "cuda" if torch.cuda.is_available() else "cpu"
+from spectramind_kit.optional_packages import probe
+sys.exit(probe({module!r}) or 0)
 """
 
 
 @dataclass(frozen=True)
 class WheelBuild:
-    """What became of one package: ``wheel`` is its file name, empty when it was not built; ``works`` whether
-    an operation gave the right numbers; ``note`` says why not."""
+    """What became of one package."""
 
     package: str
-    wheel: str
-    works: bool
+    wheel: str  # its file name; empty when it was not built, or does not work
+    works: bool  # an operation gave the right numbers
     seconds: float
-    note: str
+    note: str  # why it does not work
 
 
 def build_wheels(
     packages: Sequence[str], folder: str | Path, *, budget_hours: float = 2.0
 ) -> list[WheelBuild]:
-    """Build and try each of ``packages``; wheels that work stay in ``folder``, with ``wheels.json`` beside
-    them.
+    """Build and try each of ``packages``; wheels that work stay in ``folder``, ``wheels.json`` beside them.
 
     A package that fails costs only itself; ``<package>.log`` holds what pip said. Raises ConfigError for a
     package that is none of the three.
     """
     for package in packages:
-        if package not in PROBES:
-            raise ConfigError("unknown package", found=package, fix=nearest(package, PROBES))
+        if package not in PACKAGES:
+            raise ConfigError("unknown package", found=package, fix=nearest(package, PACKAGES))
     folder, budget = Path(folder), TimeBudget(budget_hours)
     folder.mkdir(parents=True, exist_ok=True)
     builds: list[WheelBuild] = []
     for package in packages:
-        builds.append(
-            _build(
-                package, folder, seconds=budget.left_s, earlier=[folder / b.wheel for b in builds if b.works]
-            )
-        )
-        last = builds[-1]
-        say(
-            f"{package}: {'works, ' + last.wheel if last.works else 'not available: ' + last.note} "
-            f"({format_seconds(last.seconds)})"
-        )
-        (folder / "wheels.json").write_text(
-            json.dumps([asdict(b) for b in builds], indent=2) + "\n", encoding="utf-8"
-        )
+        started = time.monotonic()
+        earlier = [folder / build.wheel for build in builds if build.works]
+        wheel, why = _build(package, folder, seconds=budget.left_s, earlier=earlier)
+        seconds = time.monotonic() - started
+        builds.append(WheelBuild(package, wheel, bool(wheel), seconds, why))
+        result = f"works, {wheel}" if wheel else f"not available: {why}"
+        say(f"{package}: {result} ({format_seconds(seconds)})")
+        report = json.dumps([asdict(build) for build in builds], indent=2)
+        (folder / "wheels.json").write_text(report + "\n", encoding="utf-8")
     return builds
 
 
-def _build(package: str, folder: Path, *, seconds: float, earlier: list[Path]) -> WheelBuild:
-    started = time.monotonic()
+def _build(package: str, folder: Path, *, seconds: float, earlier: Sequence[Path]) -> tuple[str, str]:
+    """The name of the wheel, now in ``folder``, or an empty text and why there is none."""
     if seconds <= 0:
-        return WheelBuild(package, "", False, 0.0, "no time was left")
+        return "", "no time was left"
     with tempfile.TemporaryDirectory() as scratch:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--no-deps",
-            "--no-build-isolation",
-            "--wheel-dir",
-            scratch,
-            package,
-        ]
+        command = [*_PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", scratch, package]
         try:
-            done = subprocess.run(
-                command,
-                env=_build_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                timeout=seconds,
-                check=False,
-            )
+            done = run_program(command, timeout_s=seconds, environment=_build_environment())
         except subprocess.TimeoutExpired:
-            return WheelBuild(
-                package, "", False, time.monotonic() - started, "building took longer than the budget"
-            )
+            return "", "building took longer than the budget"
         (folder / f"{Path(package).name}.log").write_text(done.stdout, encoding="utf-8")
         wheels = sorted(Path(scratch).glob("*.whl"))
         if done.returncode or not wheels:
-            return WheelBuild(package, "", False, time.monotonic() - started, _last_lines(done.stdout))
-        note = probe_wheel(package, wheels[0], beside=earlier)
-        if not note:
-            (folder / wheels[0].name).write_bytes(wheels[0].read_bytes())
-        return WheelBuild(
-            package, wheels[0].name if not note else "", not note, time.monotonic() - started, note
-        )
+            return "", _last_lines(done.stdout)
+        if why := _try(package, wheels[0], beside=earlier):
+            return "", why
+        (folder / wheels[0].name).write_bytes(wheels[0].read_bytes())
+        return wheels[0].name, ""
 
 
-def probe_wheel(package: str, wheel: Path, *, beside: Sequence[Path] = ()) -> str:
-    """Install ``wheel`` (and those ``beside`` it) into a scratch folder, run one operation in a process of
-    its own.
+def _try(package: str, wheel: Path, *, beside: Sequence[Path]) -> str:
+    """Install ``wheel`` (and those ``beside`` it) into a scratch folder and run one operation.
 
-    Returns an empty text when the numbers are right, else what went wrong. A process of its own: a wheel
-    built for another torch can end the interpreter.
+    Returns an empty text when the numbers are right, else what went wrong.
     """
+    kit = str(Path(__file__).resolve().parents[1])
     with tempfile.TemporaryDirectory() as scratch:
-        install = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--no-deps",
-            "--target",
-            scratch,
-            str(wheel),
-            *map(str, beside),
-        ]
-        for command in (
-            install,
-            [sys.executable, "-c", _PROBE_HEAD.format(paths=[scratch]) + PROBES[package]],
-        ):
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                timeout=900,
-                check=False,
-            )
+        install = [*_PIP, "install", "--quiet", "--no-index", "--no-deps", "--target", scratch]
+        code = _PROBE.format(paths=[scratch, kit], module=Path(package).name.replace("-", "_"))
+        for command in ([*install, str(wheel), *map(str, beside)], [sys.executable, "-c", code]):
+            done = run_program(command, timeout_s=900)
             if done.returncode:
                 return _last_lines(done.stdout) or f"ended with code {done.returncode}"
     return ""

@@ -21,25 +21,17 @@ from typing import Any
 from spectramind_kit.errors import ConfigError, DataError, nearest
 from spectramind_kit.runtime import EncodedStream, check_seed, format_seconds, say
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "str": str,
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "list": list,
-    "dict": dict,
-}
+_TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a notebook. ``kind`` is the annotation's outer name (``list`` for ``list[str]``) or
-    that of the default's type; ``default`` the default as text; ``help`` the comment beside it."""
+    """One parameter of a notebook."""
 
     name: str
-    kind: str
-    default: str
-    help: str
+    kind: str  # the annotation's outer name (list for list[str]), or that of the default's type
+    default: str  # as text
+    help: str  # the comment beside it
 
 
 def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
@@ -59,21 +51,20 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
     try:
         found = papermill.inspect_notebook(_plain_path(path))
     except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
-        raise DataError(
-            "the file is not a notebook", where=str(path), found=f"{type(error).__name__}: {error}"
-        ) from error
+        found = f"{type(error).__name__}: {error}"
+        raise DataError("the file is not a notebook", where=str(path), found=found) from error
     if not found:
         raise DataError(
             "the notebook declares no parameters",
             where=str(path),
             expected="a cell tagged 'parameters' with literals",
         )
-    return {
-        name: Parameter(
-            name, _kind(entry["inferred_type_name"], entry["default"]), entry["default"], entry["help"] or ""
-        )
-        for name, entry in found.items()
-    }
+    return {name: _parameter(name, entry) for name, entry in found.items()}
+
+
+def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
+    kind = _kind(entry["inferred_type_name"], entry["default"])
+    return Parameter(name, kind, entry["default"], entry["help"] or "")
 
 
 def _kind(annotation: str | None, default: str) -> str:
@@ -86,8 +77,7 @@ def _kind(annotation: str | None, default: str) -> str:
 
 
 def read_value(text: str, parameter: Parameter) -> Any:
-    """Turn a command-line text into the parameter's type: ``3`` -> 3 for an ``int``, ``a,b`` or ``[a, b]`` ->
-    a list.
+    """A command-line text in the parameter's type: ``3`` for an ``int``, ``a,b`` or ``[a, b]`` for a list.
 
     Raises ConfigError when the text is not of that type.
     """
@@ -99,12 +89,10 @@ def read_value(text: str, parameter: Parameter) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = text
-    if parameter.kind == "list" and not isinstance(value, list):
-        value = (
-            list(value)
-            if isinstance(value, tuple)
-            else [part.strip() for part in text.strip("[]").split(",") if part.strip()]
-        )
+    if parameter.kind == "list" and isinstance(value, tuple):
+        value = list(value)
+    elif parameter.kind == "list" and not isinstance(value, list):
+        value = [part.strip() for part in text.strip("[]").split(",") if part.strip()]
     return check_value(value, parameter)
 
 
@@ -127,19 +115,15 @@ def check_parameters(path: str | Path, values: Mapping[str, Any]) -> dict[str, A
     """Check names and types of ``values`` against the notebook at ``path``; texts are converted.
 
     ``overrides`` (a list of Hydra overrides) is composed once with the kit's configuration, so that a
-    misspelt key or a value that makes no run fails here and not after an hour. Raises ConfigError with the
-    nearest valid name.
+    misspelt key or a value that makes no run fails here, not after an hour. Raises ConfigError.
     """
     declared = notebook_parameters(path)
     checked = {}
     for name, value in values.items():
         if name not in declared:
             raise ConfigError("unknown parameter", where=str(path), found=name, fix=nearest(name, declared))
-        checked[name] = (
-            read_value(value, declared[name])
-            if isinstance(value, str)
-            else check_value(value, declared[name])
-        )
+        read = read_value if isinstance(value, str) else check_value
+        checked[name] = read(value, declared[name])
     _check_ranges(checked)
     if checked.get("overrides") or checked.get("profile"):
         _check_overrides(checked.get("overrides") or [], profile=checked.get("profile"))
@@ -180,18 +164,13 @@ def run_notebook(
     *,
     parameters: Mapping[str, Any] | None = None,
     working_dir: str | Path | None = None,
-    log: bool = True,
 ) -> Path:
     """Execute the notebook at ``path`` and save the executed copy at ``output``, also when a cell fails.
 
     Parameters
     ----------
-    parameters : mapping
-        Values for the cell tagged ``parameters``; checked by `check_parameters`.
-    working_dir : path
-        Folder that the notebook runs in (default: the current one).
-    log : bool
-        Show what the cells print while they run.
+    parameters : values for the cell tagged ``parameters``; checked by `check_parameters`.
+    working_dir : folder that the notebook runs in (default: the current one).
 
     Raises
     ------
@@ -205,7 +184,6 @@ def run_notebook(
 
     # the kernel of this environment, not a user's own of the same name
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-
     output = Path(output)
     values = check_parameters(path, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -219,10 +197,10 @@ def run_notebook(
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
-            stdout_file=EncodedStream(sys.stdout) if log else None,
-            stderr_file=EncodedStream(sys.stderr) if log else None,
-            extra_arguments=["--log-level=CRITICAL"],
-        )  # not the kernel's own sockets, nor its end
+            stdout_file=EncodedStream(sys.stdout),
+            stderr_file=EncodedStream(sys.stderr),
+            extra_arguments=["--log-level=CRITICAL"],  # no word of the kernel's own sockets, nor its end
+        )
     except PapermillExecutionError as error:
         raise DataError(
             "a cell of the notebook failed",
@@ -235,47 +213,12 @@ def run_notebook(
 
 
 def _plain_path(path: Path) -> str:
-    """``path`` as papermill takes it: it fills in ``{parameter}``, and what begins like ``-`` or ``s3:`` is
-    no file to it."""
+    """As papermill takes it: it fills in ``{parameter}``, and ``-…`` or ``s3:…`` is no file to it."""
     return str(path.absolute()).replace("{", "{{").replace("}", "}}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="scripts/run_notebook",
-        description="Execute a notebook with papermill. Unknown parameters are errors; types come from "
-        "the notebook.",
-        epilog="example: scripts/run_notebook notebooks/02_train.ipynb --out runs/mine -p profile=quick "
-        "-p seed=3 -o train.epochs=20",
-    )
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the notebook; may be repeated",
-    )
-    parser.add_argument(
-        "-o",
-        "--override",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a Hydra override, added to the parameter `overrides`",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("."),
-        metavar="DIR",
-        help="folder for the executed notebook (default: here)",
-    )
-    parser.add_argument("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
-    parser.add_argument("--list", action="store_true", help="show the notebook's parameters and exit")
-    parser.add_argument("--check", action="store_true", help="check the parameters and exit; nothing runs")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         if options.list:
             for parameter in notebook_parameters(options.notebook).values():
@@ -283,28 +226,59 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         parameters = _read_assignments(options.parameter)
         if options.override:
-            declared = notebook_parameters(options.notebook)
-            if "overrides" not in declared:
-                raise ConfigError(
-                    "the notebook takes no overrides",
-                    where=str(options.notebook),
-                    fix=nearest("overrides", declared),
-                )
-            given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
-            parameters["overrides"] = [*given, *options.override]
+            parameters["overrides"] = _all_overrides(options, parameters)
         if options.check:
             check_parameters(options.notebook, parameters)
             return 0
-        run_notebook(
-            options.notebook,
-            options.out / options.notebook.name,
-            parameters=parameters,
-            working_dir=options.cwd,
-        )
+        output = options.out / options.notebook.name
+        run_notebook(options.notebook, output, parameters=parameters, working_dir=options.cwd)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/run_notebook",
+        description="Execute a notebook with papermill. Unknown parameters are errors; types come from "
+        "the notebook.",
+        epilog="example: scripts/run_notebook notebooks/02_train.ipynb --out runs/mine -p profile=quick "
+        "-p seed=3 -o train.epochs=20",
+    )
+    add, many = parser.add_argument, {"action": "append", "default": []}
+    add("notebook", type=Path)
+    add(
+        "-p", "--parameter", **many, metavar="NAME=VALUE", help="a parameter of the notebook; may be repeated"
+    )
+    add(
+        "-o",
+        "--override",
+        **many,
+        metavar="KEY=VALUE",
+        help="a Hydra override, added to the parameter `overrides`",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=".",
+        metavar="DIR",
+        help="folder for the executed notebook (default: here)",
+    )
+    add("--cwd", type=Path, metavar="DIR", help="folder to run in (default: here)")
+    add("--list", action="store_true", help="show the notebook's parameters and exit")
+    add("--check", action="store_true", help="check the parameters and exit; nothing runs")
+    return parser
+
+
+def _all_overrides(options: argparse.Namespace, parameters: Mapping[str, str]) -> list[str]:
+    """Those of the parameter `overrides`, then those of -o."""
+    declared = notebook_parameters(options.notebook)
+    if "overrides" not in declared:
+        fix = nearest("overrides", declared)
+        raise ConfigError("the notebook takes no overrides", where=str(options.notebook), fix=fix)
+    given = read_value(parameters.get("overrides", "[]"), declared["overrides"])
+    return [*given, *options.override]
 
 
 def _read_assignments(texts: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,4 @@
-"""Which optional packages work here: each is imported and asked to do a small thing. Installed is not
-working.
+"""Which optional packages work here: each is imported and does a small thing. Installed is not working.
 
 A wheel for another processor, another torch or another Python may be installed and fail at the import
 (ImportError, OSError, RuntimeError, AttributeError, pyo3's PanicException, which is no Exception), or only
@@ -18,15 +17,14 @@ NOT_INSTALLED = "not installed"
 
 @cache
 def why_not(package: str) -> str:
-    """Empty where ``package`` (a name of `PROBES`) works, ``not installed``, or the cause in one line. Tried
-    once in a process."""
+    """Empty where ``package`` (of `PROBES`) works, else the cause in one line. Tried once in a process."""
     return probe(package)
 
 
-def probe(package: str) -> str:
-    """`why_not`, tried now."""
+def probe(package: str, work: Callable[[], object] | None = None) -> str:
+    """`why_not`, tried now; ``work`` in place of what `PROBES` asks of the package."""
     try:
-        PROBES[package]()
+        (work or PROBES[package])()
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except ModuleNotFoundError as error:
@@ -43,31 +41,31 @@ def describe(error: BaseException) -> str:
 
 
 def scatter_add_function() -> Callable:
-    """``scatter_add(src, index, dim=…, dim_size=…)`` of torch_scatter, or of pyg-lib (0.7 and later), which
-    has taken it over.
+    """``scatter_add(src, index, dim=…, dim_size=…)`` of torch_scatter, or of pyg-lib 0.7, which took it over.
 
     Raises the first one's error where neither is installed and gives the right sums.
     """
-    failed: BaseException | None = None
+    failed: Exception | None = None
     for name in ("torch_scatter", "pyg_lib.ops"):
         try:
             module = import_module(name)
             function = module.scatter_add if hasattr(module, "scatter_add") else module.scatter_sum
             _check_scatter(function)
             return function
-        except Exception as error:
-            if failed is None or (
-                isinstance(failed, ModuleNotFoundError) and not isinstance(error, ModuleNotFoundError)
+        except Exception as error:  # of a broken one and an absent one, the broken one is the news
+            if failed is None or isinstance(failed, ModuleNotFoundError) > isinstance(
+                error, ModuleNotFoundError
             ):
-                failed = error  # of a broken one and an absent one, the broken one is the news
+                failed = error
     assert failed is not None
     raise failed
 
 
-def _check_scatter(function: Callable) -> None:
+def _check_scatter(function: Callable, *, device: str = "cpu") -> None:
     import torch
 
-    found = function(torch.arange(6.0)[None, :, None], torch.tensor([0, 1, 0, 1, 2, 2]), dim=1, dim_size=4)
+    values, index = torch.arange(6.0, device=device), torch.tensor([0, 1, 0, 1, 2, 2], device=device)
+    found = function(values[None, :, None], index, dim=1, dim_size=4)
     _expect(found.flatten().tolist(), [2.0, 4.0, 9.0, 0.0])
 
 
@@ -139,19 +137,38 @@ def _papermill() -> None:
     papermill.execute_notebook  # noqa: B018 - a half-removed package imports as an empty namespace
 
 
+def _torch_scatter() -> None:
+    from torch_scatter import scatter_add
+
+    _check_scatter(scatter_add, device=_torch_device())
+
+
 def _causal_conv1d() -> None:
     import torch
     from causal_conv1d import causal_conv1d_fn
 
-    if torch.cuda.is_available():
-        found = causal_conv1d_fn(torch.ones(1, 8, 5, device="cuda"), torch.ones(8, 4, device="cuda"))
-        _expect(found[0, 0].tolist(), [1.0, 2.0, 3.0, 4.0, 4.0])
+    device = _torch_device()
+    found = causal_conv1d_fn(torch.ones(1, 8, 5, device=device), torch.ones(8, 4, device=device))
+    _expect(found[0, 0].tolist(), [1.0, 2.0, 3.0, 4.0, 4.0])
 
 
 def _mamba_ssm() -> None:
-    """The import alone; whether its kernels run on a device is asked by `models.scan`, which compares them
-    with the kit's own."""
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn  # noqa: F401
+    """A decay by a half per step; `models.scan` also compares the kernels with the kit's own."""
+    import torch
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+
+    device = _torch_device()
+    u, delta = torch.ones(2, 1, 8, 3, device=device)
+    a = -torch.log(torch.tensor(2.0, device=device)).expand(8, 1).contiguous()
+    b, c = torch.ones(2, 1, 1, 3, device=device)
+    found = selective_scan_fn(u, delta, a, b, c)
+    _expect([round(value, 2) for value in found[0, 0].tolist()], [1.0, 1.5, 1.75])
+
+
+def _torch_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 PROBES: dict[str, Callable[[], None]] = {
@@ -163,7 +180,7 @@ PROBES: dict[str, Callable[[], None]] = {
     "umap": _umap,
     "shap": _shap,
     "papermill": _papermill,
-    "torch_scatter": lambda: _check_scatter(scatter_add_function()),
+    "torch_scatter": _torch_scatter,
     "causal_conv1d": _causal_conv1d,
     "mamba_ssm": _mamba_ssm,
 }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from spectramind_kit import check_environment as module
 from spectramind_kit.runtime import Device
+
+ROOT = Path(__file__).parents[1]
 
 
 def by_name(findings):
@@ -142,3 +146,11 @@ def test_inputs_of_earlier_kernels_are_told_on_kaggle(monkeypatch, tmp_path):
     (tmp_path / "spectramind-train" / "bundle").mkdir(parents=True)
     (tmp_path / "spectramind-train" / "bundle" / "bundle.json").write_text("{}")
     assert by_name(module._inputs())["earlier kernels"].status == "ok"
+
+
+def test_lowest_versions_are_those_of_the_project():
+    """Guards against a check that passes what pip would refuse, or asks for what is not needed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = dict(line.split(">=") for line in project["dependencies"])
+    optional = {package for package, _ in module.OPTIONAL.values()}
+    assert {name: low for name, low in declared.items() if name not in optional} == module.REQUIRED

@@ -62,6 +62,7 @@ FLOOR = {
     "optional_packages": 0,
     "worker_processes": 0,
     "whole_file": 0,
+    "programs": 0,
     "robust": 0,
 }
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.

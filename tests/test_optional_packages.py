@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from spectramind_kit import optional_packages
+from spectramind_kit.models.selective_scan import selective_scan_chunked
 from spectramind_kit.optional_packages import NOT_INSTALLED, PROBES, probe, scatter_add_function, why_not
 
 # What broken wheels have raised at their import; pyo3's PanicException derives from BaseException.
@@ -141,3 +142,36 @@ def test_of_a_broken_and_an_absent_scatter_the_broken_one_is_told(tmp_path, monk
     with pytest.raises(OSError, match="undefined symbol"):
         scatter_add_function()
     assert optional_packages.describe(ValueError("")) == "ValueError"
+
+
+KERNELS = {  # what each does, by plain loops of torch: (module, its function, the right thing)
+    "torch_scatter": ("torch_scatter", "scatter_add", scatter),
+    "causal_conv1d": (
+        "causal_conv1d",
+        "causal_conv1d_fn",
+        lambda x, weight: torch.nn.functional.conv1d(
+            torch.nn.functional.pad(x, (weight.shape[1] - 1, 0)), weight[:, None], groups=len(weight)
+        ),
+    ),
+    "mamba_ssm": (
+        "mamba_ssm.ops.selective_scan_interface",
+        "selective_scan_fn",
+        lambda u, delta, a, b, c: (
+            selective_scan_chunked(u.mT, delta.mT, a, b.mT, c.mT, torch.zeros(u.shape[1])).mT
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("package", KERNELS)
+def test_a_kernel_is_believed_for_its_numbers(monkeypatch, package):
+    """Guards against a wheel that imports and computes rubbish, and a probe that expects wrong numbers."""
+    module, name, right = KERNELS[package]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        monkeypatch.setitem(sys.modules, ".".join(parts[:depth]), types.ModuleType(parts[depth - 1]))
+    monkeypatch.setattr(sys.modules[module], name, right, raising=False)
+    assert probe(package) == ""
+    monkeypatch.setattr(sys.modules[module], name, lambda *args, **settings: right(*args, **settings) + 1.0)
+    assert "it computes" in probe(package)
