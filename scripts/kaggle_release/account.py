@@ -1,5 +1,4 @@
-"""Which account on Kaggle the stock CLI pushes as: a new-style token first, then name and key, as the CLI
-itself chooses."""
+"""Which account on Kaggle the stock CLI pushes as: a new-style token first, then name and key, as it does."""
 
 from __future__ import annotations
 
@@ -23,13 +22,8 @@ def configured_owner() -> str:
     """The account's name.
 
     Where there is a token, the CLI uses it before all else and asks Kaggle whose it is, so it is asked too.
-    Then come ``KAGGLE_USERNAME``, ``kaggle.json``, and what the CLI says (OAuth).
-
-    Raises
-    ------
-    DataError
-        None is configured, ``kaggle.json`` is damaged, or there is only a token and Kaggle does not say
-        whose.
+    Then come ``KAGGLE_USERNAME``, ``kaggle.json``, and what the CLI says (OAuth). Raises DataError when none
+    is configured, ``kaggle.json`` is damaged, or there is only a token and Kaggle does not say whose.
     """
     token, (in_file, damage) = token_source(), owner_in_file()
     named = os.environ.get("KAGGLE_USERNAME", "").strip()
@@ -37,10 +31,8 @@ def configured_owner() -> str:
     owner = (_owner_in(answer) if answer else "") or named or in_file
     if owner:
         if damage and not named:
-            print(
-                f"note: {damage.what}: {damage.where} ({damage.found}); the account is {owner}",
-                file=sys.stderr,
-            )
+            note = f"note: {damage.what}: {damage.where} ({damage.found}); the account is {owner}"
+            print(note, file=sys.stderr)
         return owner
     if token:
         raise DataError(
@@ -62,8 +54,7 @@ def configured_owner() -> str:
 
 
 def token_source() -> str:
-    """Where a new-style API token is (``KAGGLE_API_TOKEN``, a file), or an empty text; the token itself is
-    not looked at."""
+    """Where a new-style API token is (a variable, a file), or an empty text; it is not looked at."""
     if os.environ.get("KAGGLE_API_TOKEN", "").strip():
         return "KAGGLE_API_TOKEN"
     for name in _TOKEN_FILES:
@@ -76,24 +67,13 @@ def token_source() -> str:
 
 
 def owner_in_file() -> tuple[str, DataError | None]:
-    """The name in ``kaggle.json``, and what is wrong with the file; the CLI passes over a damaged one without
-    a word."""
-    folders = (
-        [os.environ["KAGGLE_CONFIG_DIR"]]
-        if os.environ.get("KAGGLE_CONFIG_DIR")
-        else ["~/.kaggle", "~/.config/kaggle"]
-    )
+    """The name in ``kaggle.json``, and what is wrong with the file: the CLI passes over damage in silence."""
+    own = os.environ.get("KAGGLE_CONFIG_DIR")
     damage = None
-    for folder in folders:
+    for folder in [own] if own else ["~/.kaggle", "~/.config/kaggle"]:
         try:
             path = Path(folder).expanduser() / "kaggle.json"
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError(f"a {type(content).__name__} in place of an object")
-            lacking = [key for key in ("username", "key") if not str(content.get(key) or "").strip()]
-            if lacking:
-                raise ValueError(f"without {' and '.join(lacking)}")
-            return str(content["username"]).strip(), None
+            return _owner_of(path), None
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
             continue
         except (OSError, ValueError) as error:  # ValueError: no JSON, no UTF-8
@@ -105,6 +85,16 @@ def owner_in_file() -> tuple[str, DataError | None]:
                 fix=f"download it again, or replace it. {_NEW_TOKEN}",
             )
     return "", damage
+
+
+def _owner_of(path: Path) -> str:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"a {type(content).__name__} in place of an object")
+    lacking = [key for key in ("username", "key") if not str(content.get(key) or "").strip()]
+    if lacking:
+        raise ValueError(f"without {' and '.join(lacking)}")
+    return str(content["username"]).strip()
 
 
 def _owner_in(answer: Answer) -> str:

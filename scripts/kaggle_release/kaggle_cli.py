@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.programs import run_program
 
 # What the CLI prints and then exits 0: the pattern, what it means, what to do.
 FAILURES = (
@@ -88,22 +89,11 @@ def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
             "the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six"
         )
     try:
-        # no terminal to ask on: without credentials the CLI must fail, not wait for an answer
-        done = subprocess.run(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8:replace"},
-        )  # its progress bars are no ASCII
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8:replace"}  # its progress bars are no ASCII
+        done = run_program([str(program), *arguments], timeout_s=timeout_s, environment=environment)
     except subprocess.TimeoutExpired as error:
-        raise DataError(
-            "the Kaggle CLI did not end", where=" ".join(arguments), found=f"{timeout_s:.0f} s"
-        ) from error
+        found = f"{timeout_s:.0f} s"
+        raise DataError("the Kaggle CLI did not end", where=" ".join(arguments), found=found) from error
     return Answer(("kaggle", *arguments), done.returncode, done.stdout)
 
 
@@ -116,13 +106,12 @@ def check_answer(answer: Answer) -> None:
             raise DataError(what, where=where, found=found[0].strip(), fix=fix)
     if answer.exit_code == 0 and re.search(SUCCESS, answer.text):
         return
-    # no progress bars
-    lines = [line.strip() for line in answer.text.splitlines() if line.strip() and "%|" not in line]
+    lines = [line.strip() for line in answer.text.splitlines() if line.strip()]
+    lines = [line for line in lines if "%|" not in line]  # no progress bars
     what, fix = "the Kaggle CLI failed" if answer.exit_code else "the Kaggle CLI did not report success", ""
     for pattern, meaning, advice in EXIT_FAILURES:
         if any(re.search(pattern, line) for line in lines):
             what, fix = meaning, advice
             break
-    raise DataError(
-        what, where=where, found=f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}", fix=fix
-    )
+    found = f"exit code {answer.exit_code}: {' / '.join(lines[-3:])[:600]}"
+    raise DataError(what, where=where, found=found, fix=fix)

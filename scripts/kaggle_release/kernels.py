@@ -13,82 +13,49 @@ from spectramind_kit.runtime import COMPETITION
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER_OWNER = "INSERT_OWNER"
 DATASET_SLUG = "spectramind-kit"
+_SOURCES = ("dataset_sources", "kernel_sources", "competition_sources", "model_sources")
 KERNEL_KEYS = frozenset(
     {
-        "id",
-        "title",
-        "code_file",
-        "language",
-        "kernel_type",
-        "is_private",
-        "enable_gpu",
-        "enable_tpu",
-        "enable_internet",
-        "machine_shape",
-        "keywords",
-        "dataset_sources",
-        "kernel_sources",
-        "competition_sources",
-        "model_sources",
+        *("id", "title", "code_file", "language", "kernel_type", "is_private", "machine_shape"),
+        *("enable_gpu", "enable_tpu", "enable_internet", "keywords", *_SOURCES),
     }
 )
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """One notebook on Kaggle. ``after`` names the kernels whose output it reads; ``machine`` is empty for a
-    CPU session.
-
-    The title must turn into the slug, or Kaggle makes a second kernel under another address.
-    """
+    """One notebook on Kaggle."""
 
     name: str
-    notebook: str
-    slug: str
-    title: str
-    machine: str = ""
+    notebook: str  # relative to the project
+    machine: str = ""  # empty: a CPU session
     internet: bool = False
     competition: bool = True
-    after: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()  # kernels whose output it reads
+
+    @property
+    def title(self) -> str:
+        return f"SpectraMind {self.name.replace('_', ' ')}"
+
+    @property
+    def slug(self) -> str:
+        return slug_of(self.title)
 
 
 # NvidiaTeslaT4 is two T4 of 16 GB. It has to be named: the default has been a P100, which Kaggle has retired.
-KERNELS = {
-    kernel.name: kernel
-    for kernel in (
-        Kernel(
-            "wheels",
-            "notebooks/00_wheels.ipynb",
-            "spectramind-wheels",
-            "SpectraMind wheels",
-            machine="NvidiaTeslaT4",
-            internet=True,
-            competition=False,
-        ),
-        Kernel(
-            "light_curves",
-            "notebooks/01_light_curves.ipynb",
-            "spectramind-light-curves",
-            "SpectraMind light curves",
-        ),
-        Kernel(
-            "train",
-            "notebooks/02_train.ipynb",
-            "spectramind-train",
-            "SpectraMind train",
-            machine="NvidiaTeslaT4",
-            after=("light_curves",),
-        ),
-        Kernel(
-            "submit",
-            "notebooks/03_submit.ipynb",
-            "spectramind-submit",
-            "SpectraMind submit",
-            machine="NvidiaTeslaT4",
-            after=("train",),
-        ),
-    )
-}
+_T4 = "NvidiaTeslaT4"
+_ALL = (
+    Kernel("wheels", "notebooks/00_wheels.ipynb", machine=_T4, internet=True, competition=False),
+    Kernel("light_curves", "notebooks/01_light_curves.ipynb"),
+    Kernel("train", "notebooks/02_train.ipynb", machine=_T4, after=("light_curves",)),
+    Kernel("submit", "notebooks/03_submit.ipynb", machine=_T4, after=("train",)),
+)
+KERNELS = {kernel.name: kernel for kernel in _ALL}
+
+
+def slug_of(title: str) -> str:
+    """The address that Kaggle makes of a title; where the two disagree it makes a second kernel."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def find_kernel(name: str) -> Kernel:
@@ -150,31 +117,24 @@ def check_kernel_metadata(metadata: dict[str, object]) -> None:
         raise ConfigError(
             "unknown key in kernel-metadata.json", found=unknown[0], fix=nearest(unknown[0], KERNEL_KEYS)
         )
-    for key in ("dataset_sources", "kernel_sources", "competition_sources", "model_sources", "keywords"):
-        if not isinstance(metadata.get(key, []), list):
-            raise ConfigError(
-                f"{key} must be a list", found=repr(metadata[key]), fix=f'write ["{metadata[key]}"]'
-            )
+    for key in (*_SOURCES, "keywords"):
+        value = metadata.get(key, [])
+        if not isinstance(value, list):
+            raise ConfigError(f"{key} must be a list", found=repr(value), fix=f'write ["{value}"]')
     if metadata.get("enable_internet") is None:
         raise ConfigError(
             "enable_internet is not said",
             fix="say false: Kaggle's default is true, and such a kernel cannot be submitted",
         )
     title = str(metadata.get("title", ""))
-    if (
-        len(title) < 5
-        or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") != str(metadata["id"]).split("/")[-1]
-    ):
+    if len(title) < 5 or slug_of(title) != str(metadata["id"]).split("/")[-1]:
         raise ConfigError(
             "the kernel's title does not turn into its slug",
             found=f"{title!r} for {metadata['id']}",
             expected="5 characters or more, the slug with capitals and spaces",
         )
-    for reference in (
-        metadata["id"],
-        *metadata.get("dataset_sources", []),
-        *metadata.get("kernel_sources", []),
-    ):  # type: ignore[misc]
+    sources = (*metadata.get("dataset_sources", []), *metadata.get("kernel_sources", []))
+    for reference in (metadata["id"], *sources):
         check_reference(str(reference))
     wrong = [slug for slug in metadata.get("competition_sources", []) if slug != COMPETITION]
     if wrong:
@@ -209,25 +169,19 @@ def check_reference(text: str) -> None:
 def write_kernel_folder(
     kernel: Kernel, folder: Path, *, owner: str, with_wheels: bool = False, root: Path = ROOT
 ) -> Path:
-    """Fill ``folder`` with the notebook and its ``kernel-metadata.json``: what `kaggle kernels push -p`
-    takes.
+    """Fill ``folder`` with the notebook and ``kernel-metadata.json``, as `kaggle kernels push -p` takes them.
 
     Raises DataError when the notebook is missing or is not one.
     """
     notebook = root / kernel.notebook
     if not notebook.is_file():
-        raise DataError(
-            "the notebook does not exist",
-            where=str(notebook),
-            fix=nearest(notebook.name, [p.name for p in notebook.parent.glob("*.ipynb")]),
-        )
+        fix = nearest(notebook.name, [p.name for p in notebook.parent.glob("*.ipynb")])
+        raise DataError("the notebook does not exist", where=str(notebook), fix=fix)
     try:
-        content = json.loads(notebook.read_text(encoding="utf-8"))
-        content["cells"]
+        json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            "the file is not a notebook", where=str(notebook), found=f"{type(error).__name__}: {error}"
-        ) from error
+        found = f"{type(error).__name__}: {error}"
+        raise DataError("the file is not a notebook", where=str(notebook), found=found) from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / notebook.name).write_text(notebook.read_text(encoding="utf-8"), encoding="utf-8")
     metadata = kernel_metadata(kernel, owner=owner, code_file=notebook.name, with_wheels=with_wheels)

@@ -1,11 +1,11 @@
-"""`scripts/push_kaggle`: push a kernel, or create the dataset and give it a new version, with the stock
-Kaggle CLI."""
+"""`scripts/push_kaggle`: push a kernel, or create or renew the dataset, with the stock Kaggle CLI."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.kaggle_release.account import configured_owner
@@ -32,29 +32,25 @@ def push_kernel(
     command = ["kernels", "push", "-p", str(folder)]
     if hours is not None:
         command += ["-t", str(round(hours * 3600))]
-    if dry_run:
-        say(f"dry run, nothing is sent: kaggle {' '.join(command)}")
-        say((folder / "kernel-metadata.json").read_text(encoding="utf-8").rstrip())
-        return ""
-    answer = run_cli(*command)
-    check_answer(answer)
-    return answer.url
+    metadata = (folder / "kernel-metadata.json").read_text(encoding="utf-8").rstrip()
+    return _send(command, [metadata], dry_run=dry_run)
 
 
 def push_dataset(*, owner: str, folder: Path, version: str | None, dry_run: bool) -> str:
     """Create the dataset from the staged folder, or give it a new version; returns its address on Kaggle."""
     files = check_staged(folder, owner=owner)
-    # folders are left out silently unless a mode is given
-    command = (["datasets", "version", "-m", version] if version is not None else ["datasets", "create"]) + [
-        "-p",
-        str(folder),
-        "-r",
-        "zip",
-    ]
+    what = ["version", "-m", version] if version is not None else ["create"]
+    command = ["datasets", *what, "-p", str(folder), "-r", "zip"]  # without -r folders are left out silently
+    sizes = [f"  {path.relative_to(folder)}  {path.stat().st_size / 1e6:.2f} MB" for path in files]
+    return _send(command, sizes, dry_run=dry_run)
+
+
+def _send(command: Sequence[str], content: Sequence[str], *, dry_run: bool) -> str:
+    """Call the CLI, or say what would be sent; the address on Kaggle, empty for a dry run."""
     if dry_run:
         say(f"dry run, nothing is sent: kaggle {' '.join(command)}")
-        for path in files:
-            say(f"  {path.relative_to(folder)}  {path.stat().st_size / 1e6:.2f} MB")
+        for line in content:
+            say(line)
         return ""
     answer = run_cli(*command)
     check_answer(answer)
@@ -62,8 +58,7 @@ def push_dataset(*, owner: str, folder: Path, version: str | None, dry_run: bool
 
 
 def check_staged(folder: Path, *, owner: str) -> list[Path]:
-    """The staged files, after checking that the folder is a staged one: never the repository or half a
-    staging."""
+    """The staged files, after checking that the folder is a staged one, whole, and not the repository."""
     fix = "run scripts/stage_kaggle first"
     metadata = folder / "dataset-metadata.json"
     if not metadata.is_file():
@@ -74,20 +69,11 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
         content = json.loads(metadata.read_text(encoding="utf-8"))
         check_dataset_metadata(content)
     except (ValueError, KeyError, TypeError) as error:  # no JSON, no UTF-8, a key that is missing
-        raise DataError(
-            "the staged metadata are damaged",
-            where=str(metadata),
-            found=f"{type(error).__name__}: {error}",
-            fix=fix,
-        ) from error
+        what, found = "the staged metadata are damaged", f"{type(error).__name__}: {error}"
+        raise DataError(what, where=str(metadata), found=found, fix=fix) from error
     if content["id"].split("/")[0] != owner:
-        raise DataError(
-            "the folder was staged for another owner",
-            where=str(metadata),
-            expected=owner,
-            found=content["id"],
-            fix=fix,
-        )
+        what, found = "the folder was staged for another owner", content["id"]
+        raise DataError(what, where=str(metadata), expected=owner, found=found, fix=fix)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != metadata]
     if not any(path.name.startswith("spectramind_kit-") for path in files):
         raise DataError("the kit's wheel is missing in the staged folder", where=str(folder), fix=fix)
@@ -102,25 +88,16 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="order the first time: dataset, light_curves, train, submit (each kernel after the one before "
         "has run)",
     )
-    parser.add_argument(
-        "what",
-        choices=[*KERNELS, "dataset"],
-        help="which kernel, or the dataset that scripts/stage_kaggle has staged",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="write the files, show what would be sent, send nothing"
-    )
-    parser.add_argument("--owner", help="account on Kaggle (default: the CLI's configuration)")
-    parser.add_argument("--version", metavar="NOTES", help="dataset: a new version of an existing one")
-    parser.add_argument("--hours", type=float, help="kernel: stop it after so many hours")
-    parser.add_argument(
-        "--with-wheels",
-        action="store_true",
-        help="train, submit: also attach the output of the wheels kernel",
-    )
-    parser.add_argument(
-        "--folder", type=Path, help="where the files are written or staged (default: dist/kaggle/NAME)"
-    )
+    add = parser.add_argument
+    which = "which kernel, or the dataset that scripts/stage_kaggle has staged"
+    add("what", choices=[*KERNELS, "dataset"], help=which)
+    add("--dry-run", action="store_true", help="write the files, show what would be sent, send nothing")
+    add("--owner", help="account on Kaggle (default: the CLI's configuration)")
+    add("--version", metavar="NOTES", help="dataset: a new version of an existing one")
+    add("--hours", type=float, help="kernel: stop it after so many hours")
+    wheels = "train, submit: also attach the output of the wheels kernel"
+    add("--with-wheels", action="store_true", help=wheels)
+    add("--folder", type=Path, help="where the files are written or staged (default: dist/kaggle/NAME)")
     options = parser.parse_args(arguments)
     folder = (options.folder or STAGED / options.what).resolve()
     try:

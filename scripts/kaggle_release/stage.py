@@ -6,15 +6,16 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.kaggle_release.account import configured_owner
 from scripts.kaggle_release.kernels import ROOT, dataset_metadata
 from spectramind_kit.errors import DataError
+from spectramind_kit.programs import run_program
 from spectramind_kit.runtime import say
 
 KIT_LIMIT_MB = 1.0  # without weights; more means that data or a notebook has slipped into the wheel
@@ -34,45 +35,28 @@ def build_kit_wheel(folder: Path) -> Path:
         )
         for name in ("pyproject.toml", "LICENSE"):
             shutil.copy(ROOT / name, source / name)
-        _pip(
-            "wheel",
-            "--no-deps",
-            "--no-build-isolation",
-            "--wheel-dir",
-            str(folder),
-            str(source),
-            stage="building the kit's wheel",
-        )
+        options = ("--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
+        _pip("wheel", *options, str(source), stage="building the kit's wheel")
         wheel = next(folder.glob("spectramind_kit-*.whl"))
         _check_kit_wheel(wheel, source)
     return wheel
 
 
 def _check_kit_wheel(wheel: Path, source: Path) -> None:
-    """Raise DataError when modules or configuration files of ``source`` are missing in the wheel, or it is
-    too big."""
+    """Raise DataError when modules or configuration files are missing in the wheel, or it is too big."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    wanted = {
-        path.relative_to(source).as_posix()
-        for ending in ("*.py", "*.yaml")
-        for path in (source / "spectramind_kit").rglob(ending)
-    }
-    missing = sorted(wanted - packed)
-    if missing:
+    files = (path for path in (source / "spectramind_kit").rglob("*") if path.suffix in (".py", ".yaml"))
+    if missing := sorted({path.relative_to(source).as_posix() for path in files} - packed):
         raise DataError(
             "the kit's wheel is not complete",
             where=str(wheel),
             found=f"without {missing[0]} and {len(missing) - 1} more",
             fix="see package-data in pyproject.toml, and give each package an __init__.py",
         )
-    if wheel.stat().st_size > KIT_LIMIT_MB * 1e6:
-        raise DataError(
-            "the kit's wheel is too big",
-            where=str(wheel),
-            expected=f"at most {KIT_LIMIT_MB} MB",
-            found=f"{wheel.stat().st_size / 1e6:.2f} MB",
-        )
+    if (size := _size_mb([wheel])) > KIT_LIMIT_MB:
+        expected, found = f"at most {KIT_LIMIT_MB} MB", f"{size:.2f} MB"
+        raise DataError("the kit's wheel is too big", where=str(wheel), expected=expected, found=found)
 
 
 def fetch_pure_wheels(folder: Path) -> list[Path]:
@@ -80,24 +64,15 @@ def fetch_pure_wheels(folder: Path) -> list[Path]:
     pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     requirement = re.search(r"^hydra-core==\S+", pins, re.MULTILINE)
     if not requirement:
-        raise DataError(
-            "hydra-core is not pinned", where="requirements.txt", expected="a line hydra-core==VERSION"
-        )
-    _pip(
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        str(folder),
-        requirement[0],
-        stage=f"fetching {requirement[0]}",
-    )
+        expected = "a line hydra-core==VERSION"
+        raise DataError("hydra-core is not pinned", where="requirements.txt", expected=expected)
+    options = ("--no-deps", "--only-binary=:all:", "--dest", str(folder))
+    _pip("download", *options, requirement[0], stage=f"fetching {requirement[0]}")
     return sorted(folder.glob("hydra_core-*-none-any.whl"))
 
 
 def copy_weights(source: Path, folder: Path) -> list[Path]:
-    """Copy the ``bundle/`` of a training run, which is all that the submission kernel needs, to
-    ``folder``/bundle.
+    """Copy a training run's bundle, all that the submission kernel needs, to ``folder``/bundle.
 
     ``source`` is the run's folder or the bundle itself.
     """
@@ -113,6 +88,15 @@ def copy_weights(source: Path, folder: Path) -> list[Path]:
     return [path for path in sorted((folder / "bundle").rglob("*")) if path.is_file()]
 
 
+def copy_compiled_wheels(source: Path, folder: Path) -> list[Path]:
+    """Copy what the wheels kernel has built."""
+    compiled = sorted(path for path in source.glob("*.whl") if not path.name.endswith("-none-any.whl"))
+    if not compiled:
+        fix = "download the output of the wheels kernel"
+        raise DataError("no compiled wheel in the folder", where=str(source), expected="*.whl", fix=fix)
+    return [Path(shutil.copy(path, folder / path.name)) for path in compiled]
+
+
 def stage(
     folder: Path, *, owner: str, wheels: Path | None = None, weights: Path | None = None
 ) -> dict[str, float]:
@@ -121,52 +105,31 @@ def stage(
     The folder is replaced only when it is absent, empty or an earlier staging.
     """
     if any((folder / name).exists() for name in (".git", "pyproject.toml")) or folder == ROOT:
-        raise DataError(
-            "the repository itself is never staged", where=str(folder), fix="choose another folder with --out"
-        )
+        fix = "choose another folder with --out"
+        raise DataError("the repository itself is never staged", where=str(folder), fix=fix)
     if folder.exists() and any(folder.iterdir()) and not (folder / "dataset-metadata.json").is_file():
-        raise DataError(
-            "the folder holds something else", where=str(folder), fix="choose an empty folder with --out"
-        )
+        fix = "choose an empty folder with --out"
+        raise DataError("the folder holds something else", where=str(folder), fix=fix)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    sizes = {"kit": build_kit_wheel(folder).stat().st_size / 1e6}
-    sizes["pure_wheels"] = sum(path.stat().st_size for path in fetch_pure_wheels(folder)) / 1e6
+    parts = {"kit": [build_kit_wheel(folder)], "pure_wheels": fetch_pure_wheels(folder)}
     if wheels is not None:
-        compiled = sorted(path for path in wheels.glob("*.whl") if not path.name.endswith("-none-any.whl"))
-        if not compiled:
-            raise DataError(
-                "no compiled wheel in the folder",
-                where=str(wheels),
-                expected="*.whl",
-                fix="download the output of the wheels kernel",
-            )
-        for path in compiled:
-            shutil.copy(path, folder / path.name)
-        sizes["compiled_wheels"] = sum(path.stat().st_size for path in compiled) / 1e6
+        parts["compiled_wheels"] = copy_compiled_wheels(wheels, folder)
     if weights is not None:
-        sizes["weights"] = sum(path.stat().st_size for path in copy_weights(weights, folder)) / 1e6
-    (folder / "dataset-metadata.json").write_text(
-        json.dumps(dataset_metadata(owner=owner), indent=2) + "\n", encoding="utf-8"
-    )
-    return sizes
+        parts["weights"] = copy_weights(weights, folder)
+    metadata = json.dumps(dataset_metadata(owner=owner), indent=2) + "\n"
+    (folder / "dataset-metadata.json").write_text(metadata, encoding="utf-8")
+    return {name: _size_mb(paths) for name, paths in parts.items()}
+
+
+def _size_mb(paths: Iterable[Path]) -> float:
+    return sum(path.stat().st_size for path in paths) / 1e6
 
 
 def _pip(*arguments: str, stage: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    done = run_program([sys.executable, "-m", "pip", *arguments])
     if done.returncode:
-        lines = [
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if line.strip() and not line.startswith("WARNING")
-        ]
+        lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("WARNING")]
         raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=" / ".join(lines[-4:])[:800])
 
 
@@ -176,31 +139,17 @@ def main(arguments: list[str] | None = None) -> int:
         description="Build the dataset that carries the kit to Kaggle: the kit's wheel, hydra-core, and "
         "optionally compiled wheels and a trained bundle. Sends nothing: scripts/push_kaggle dataset does.",
     )
-    parser.add_argument("--owner", help="account on Kaggle (default: the CLI's configuration)")
-    parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="folder with compiled wheels, from the wheels kernel"
-    )
-    parser.add_argument(
-        "--weights",
-        type=Path,
-        metavar="DIR",
-        help="folder of a training run: its bundle/ goes along, so that submit needs no output of train",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=ROOT / "dist" / "kaggle" / "dataset",
-        metavar="DIR",
-        help="default: dist/kaggle/dataset",
-    )
+    add = parser.add_argument
+    add("--owner", help="account on Kaggle (default: the CLI's configuration)")
+    add("--wheels", type=Path, metavar="DIR", help="folder with compiled wheels, from the wheels kernel")
+    weights = "folder of a training run: its bundle/ goes along, so that submit needs no output of train"
+    add("--weights", type=Path, metavar="DIR", help=weights)
+    out = ROOT / "dist" / "kaggle" / "dataset"
+    add("--out", type=Path, default=out, metavar="DIR", help="default: dist/kaggle/dataset")
     options = parser.parse_args(arguments)
     try:
-        sizes = stage(
-            options.out.resolve(),
-            owner=options.owner or configured_owner(),
-            wheels=options.wheels,
-            weights=options.weights,
-        )
+        owner = options.owner or configured_owner()
+        sizes = stage(options.out.resolve(), owner=owner, wheels=options.wheels, weights=options.weights)
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
