@@ -283,18 +283,15 @@ def gpu_seconds(work, *, rounds: int = 20) -> float:
 def gpu_figures() -> dict:
     """Our scans against mamba_ssm's kernels, and the share of the GPU's measured matmul rate that `base`
     reaches."""
-    from spectramind_kit.models.scan import mamba1_scan, mamba2_scan, resolve_scan_backend
+    from spectramind_kit.models.scan import resolve_scan_backend, run_scan
 
     found: dict = {"device": torch.cuda.get_device_name()}
-    for name, form, scan, chunk in (
-        ("mamba1", "mamba1", mamba1_scan, 16),
-        ("ssd", "mamba2", mamba2_scan, 64),
-    ):
+    for name, form, chunk in (("mamba1", "mamba1", 16), ("ssd", "mamba2", 64)):
         inputs = scan_inputs(name, **SCAN_SHAPE, device="cuda")
         backends = {"torch", resolve_scan_backend("auto", form=form, device=torch.device("cuda"))}
         for backend in sorted(backends):
             found[f"{name}_{backend}_s"] = gpu_seconds(
-                partial(forward_backward, partial(scan, backend=backend, chunk=chunk), inputs)
+                partial(forward_backward, partial(run_scan, form, backend=backend, chunk=chunk), inputs)
             )
     step, _ = training_step("base", batch=16, device="cuda")
     square = torch.randn(4096, 4096, device="cuda", dtype=torch.float16)

@@ -3,7 +3,7 @@
 Names load on first use, so that importing one part does not import the others.
 
 Letters of the shape comments: B batch, T time steps, W wavelength bins of AIRS (282), L tokens, D width,
-N state, H heads, P channels of a head, S star features, F features of a bin, V visits, E edges.
+N state, H heads, P channels of a head, S star features, F features of a bin, K neighbours, E edges.
 """
 
 from __future__ import annotations

@@ -8,20 +8,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import check_choice
 from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
 
 FORMS = ("anchored", "raw")
 
 
 class HeadOutput(NamedTuple):
-    """depth_mean, depth_sigma (B, 283), in transit depth; delta and log_scale (B, 283), the network's own
-    numbers."""
+    """A spectrum and what it is made of, all (B, 283)."""
 
-    depth_mean: Tensor
-    depth_sigma: Tensor
-    delta: Tensor
-    log_scale: Tensor
+    depth_mean: Tensor  # transit depth
+    depth_sigma: Tensor  # transit depth, > 0
+    delta: Tensor  # the network's own number for the mean, in units of the form's spread
+    log_scale: Tensor  # the network's own number for the error
 
 
 def _bounded(value: Tensor, bound: float) -> Tensor:
@@ -57,10 +56,7 @@ class HeteroscedasticHead(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        if form not in FORMS:
-            raise ConfigError(
-                "unknown form of the head", where="decoder", found=form, fix=nearest(form, FORMS)
-            )
+        check_choice(form, FORMS, what="form of the head", where="decoder")
         hidden = hidden or 2 * width
         self.form, self.delta_bound, self.log_scale_bound = form, delta_bound, log_scale_bound
         self.depth_location, self.depth_spread = depth_location, depth_spread
@@ -76,22 +72,14 @@ class HeteroscedasticHead(nn.Module):
         return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), last)
 
     def forward(self, fused: Tensor, *, anchor_depth: Tensor, anchor_err: Tensor) -> HeadOutput:
-        """fused (B, 283, D), anchor_depth, anchor_err (B, 283) -> `HeadOutput`, in the dtype of the
-        anchor."""
+        """fused (B, 283, D), anchor_depth, anchor_err (B, 283) -> `HeadOutput`, in the anchor's dtype."""
         raw = torch.cat([self.fgs1(fused[:, :1]), self.airs(fused[:, 1:])], dim=1)
         with torch.autocast(device_type=fused.device.type, enabled=False):
             delta, log_scale = raw.to(torch.promote_types(anchor_depth.dtype, torch.float32)).unbind(-1)
             delta, log_scale = _bounded(delta, self.delta_bound), _bounded(log_scale, self.log_scale_bound)
+            mean, spread = anchor_depth, anchor_err
             if self.form == "raw":
-                # depths span 10³ in precision: the bound of the anchored form around log(1) is widened around
-                # the spread
+                mean, spread = self.depth_location, self.depth_spread
+                # depths span 10³ in precision: the anchored form's bound around log(1) is widened
                 log_scale = log_scale * (math.log(1e4) / self.log_scale_bound)
-                return HeadOutput(
-                    self.depth_location + self.depth_spread * delta,
-                    self.depth_spread * torch.exp(log_scale),
-                    delta,
-                    log_scale,
-                )
-            return HeadOutput(
-                anchor_depth + anchor_err * delta, anchor_err * torch.exp(log_scale), delta, log_scale
-            )
+            return HeadOutput(mean + spread * delta, spread * torch.exp(log_scale), delta, log_scale)

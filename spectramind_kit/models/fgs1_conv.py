@@ -1,12 +1,12 @@
-"""FGS1's encoder without a state space: dilated convolutions, the plain alternative to measure Mamba
-against."""
+"""FGS1's encoder without a state space: dilated convolutions, to measure Mamba against."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from spectramind_kit.models.fgs1_mamba import Fgs1Stack, Fgs1Tokens
+from spectramind_kit.models.fgs1_stack import Fgs1Stack, Fgs1Tokens
+from spectramind_kit.models.layers import valid_or_zero
 
 
 class ConvLayer(nn.Module):
@@ -20,7 +20,7 @@ class ConvLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, *, mask: Tensor) -> Tensor:
-        normed = torch.where(mask[..., None], self.norm(tokens), torch.zeros_like(tokens))
+        normed = valid_or_zero(self.norm(tokens), mask)
         value, gate = self.conv(normed.transpose(1, 2)).transpose(1, 2).chunk(2, dim=-1)
         return tokens + self.dropout(self.mix(value * torch.sigmoid(gate)))
 
@@ -33,7 +33,6 @@ class Fgs1Conv(Fgs1Stack):
 
     def __init__(self, *, width: int, depth: int = 3, kernel: int = 5, patch: int = 2, dropout: float = 0.0):
         super().__init__()
-        self.width = width
         self.tokens = Fgs1Tokens(width=width, patch_steps=patch)
         self.layers = nn.ModuleList(
             ConvLayer(width=width, kernel=kernel, dilation=2**k, dropout=dropout) for k in range(depth)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from spectramind_kit.models.fusion_xattn import QueryTokens
-from spectramind_kit.models.series import masked_mean
+from spectramind_kit.models.layers import masked_mean, perceptron
 
 
 class _Perceptron(nn.Module):
@@ -16,13 +16,7 @@ class _Perceptron(nn.Module):
     def __init__(self, width: int, *, depth: int, dropout: float):
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.LayerNorm(width),
-                nn.Linear(width, 4 * width),
-                nn.GELU(),
-                nn.Dropout(dropout),
-                nn.Linear(4 * width, width),
-            )
+            nn.Sequential(nn.LayerNorm(width), *perceptron(width, 4 * width, dropout=dropout))
             for _ in range(depth)
         )
 
@@ -32,16 +26,22 @@ class _Perceptron(nn.Module):
         return h
 
 
-class ConcatFusion(nn.Module):
-    """Every bin gets the mean FGS1 token beside its own vector; a pointwise perceptron mixes the two."""
+class _PlainFusion(nn.Module):
+    """What the plain fusions share: arguments, layers and the call. `_fuse` is what they differ in."""
+
+    joins = False  # whether each bin is mixed with FGS1's mean token
 
     def __init__(
         self, *, width: int, star_features: int, bin_features: int, depth: int = 1, dropout: float = 0.0
     ):
         super().__init__()
         self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
-        self.join = nn.Linear(2 * width, width)
+        if self.joins:
+            self.join = nn.Linear(2 * width, width)
         self.mix = _Perceptron(width, depth=depth, dropout=dropout)
+        self._add_norm(width)
+
+    def _add_norm(self, width: int) -> None:
         self.norm = nn.LayerNorm(width)
 
     def forward(
@@ -53,67 +53,41 @@ class ConcatFusion(nn.Module):
         star: Tensor,
         bins0: Tensor,
         weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | None]:
+    ) -> Tensor | tuple[Tensor, None]:
         """Same call as `CrossAttentionFusion`; there are no attention weights."""
-        pooled = masked_mean(fgs1, fgs1_mask)
-        bins = self.queries(airs, pooled, star, bins0)
-        joined = bins + self.join(torch.cat([bins, pooled[:, None].expand_as(bins)], dim=-1))
-        fused = self.norm(self.mix(joined))
+        fused = self._fuse(airs, masked_mean(fgs1, fgs1_mask), star, bins0)
         return (fused, None) if weights else fused
 
+    def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
+        """airs (B, W, D), pooled FGS1 (B, D), star (B, S), bins0 (B, F) -> (B, 1 + W, D)."""
+        raise NotImplementedError
 
-class LateFusion(nn.Module):
-    """Each side goes to its end alone; FGS1's vector is added to the AIRS bins last, scaled by a learned
-    gate."""
 
-    def __init__(
-        self, *, width: int, star_features: int, bin_features: int, depth: int = 1, dropout: float = 0.0
-    ):
-        super().__init__()
-        self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
-        self.mix = _Perceptron(width, depth=depth, dropout=dropout)
+class ConcatFusion(_PlainFusion):
+    """Every bin gets the mean FGS1 token beside its own vector; a pointwise perceptron mixes the two."""
+
+    joins = True
+
+    def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
+        bins = self.queries(airs, pooled, star, bins0)
+        joined = bins + self.join(torch.cat([bins, pooled[:, None].expand_as(bins)], dim=-1))
+        return self.norm(self.mix(joined))
+
+
+class LateFusion(_PlainFusion):
+    """Each side goes to its end alone; FGS1's vector is added to the AIRS bins last, by a learned gate."""
+
+    def _add_norm(self, width: int) -> None:
         self.norm_bins, self.norm_fgs1 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.gate = nn.Parameter(torch.full((width,), 0.5))
 
-    def forward(
-        self,
-        airs: Tensor,
-        *,
-        fgs1: Tensor,
-        fgs1_mask: Tensor,
-        star: Tensor,
-        bins0: Tensor,
-        weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | None]:
-        """Same call as `CrossAttentionFusion`; there are no attention weights."""
-        pooled = masked_mean(fgs1, fgs1_mask)
+    def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
         bins = self.norm_bins(self.mix(self.queries(airs, pooled, star, bins0)))
-        fused = torch.cat([bins[:, :1], bins[:, 1:] + self.gate * self.norm_fgs1(pooled)[:, None]], dim=1)
-        return (fused, None) if weights else fused
+        return torch.cat([bins[:, :1], bins[:, 1:] + self.gate * self.norm_fgs1(pooled)[:, None]], dim=1)
 
 
-class AirsOnlyFusion(nn.Module):
-    """FGS1's light curve is not used; its bin is read from the mean AIRS vector and the anchor's features of
-    the bin."""
+class AirsOnlyFusion(_PlainFusion):
+    """FGS1's light curve is not used: its bin is read from the mean AIRS vector and its own features."""
 
-    def __init__(
-        self, *, width: int, star_features: int, bin_features: int, depth: int = 1, dropout: float = 0.0
-    ):
-        super().__init__()
-        self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
-        self.mix = _Perceptron(width, depth=depth, dropout=dropout)
-        self.norm = nn.LayerNorm(width)
-
-    def forward(
-        self,
-        airs: Tensor,
-        *,
-        fgs1: Tensor,
-        fgs1_mask: Tensor,
-        star: Tensor,
-        bins0: Tensor,
-        weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | None]:
-        """Same call as `CrossAttentionFusion`; ``fgs1`` is ignored."""
-        fused = self.norm(self.mix(self.queries(airs, airs.mean(1), star, bins0)))
-        return (fused, None) if weights else fused
+    def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
+        return self.norm(self.mix(self.queries(airs, airs.mean(1), star, bins0)))

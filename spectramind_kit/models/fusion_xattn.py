@@ -6,16 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectramind_kit.errors import ConfigError, nearest
-from spectramind_kit.models.series import masked_mean, widen
+from spectramind_kit.errors import check_choice
+from spectramind_kit.models.layers import (
+    VERY_NEGATIVE,
+    bounded_features,
+    check_heads,
+    masked_mean,
+    perceptron,
+    widen,
+)
 
 DIRECTIONS = ("wavelength_to_time", "time_to_wavelength", "both")
-_VERY_NEGATIVE = -1e4  # finite in fp16
 
 
 class QueryTokens(nn.Module):
-    """Tokens of all 283 bins before fusion: AIRS bins from the AIRS encoder, FGS1's bin from FGS1's own
-    tokens.
+    """Tokens of all 283 bins before fusion: AIRS bins from their encoder, FGS1's bin from FGS1's own tokens.
 
     The star's features are added to every one of them.
     """
@@ -28,9 +33,7 @@ class QueryTokens(nn.Module):
 
     def forward(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
         """airs (B, W, D), pooled FGS1 (B, D), star (B, S), bins0 (B, F) -> (B, 1 + W, D)."""
-        star, bins0 = (
-            torch.nan_to_num(t, nan=0.0, posinf=20.0, neginf=-20.0).clamp(-20.0, 20.0) for t in (star, bins0)
-        )
+        star, bins0 = bounded_features(star), bounded_features(bins0)
         first = self.bin0(bins0) + self.pooled(pooled)
         return torch.cat([first[:, None], airs.to(first.dtype)], dim=1) + self.star(star)[:, None]
 
@@ -44,41 +47,36 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, *, heads: int, dropout: float):
         super().__init__()
-        if width % heads:
-            raise ConfigError(
-                "heads must divide the width", where="fusion", found=f"width {width}, heads {heads}"
-            )
+        check_heads(width, heads, where="fusion")
         self.heads, self.dropout = heads, dropout
         self.norm_query, self.norm_key = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query, self.key_value, self.out = (
-            nn.Linear(width, width),
-            nn.Linear(width, 2 * width),
-            nn.Linear(width, width),
-        )
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
         self.rest = nn.Parameter(torch.randn(1, 1, width) * 0.02)
 
     def forward(
         self, queries: Tensor, keys: Tensor, key_mask: Tensor | None, *, weights: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """queries (B, Q, D), keys (B, K, D), key_mask (B, K) -> (B, Q, D), and weights (B, H, Q, K + 1) if
-        wanted.
+        """queries (B, Q, D), keys (B, K, D), key_mask (B, K) -> (B, Q, D).
 
-        The last key of the weights is the learned one.
+        With ``weights`` also those, (B, H, Q, K + 1); the last key is the learned one.
         """
-        batch = keys.shape[0]
-        keys = torch.cat([self.norm_key(keys), self.rest.to(keys.dtype).expand(batch, -1, -1)], dim=1)
+        rest = self.rest.to(keys.dtype).expand(keys.shape[0], -1, -1)
+        keys = torch.cat([self.norm_key(keys), rest], dim=1)
         q, (k, v) = self.query(self.norm_query(queries)), self.key_value(keys).chunk(2, dim=-1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         allowed = None if key_mask is None else F.pad(key_mask, (0, 1), value=True)[:, None, None]
         dropout = self.dropout if self.training else 0.0
-        if not weights:
+        if weights:
+            scores = (widen(q) @ widen(k).transpose(-1, -2)) * q.shape[-1] ** -0.5
+            if allowed is not None:
+                scores = scores.masked_fill(~allowed, VERY_NEGATIVE)
+            alpha = torch.softmax(scores, dim=-1)
+            mixed = F.dropout(alpha, dropout).to(v.dtype) @ v
+        else:
+            alpha = None
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=dropout)
-            return self.out(mixed.transpose(1, 2).flatten(-2)), None
-        scores = (widen(q) @ widen(k).transpose(-1, -2)) * q.shape[-1] ** -0.5
-        if allowed is not None:
-            scores = scores.masked_fill(~allowed, _VERY_NEGATIVE)
-        alpha = torch.softmax(scores, dim=-1)
-        mixed = F.dropout(alpha, dropout).to(v.dtype) @ v
         return self.out(mixed.transpose(1, 2).flatten(-2)), alpha
 
 
@@ -89,9 +87,7 @@ class _Exchange(nn.Module):
         super().__init__()
         self.attention = CrossAttention(width, heads=heads, dropout=dropout)
         self.norm = nn.LayerNorm(width)
-        self.mix = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
-        )
+        self.mix = perceptron(width, 2 * width, dropout=dropout)
 
     def forward(
         self, reader: Tensor, source: Tensor, mask: Tensor | None, *, weights: bool
@@ -121,18 +117,16 @@ class CrossAttentionFusion(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        if direction not in DIRECTIONS:
-            raise ConfigError(
-                "unknown direction", where="fusion", found=direction, fix=nearest(direction, DIRECTIONS)
-            )
+        check_choice(direction, DIRECTIONS, what="direction", where="fusion")
         self.direction = direction
         self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
-        settings = {"width": width, "heads": heads, "dropout": dropout}
-        to_time, to_wavelength = direction != "time_to_wavelength", direction != "wavelength_to_time"
-        self.to_time = nn.ModuleList(_Exchange(**settings) for _ in range(depth if to_time else 0))
-        self.to_wavelength = nn.ModuleList(
-            _Exchange(**settings) for _ in range(depth if to_wavelength else 0)
-        )
+
+        def exchanges(wanted: bool) -> nn.ModuleList:
+            layers = range(depth if wanted else 0)
+            return nn.ModuleList(_Exchange(width, heads=heads, dropout=dropout) for _ in layers)
+
+        self.to_time = exchanges(direction != "time_to_wavelength")
+        self.to_wavelength = exchanges(direction != "wavelength_to_time")
         self.told = nn.Linear(width, width) if direction == "time_to_wavelength" else None
         self.norm = nn.LayerNorm(width)
 
@@ -154,9 +148,9 @@ class CrossAttentionFusion(nn.Module):
         bins = self.queries(airs, masked_mean(fgs1, fgs1_mask), star, bins0)
         alpha = None
         for k in range(max(len(self.to_time), len(self.to_wavelength))):
-            if self.direction != "wavelength_to_time":
+            if self.to_wavelength:
                 fgs1, alpha = self.to_wavelength[k](fgs1, bins, None, weights=weights)
-            if self.direction != "time_to_wavelength":
+            if self.to_time:
                 bins, alpha = self.to_time[k](bins, fgs1, fgs1_mask, weights=weights)
         if self.told is not None:
             bins = bins + self.told(masked_mean(fgs1, fgs1_mask))[:, None]

@@ -1,5 +1,4 @@
-"""Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type) and `GatLayer`
-(attention).
+"""Message passing on the wavelength graph: `SageLayer` (weighted mean per edge type), `GatLayer` (attention).
 
 Each layer can add its messages up in four ways that agree to rounding (a test holds it): ``dense`` adjacency
 matrices, ``fixed_k`` gather over the table of neighbours, ``index_add`` over the list of edges,
@@ -15,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectramind_kit.errors import ConfigError, DataError, nearest
-from spectramind_kit.models.series import widen
+from spectramind_kit.errors import DataError, check_choice
+from spectramind_kit.models.layers import VERY_NEGATIVE, check_heads, widen
 from spectramind_kit.models.wavelength_graph import EDGE_FEATURES, EDGE_TYPES, WavelengthGraph
 from spectramind_kit.optional_packages import describe, scatter_add_function
 
 GRAPH_BACKENDS = ("auto", "dense", "fixed_k", "index_add", "torch_scatter")
-_VERY_NEGATIVE = -1e4  # finite in fp16
+_FASTEST = {"sage": "dense", "gat": "fixed_k"}  # of those measured: docs/model.md
 
 
 @cache
@@ -40,20 +39,11 @@ def _scatter_add():
 
 
 def resolve_graph_backend(wanted: str, *, layer: str) -> str:
-    """``auto`` is the fastest of those measured (docs/model.md): dense for `sage`, the gathered table for
-    `gat`."""
-    if wanted not in GRAPH_BACKENDS:
-        raise ConfigError("unknown graph_backend", found=wanted, fix=nearest(wanted, GRAPH_BACKENDS))
+    """``auto`` is the fastest for ``sage`` or ``gat``; ``torch_scatter`` is tried at once."""
+    check_choice(wanted, GRAPH_BACKENDS, what="graph_backend")
     if wanted == "torch_scatter":
         _scatter_add()
-    return {"sage": "dense", "gat": "fixed_k"}[layer] if wanted == "auto" else wanted
-
-
-def _check_heads(width: int, heads: int) -> None:
-    if width % heads:
-        raise ConfigError(
-            "heads must divide the width", where="graph layer", found=f"width {width}, heads {heads}"
-        )
+    return _FASTEST[layer] if wanted == "auto" else wanted
 
 
 def _sum_edges(messages: Tensor, target: Tensor, nodes: int, *, backend: str) -> Tensor:
@@ -83,80 +73,80 @@ class _EdgeScores(nn.Module):
             return self.features(graph.features.to(dtype)) + self.kind(graph.kind)
 
 
-class SageLayer(nn.Module):
+class _GraphLayer(nn.Module):
+    """h (B, W, D) -> (B, W, D) on a `WavelengthGraph`, by ``backend``."""
+
+    name = ""
+
+    def __init__(self, width: int, *, heads: int = 4, backend: str = "auto"):
+        super().__init__()
+        check_heads(width, heads, where="graph layer")
+        self.heads, self.backend = heads, resolve_graph_backend(backend, layer=self.name)
+        self.own = nn.Linear(width, width)
+
+    def chosen_backends(self) -> dict[str, str]:
+        return {f"graph {self.name}": self.backend}
+
+
+class SageLayer(_GraphLayer):
     """h_i <- W_0 h_i + sum over edge types r of W_r (weighted mean of the neighbours of type r).
 
     The weights come from the edge's features alone (a softmax over a node's edges of one type), per head.
     """
 
-    graph_layer_name = "sage"
+    name = "sage"
 
     def __init__(self, width: int, *, heads: int = 4, backend: str = "auto"):
-        super().__init__()
-        _check_heads(width, heads)
-        self.heads, self.backend = heads, resolve_graph_backend(backend, layer="sage")
-        self.own = nn.Linear(width, width)
+        super().__init__(width, heads=heads, backend=backend)
         self.told = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in EDGE_TYPES)
         self.scores = _EdgeScores(heads)
+
+    def forward(self, h: Tensor, graph: WavelengthGraph) -> Tensor:
+        out = self.own(h)
+        for kind, linear in enumerate(self.told):
+            values = linear(h).unflatten(-1, (self.heads, -1))
+            out = out + self._mean(values, graph, self._weights(graph, kind)).flatten(-2)
+        return out
 
     def _weights(self, graph: WavelengthGraph, kind: int) -> Tensor:
         """(W, K, H), zero outside ``kind``, summing to one over K wherever the node has such an edge."""
         chosen = (graph.present & (graph.kind == kind))[..., None]
-        scores = self.scores(graph).masked_fill(~chosen, _VERY_NEGATIVE)
+        scores = self.scores(graph).masked_fill(~chosen, VERY_NEGATIVE)
         return torch.softmax(scores, dim=1) * chosen
-
-    def forward(self, h: Tensor, graph: WavelengthGraph) -> Tensor:
-        """h (B, W, D) -> (B, W, D)."""
-        out = self.own(h)
-        for kind, linear in enumerate(self.told):
-            out = out + self._mean(
-                linear(h).unflatten(-1, (self.heads, -1)), graph, self._weights(graph, kind)
-            ).flatten(-2)
-        return out
 
     def _mean(self, values: Tensor, graph: WavelengthGraph, weights: Tensor) -> Tensor:
         """values (B, W, H, D/H), weights (W, K, H) -> (B, W, H, D/H)."""
-        weights = weights.to(values.dtype)
-        nodes = graph.n_nodes
+        weights, nodes = weights.to(values.dtype), graph.n_nodes
         if self.backend == "dense":
             rows = torch.arange(nodes, device=values.device)[:, None].expand_as(graph.source)
-            matrix = weights.new_zeros(nodes, nodes, self.heads).index_put(
-                (rows, graph.source), weights, accumulate=True
-            )
+            matrix = weights.new_zeros(nodes, nodes, self.heads)
+            matrix = matrix.index_put((rows, graph.source), weights, accumulate=True)
             return torch.einsum("ijh,bjhd->bihd", matrix, values)
         if self.backend == "fixed_k":
             # twice as fast as an einsum, which makes tiny products
             return (weights[..., None] * values[:, graph.source]).sum(2)
         node, place = _edge_list(graph)
-        return _sum_edges(
-            values[:, graph.source[node, place]] * weights[node, place][None, :, :, None],
-            node,
-            nodes,
-            backend=self.backend,
-        )
+        messages = values[:, graph.source[node, place]] * weights[node, place][None, :, :, None]
+        return _sum_edges(messages, node, nodes, backend=self.backend)
 
 
-class GatLayer(nn.Module):
-    """h_i <- W_0 h_i + sum over edges of alpha_ij W_v h_j, alpha by additive attention (GATv1) with edge
-    features.
+class GatLayer(_GraphLayer):
+    """h_i <- W_0 h_i + sum over edges of alpha_ij W_v h_j, alpha by additive attention (GATv1).
 
-    The softmax runs over all edges of a node, of all types, in fp32.
+    The attention also sees the edge's features; its softmax runs over all edges of a node, of all types, in
+    fp32.
     """
 
-    graph_layer_name = "gat"
+    name = "gat"
 
     def __init__(self, width: int, *, heads: int = 4, backend: str = "auto"):
-        super().__init__()
-        _check_heads(width, heads)
-        self.heads, self.backend = heads, resolve_graph_backend(backend, layer="gat")
-        self.own = nn.Linear(width, width)
+        super().__init__(width, heads=heads, backend=backend)
         self.value = nn.Linear(width, width, bias=False)
         self.asks = nn.Linear(width, heads, bias=False)
         self.offers = nn.Linear(width, heads, bias=False)
         self.scores = _EdgeScores(heads)
 
     def forward(self, h: Tensor, graph: WavelengthGraph) -> Tensor:
-        """h (B, W, D) -> (B, W, D)."""
         values = self.value(h).unflatten(-1, (self.heads, -1))
         asks, offers, edges = widen(self.asks(h)), widen(self.offers(h)), widen(self.scores(graph))
         step = {"dense": self._dense, "fixed_k": self._fixed_k}.get(self.backend, self._listed)
@@ -167,7 +157,7 @@ class GatLayer(nn.Module):
         values: Tensor, asks: Tensor, offers: Tensor, edges: Tensor, graph: WavelengthGraph
     ) -> Tensor:
         scores = F.leaky_relu(asks[:, :, None] + offers[:, graph.source] + edges, 0.2)  # (B, W, K, H)
-        scores = scores.masked_fill(~graph.present[..., None], _VERY_NEGATIVE)
+        scores = scores.masked_fill(~graph.present[..., None], VERY_NEGATIVE)
         alpha = (torch.softmax(scores, dim=2) * graph.present[..., None]).to(values.dtype)
         return (alpha[..., None] * values[:, graph.source]).sum(2)
 
@@ -177,12 +167,11 @@ class GatLayer(nn.Module):
         nodes, kinds = graph.n_nodes, len(EDGE_TYPES)
         node, place = _edge_list(graph)
         where = (graph.kind[node, place], node, graph.source[node, place])
-        there = torch.zeros(kinds, nodes, nodes, dtype=torch.bool, device=values.device).index_put(
-            where, torch.ones_like(node, dtype=torch.bool)
-        )
+        there = torch.zeros(kinds, nodes, nodes, dtype=torch.bool, device=values.device)
+        there = there.index_put(where, torch.ones_like(node, dtype=torch.bool))
         sheet = edges.new_zeros(kinds, nodes, nodes, edges.shape[-1]).index_put(where, edges[node, place])
         scores = F.leaky_relu(asks[:, None, :, None] + offers[:, None, None] + sheet, 0.2)  # (B, R, W, W, H)
-        scores = scores.masked_fill(~there[..., None], _VERY_NEGATIVE)
+        scores = scores.masked_fill(~there[..., None], VERY_NEGATIVE)
         best = scores.amax(dim=(1, 3), keepdim=True)
         alpha = torch.exp(scores - best) * there[..., None]
         alpha = alpha / alpha.sum(dim=(1, 3), keepdim=True).clamp(min=1e-20)

@@ -10,30 +10,31 @@ the state passes over it unchanged: padding on either side changes no valid outp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectramind_kit.errors import ConfigError
+from spectramind_kit.errors import ConfigError, check_choice
+from spectramind_kit.models.layers import valid_or_zero
 from spectramind_kit.models.scan import (
     SCAN_BACKENDS,
     give_up_kernels,
-    mamba1_scan,
-    mamba2_scan,
     resolve_scan_backend,
+    run_scan,
+    scan_name,
 )
-
-
-def _inverse_softplus(step: Tensor) -> Tensor:
-    return step + torch.log(-torch.expm1(-step))
 
 
 def _draw_steps(count: int, *, dt_min: float, dt_max: float, floor: float) -> Tensor:
     """Step sizes, log-uniform between ``dt_min`` and ``dt_max``, through the inverse of softplus."""
     low, high = math.log(dt_min), math.log(dt_max)
-    return _inverse_softplus(torch.exp(torch.rand(count) * (high - low) + low).clamp(min=floor))
+    step = torch.exp(torch.rand(count) * (high - low) + low).clamp(min=floor)
+    return step + torch.log(-torch.expm1(-step))
+
+
+def _depthwise(channels: int, taps: int, *, bias: bool) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, taps, groups=channels, padding=taps - 1, bias=bias)
 
 
 def _causal_conv(x: Tensor, conv: nn.Conv1d) -> Tensor:
@@ -56,39 +57,33 @@ class _Scanned(nn.Module):
 
     form = ""
 
-    def __init__(self, scan_backend: str):
+    def __init__(self, scan_backend: str, chunk_size: int):
         super().__init__()
-        if scan_backend not in SCAN_BACKENDS:
-            raise ConfigError("unknown scan_backend", found=scan_backend, expected=" | ".join(SCAN_BACKENDS))
-        self.scan_backend = scan_backend
+        check_choice(scan_backend, SCAN_BACKENDS, what="scan_backend")
+        self.scan_backend, self.chunk_size = scan_backend, chunk_size
         self.scan_backend_used: dict[str, str] = {}
         if scan_backend == "mamba_ssm":  # fail when the model is built, not an hour later
-            resolve_scan_backend(
-                scan_backend,
-                form=self.form,
-                device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-            )
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            resolve_scan_backend(scan_backend, form=self.form, device=device)
 
-    def _backend(self, device: torch.device) -> str:
-        if device.type not in self.scan_backend_used:
-            self.scan_backend_used[device.type] = resolve_scan_backend(
-                self.scan_backend, form=self.form, device=device
-            )
-        return self.scan_backend_used[device.type]
+    def chosen_backends(self) -> dict[str, str]:
+        """Known after the first forward pass."""
+        return {scan_name(self.form, device): name for device, name in self.scan_backend_used.items()}
 
-    def _scan(self, scan: Callable[..., Tensor], x: Tensor, *others: Tensor) -> Tensor:
-        """``scan`` on the backend of this device; kernels that fail after their probe are given up, where
-        they were not asked for."""
-        backend = self._backend(x.device)
+    def _scan(self, *inputs: Tensor) -> Tensor:
+        """The scan of this form; kernels that fail after their probe are given up, unless asked for."""
+        device, used = inputs[0].device, self.scan_backend_used
+        if device.type not in used:
+            used[device.type] = resolve_scan_backend(self.scan_backend, form=self.form, device=device)
         try:
-            return scan(x, *others, backend=backend, chunk=self.chunk_size)
+            return run_scan(self.form, *inputs, backend=used[device.type], chunk=self.chunk_size)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # a wheel built without a kernel says so at the call
-            if backend == "torch" or self.scan_backend == "mamba_ssm":
+            if used[device.type] == "torch" or self.scan_backend == "mamba_ssm":
                 raise
-            self.scan_backend_used[x.device.type] = give_up_kernels(error, form=self.form, device=x.device)
-            return scan(x, *others, backend="torch", chunk=self.chunk_size)
+            used[device.type] = give_up_kernels(error, form=self.form, device=device)
+            return run_scan(self.form, *inputs, backend="torch", chunk=self.chunk_size)
 
 
 class Mamba(_Scanned):
@@ -99,7 +94,7 @@ class Mamba(_Scanned):
 
     form = "mamba1"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the parameters of mamba_ssm.Mamba, whose weights it takes
         self,
         d_model: int,
         d_state: int = 16,
@@ -117,49 +112,37 @@ class Mamba(_Scanned):
         scan_backend: str = "auto",
         chunk_size: int = 16,
     ):
-        super().__init__(scan_backend)
+        super().__init__(scan_backend, chunk_size)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
         self.dt_rank = math.ceil(d_model / 16) if dt_rank == "auto" else int(dt_rank)
-        self.chunk_size = chunk_size
         self.in_proj = nn.Linear(d_model, 2 * self.d_inner, bias=bias)
-        self.conv1d = nn.Conv1d(
-            self.d_inner, self.d_inner, d_conv, groups=self.d_inner, padding=d_conv - 1, bias=conv_bias
-        )
+        self.conv1d = _depthwise(self.d_inner, d_conv, bias=conv_bias)
         self.x_proj = nn.Linear(self.d_inner, self.dt_rank + 2 * d_state, bias=False)
         self.dt_proj = nn.Linear(self.dt_rank, self.d_inner, bias=True)
         spread = self.dt_rank**-0.5 * dt_scale
-        if dt_init == "constant":
-            nn.init.constant_(self.dt_proj.weight, spread)
-        elif dt_init == "random":
+        check_choice(dt_init, ("random", "constant"), what="dt_init")
+        if dt_init == "random":
             nn.init.uniform_(self.dt_proj.weight, -spread, spread)
         else:
-            raise ConfigError("unknown dt_init", found=dt_init, expected="random | constant")
+            nn.init.constant_(self.dt_proj.weight, spread)
+        steps = _draw_steps(self.d_inner, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
         with torch.no_grad():
-            self.dt_proj.bias.copy_(
-                _draw_steps(self.d_inner, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
-            )
-        self.A_log = nn.Parameter(
-            torch.log(torch.arange(1, d_state + 1, dtype=torch.float32)).repeat(self.d_inner, 1)
-        )
+            self.dt_proj.bias.copy_(steps)
+        rates = torch.log(torch.arange(1, d_state + 1, dtype=torch.float32))
+        self.A_log = nn.Parameter(rates.repeat(self.d_inner, 1))
         self.D = nn.Parameter(torch.ones(self.d_inner))
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
 
     def forward(self, hidden: Tensor, *, mask: Tensor | None = None) -> Tensor:
         """hidden (B, L, d_model), mask (B, L) True where valid -> (B, L, d_model)."""
         x, z = self.in_proj(hidden).chunk(2, dim=-1)
-        if mask is not None:
-            x = torch.where(mask[..., None], x, torch.zeros_like(x))
-        x = _causal_conv(x, self.conv1d)
+        x = _causal_conv(valid_or_zero(x, mask), self.conv1d)
         dt, b, c = self.x_proj(x).split([self.dt_rank, self.d_state, self.d_state], dim=-1)
         with torch.autocast(device_type=x.device.type, enabled=False):
             wide = self.A_log.dtype
             dt = F.softplus(F.linear(dt.to(wide), self.dt_proj.weight, self.dt_proj.bias))
-            if mask is not None:
-                dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = self._scan(
-                mamba1_scan, x.to(wide), dt, -torch.exp(self.A_log), b.to(wide), c.to(wide), self.D
-            )
-            y = y * F.silu(z.to(wide))
+            dt, a = valid_or_zero(dt, mask), -torch.exp(self.A_log)
+            y = self._scan(x.to(wide), dt, a, b.to(wide), c.to(wide), self.D) * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))
 
 
@@ -177,9 +160,8 @@ class GatedRmsNorm(nn.Module):
         if not self.before_gate:
             y = y * gate
         blocks = y.unflatten(-1, (self.groups, -1))
-        y = (blocks * torch.rsqrt(blocks.square().mean(-1, keepdim=True) + self.eps)).flatten(
-            -2
-        ) * self.weight
+        blocks = blocks * torch.rsqrt(blocks.square().mean(-1, keepdim=True) + self.eps)
+        y = blocks.flatten(-2) * self.weight
         return y * gate if self.before_gate else y
 
 
@@ -191,7 +173,7 @@ class Mamba2(_Scanned):
 
     form = "mamba2"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the parameters of mamba_ssm.Mamba2, whose weights it takes
         self,
         d_model: int,
         d_state: int = 128,
@@ -212,14 +194,9 @@ class Mamba2(_Scanned):
         chunk_size: int = 32,
         scan_backend: str = "auto",
     ):
-        super().__init__(scan_backend)
+        super().__init__(scan_backend, chunk_size)
         self.d_model, self.d_state, self.d_inner = d_model, d_state, expand * d_model
-        self.headdim, self.ngroups, self.chunk_size, self.dt_limit = (
-            headdim,
-            ngroups,
-            chunk_size,
-            tuple(dt_limit),
-        )
+        self.headdim, self.ngroups, self.dt_limit = headdim, ngroups, tuple(dt_limit)
         if self.d_inner % headdim or (self.d_inner // headdim) % ngroups:
             raise ConfigError(
                 "heads do not divide the width",
@@ -230,44 +207,30 @@ class Mamba2(_Scanned):
         self.nheads = self.d_inner // headdim
         conv_dim = self.d_inner + 2 * ngroups * d_state
         self.in_proj = nn.Linear(d_model, self.d_inner + conv_dim + self.nheads, bias=bias)
-        self.conv1d = nn.Conv1d(
-            conv_dim, conv_dim, d_conv, groups=conv_dim, padding=d_conv - 1, bias=conv_bias
-        )
-        self.dt_bias = nn.Parameter(
-            _draw_steps(self.nheads, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
-        )
+        self.conv1d = _depthwise(conv_dim, d_conv, bias=conv_bias)
+        steps = _draw_steps(self.nheads, dt_min=dt_min, dt_max=dt_max, floor=dt_init_floor)
+        self.dt_bias = nn.Parameter(steps)
         self.A_log = nn.Parameter(torch.log(torch.empty(self.nheads).uniform_(*A_init_range)))
         self.D = nn.Parameter(torch.ones(self.nheads))
-        self.norm = (
-            GatedRmsNorm(self.d_inner, groups=ngroups, before_gate=norm_before_gate) if rmsnorm else None
-        )
+        self.norm = None
+        if rmsnorm:
+            self.norm = GatedRmsNorm(self.d_inner, groups=ngroups, before_gate=norm_before_gate)
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
 
     def forward(self, hidden: Tensor, *, mask: Tensor | None = None) -> Tensor:
         """hidden (B, L, d_model), mask (B, L) True where valid -> (B, L, d_model)."""
-        batch, length = hidden.shape[:2]
         shared = self.ngroups * self.d_state
-        z, xbc, dt = self.in_proj(hidden).split(
-            [self.d_inner, self.d_inner + 2 * shared, self.nheads], dim=-1
-        )
-        if mask is not None:
-            xbc = torch.where(mask[..., None], xbc, torch.zeros_like(xbc))
-        x, b, c = _causal_conv(xbc, self.conv1d).split([self.d_inner, shared, shared], dim=-1)
-        with torch.autocast(device_type=x.device.type, enabled=False):
+        sizes = [self.d_inner, self.d_inner + 2 * shared, self.nheads]
+        z, xbc, dt = self.in_proj(hidden).split(sizes, dim=-1)
+        xbc = _causal_conv(valid_or_zero(xbc, mask), self.conv1d)
+        with torch.autocast(device_type=xbc.device.type, enabled=False):
             wide = self.A_log.dtype
+            x, b, c = xbc.to(wide).split([self.d_inner, shared, shared], dim=-1)
+            x = x.unflatten(-1, (self.nheads, self.headdim))
+            b, c = (t.unflatten(-1, (self.ngroups, self.d_state)) for t in (b, c))
             dt = F.softplus(dt.to(wide) + self.dt_bias)
             if self.dt_limit != (0.0, math.inf):
                 dt = dt.clamp(*self.dt_limit)
-            if mask is not None:
-                dt = torch.where(mask[..., None], dt, torch.zeros_like(dt))
-            y = self._scan(
-                mamba2_scan,
-                x.to(wide).unflatten(-1, (self.nheads, self.headdim)),
-                dt,
-                -torch.exp(self.A_log),
-                b.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
-                c.to(wide).unflatten(-1, (self.ngroups, self.d_state)),
-                self.D,
-            ).reshape(batch, length, self.d_inner)
+            y = self._scan(x, valid_or_zero(dt, mask), -torch.exp(self.A_log), b, c, self.D).flatten(-2)
             y = self.norm(y, z.to(wide)) if self.norm is not None else y * F.silu(z.to(wide))
         return self.out_proj(y.to(hidden.dtype))

@@ -9,11 +9,6 @@ from torch import Tensor
 CONTEXT_CHANNELS = 5
 
 
-def widen(t: Tensor) -> Tensor:
-    """At least float32; float64 stays."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))
-
-
 def clean(values: Tensor, valid: Tensor, *, limit: float = 20.0) -> Tensor:
     """Zero where not valid or not finite, clamped to ±``limit`` elsewhere.
 
@@ -30,22 +25,19 @@ def describe_time(shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
     (ingress and egress), squashed time and its square, validity.
     """
     shape, time = clean(shape, mask, limit=2.0), clean(time, mask, limit=8.0)
-    edge = torch.zeros_like(shape)
-    both = mask[:, 1:-1] & mask[:, 2:] & mask[:, :-2]
     step = (time[:, 2:] - time[:, :-2]).clamp(min=1e-3)
-    edge[:, 1:-1] = torch.where(both, (shape[:, 2:] - shape[:, :-2]) / step, torch.zeros_like(step)).clamp(
-        -8.0, 8.0
-    )
+    slope = (shape[:, 2:] - shape[:, :-2]) / step
+    known = mask[:, 1:-1] & mask[:, 2:] & mask[:, :-2]
+    edge = torch.zeros_like(shape)
+    edge[:, 1:-1] = torch.where(known, slope, torch.zeros_like(step)).clamp(-8.0, 8.0)
     squashed = torch.tanh(time / 2.0)
     return torch.stack([shape, edge / 4.0, squashed, squashed.square(), mask.to(shape.dtype)], dim=-1)
 
 
-def pad_to_multiple(values: Tensor, multiple: int, *, dim: int = 1) -> Tensor:
-    """Zeros (False) at the end of ``dim``, until its length is a multiple."""
-    missing = -values.shape[dim] % multiple
-    if not missing:
-        return values
-    return F.pad(values, (0, 0) * (values.ndim - 1 - dim) + (0, missing))
+def pad_to_multiple(values: Tensor, multiple: int) -> Tensor:
+    """Zeros (False) at the end of dimension 1, until its length is a multiple."""
+    missing = -values.shape[1] % multiple
+    return F.pad(values, (0, 0) * (values.ndim - 2) + (0, missing)) if missing else values
 
 
 def patch(values: Tensor, size: int) -> Tensor:
@@ -57,11 +49,3 @@ def patch(values: Tensor, size: int) -> Tensor:
 def patch_mask(mask: Tensor, size: int) -> Tensor:
     """(B, T) -> (B, ceil(T / size)): a patch is valid when any of its steps is."""
     return pad_to_multiple(mask, size).reshape(mask.shape[0], -1, size).any(-1)
-
-
-def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
-    """tokens (B, L, D), mask (B, L) -> (B, D); zero where nothing is valid."""
-    weight = mask.to(tokens.dtype)[..., None]
-    return torch.where(mask[..., None], tokens, torch.zeros_like(tokens)).sum(1) / weight.sum(1).clamp(
-        min=1.0
-    )

@@ -10,41 +10,30 @@ from torch import Tensor, nn
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.batch import check_batch, wavelengths_of
-from spectramind_kit.models.series import masked_mean
+from spectramind_kit.models.layers import masked_mean
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the encoders say: fgs1 (B, L, D), fgs1_mask (B, L), airs (B, 282, D)."""
+    """What the encoders say. Rows of one field may be exchanged to see what an encoder is worth."""
 
-    fgs1: Tensor
-    fgs1_mask: Tensor
-    airs: Tensor
-
-    def with_fgs1_of(self, order: Tensor) -> Encoded:
-        """The same with FGS1's embedding of row ``order[i]`` in row i: what is it worth?"""
-        return Encoded(self.fgs1[order], self.fgs1_mask[order], self.airs)
-
-    def with_airs_of(self, order: Tensor) -> Encoded:
-        """The same with AIRS' embedding of row ``order[i]`` in row i."""
-        return Encoded(self.fgs1, self.fgs1_mask, self.airs[order])
+    fgs1: Tensor  # (B, L, D)
+    fgs1_mask: Tensor  # (B, L) bool
+    airs: Tensor  # (B, 282, D)
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """depth_mean, depth_sigma, delta, log_scale (B, 283); fused (B, 283, D); fgs1_embedding, airs_embedding
-    (B, D).
+    """The head's `HeadOutput`, and what led to it."""
 
-    attention: of the fusion's last layer (see `CrossAttentionFusion`) when it was asked for and there is one.
-    """
-
-    depth_mean: Tensor
-    depth_sigma: Tensor
-    delta: Tensor
-    log_scale: Tensor
-    fused: Tensor
-    fgs1_embedding: Tensor
-    airs_embedding: Tensor
+    depth_mean: Tensor  # (B, 283) transit depth
+    depth_sigma: Tensor  # (B, 283) transit depth, > 0
+    delta: Tensor  # (B, 283)
+    log_scale: Tensor  # (B, 283)
+    fused: Tensor  # (B, 283, D)
+    fgs1_embedding: Tensor  # (B, D)
+    airs_embedding: Tensor  # (B, D)
+    # of the fusion's last layer (see `CrossAttentionFusion`) when it was asked for and there is one
     attention: Tensor | None = None
 
 
@@ -55,31 +44,20 @@ class SpectraMind(nn.Module):
         self, *, fgs1_encoder: nn.Module, airs_encoder: nn.Module, fusion: nn.Module, decoder: nn.Module
     ):
         super().__init__()
-        self.fgs1_encoder, self.airs_encoder, self.fusion, self.decoder = (
-            fgs1_encoder,
-            airs_encoder,
-            fusion,
-            decoder,
-        )
+        self.fgs1_encoder, self.airs_encoder = fgs1_encoder, airs_encoder
+        self.fusion, self.decoder = fusion, decoder
 
     def forward(self, batch: Mapping[str, Tensor], *, attention: bool = False) -> ModelOutput:
-        """``batch`` as in `spectramind_kit.models.batch.CONTRACT`. Raises `DataError` where it does not
-        fit."""
+        """``batch`` as in `models.batch.CONTRACT`. Raises `DataError` where it does not fit."""
         return self.decode(self.encode(batch), batch, attention=attention)
 
     def encode(self, batch: Mapping[str, Tensor]) -> Encoded:
         """Both encoders, apart from the fusion, so that an embedding can be exchanged between planets."""
         check_batch(batch)
-        shape, time, mask = batch["fgs1_transit"], batch["time"], batch["mask"]
-        fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], shape=shape, time=time, mask=mask)
-        airs = self.airs_encoder(
-            batch["airs"],
-            time=time,
-            mask=mask,
-            shape=shape,
-            bins=batch["bins"][:, 1:],
-            wavelength_um=wavelengths_of(batch)[1:],
-        )
+        steps = {"shape": batch["fgs1_transit"], "time": batch["time"], "mask": batch["mask"]}
+        fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], **steps)
+        bins, wavelength_um = batch["bins"][:, 1:], wavelengths_of(batch)[1:]
+        airs = self.airs_encoder(batch["airs"], **steps, bins=bins, wavelength_um=wavelength_um)
         _check_encoders(fgs1, fgs1_mask, airs, batch["airs"])
         return Encoded(fgs1, fgs1_mask, airs)
 
@@ -109,14 +87,10 @@ class SpectraMind(nn.Module):
         )
 
     def backends(self) -> dict[str, str]:
-        """What runs where, for the log: the scan (known after the first forward pass) and the graph
-        layers."""
+        """What runs where, for the log: scans (known after the first forward pass) and graph layers."""
         found: dict[str, str] = {}
         for module in self.modules():
-            for device, name in getattr(module, "scan_backend_used", {}).items():
-                found[f"{module.form} scan on {device}"] = name
-            if hasattr(module, "graph_layer_name"):
-                found[f"graph {module.graph_layer_name}"] = module.backend
+            found |= getattr(module, "chosen_backends", dict)()
         return found
 
     def n_parameters(self) -> dict[str, int]:
@@ -126,15 +100,10 @@ class SpectraMind(nn.Module):
 
 
 def _check_encoders(fgs1: Tensor, fgs1_mask: Tensor, airs: Tensor, flux: Tensor) -> None:
-    """An encoder of the user's own must keep the contract: tell it where it is broken, not ten layers further
-    on."""
+    """An encoder of the user's own must keep the contract: say so where it breaks it, not ten layers on."""
     rows, n_airs = flux.shape[0], flux.shape[-1]
-    if (
-        fgs1.ndim != 3
-        or fgs1.shape[0] != rows
-        or tuple(fgs1_mask.shape) != tuple(fgs1.shape[:2])
-        or fgs1_mask.dtype != torch.bool
-    ):
+    masked = fgs1_mask.shape == fgs1.shape[:2] and fgs1_mask.dtype == torch.bool
+    if fgs1.ndim != 3 or fgs1.shape[0] != rows or not masked:
         raise DataError(
             "the FGS1 encoder's output does not fit",
             where="model.fgs1_encoder",

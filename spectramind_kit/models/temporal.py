@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import ConfigError
+from spectramind_kit.models.layers import widen
 from spectramind_kit.models.series import (
     CONTEXT_CHANNELS,
     clean,
@@ -14,7 +15,6 @@ from spectramind_kit.models.series import (
     pad_to_multiple,
     patch,
     patch_mask,
-    widen,
 )
 
 N_MOMENTS = 6
@@ -28,10 +28,8 @@ def time_basis(shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
     """
     context = describe_time(shape, time, mask)
     transit, edge, tick, tick2, valid = context.unbind(-1)
-    basis = (
-        torch.stack([torch.ones_like(transit), transit, edge, tick, tick2, tick * transit], dim=1)
-        * valid[:, None]
-    )
+    basis = torch.stack([torch.ones_like(transit), transit, edge, tick, tick2, tick * transit], dim=1)
+    basis = basis * valid[:, None]
     return basis / basis.square().sum(-1, keepdim=True).clamp(min=1e-3).sqrt()
 
 
@@ -48,8 +46,7 @@ class TemporalMoments(nn.Module):
 
 
 class MultiKernelConv(nn.Module):
-    """Output channels shared out among kernels of several lengths (3, 5, 7), run as one convolution of the
-    longest.
+    """Output channels shared out among kernels of several lengths, run as one convolution of the longest.
 
     x (B, C, T, W) in channels-last memory, convolved along T only: an order of magnitude faster on a CPU than
     B·W separate short sequences.
@@ -58,9 +55,8 @@ class MultiKernelConv(nn.Module):
     def __init__(self, channels: int, *, kernels: tuple[int, ...]):
         super().__init__()
         if not kernels or any(k % 2 == 0 for k in kernels):
-            raise ConfigError(
-                "kernels along time must be odd", where="airs_encoder.kernels", found=str(tuple(kernels))
-            )
+            found = str(tuple(kernels))
+            raise ConfigError("kernels along time must be odd", where="airs_encoder.kernels", found=found)
         shares = [channels // len(kernels) + (k < channels % len(kernels)) for k in range(len(kernels))]
         self.widest = max(kernels)
         self.weights = nn.ParameterList(
@@ -71,12 +67,8 @@ class MultiKernelConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = torch.cat(
-            [
-                F.pad(w, (0, 0, (self.widest - w.shape[2]) // 2, (self.widest - w.shape[2]) // 2))
-                for w in self.weights
-            ]
-        )
+        margins = [(self.widest - w.shape[2]) // 2 for w in self.weights]
+        weight = torch.cat([F.pad(w, (0, 0, m, m)) for w, m in zip(self.weights, margins)])
         return F.conv2d(x, weight, self.bias, padding=(self.widest // 2, 0))
 
 
@@ -100,8 +92,7 @@ class TemporalCnn(nn.Module):
         self.out_features = 3 * channels
 
     def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> Tensor:
-        """flux (B, T, W), shape, time, mask (B, T) -> (B, W, 3C): means over time, transit and
-        ingress/egress."""
+        """flux (B, T, W), shape, time, mask (B, T) -> (B, W, 3C): means over time, transit and slopes."""
         step = self.time_bin
         residual = clean(flux, mask[..., None])
         context = describe_time(shape, time, mask)
@@ -119,11 +110,9 @@ class TemporalCnn(nn.Module):
 
     def _pool(self, x: Tensor, context: Tensor, token_mask: Tensor) -> Tensor:
         """x (B, T', W, C) -> (B, W, 3C)."""
-        context = context.reshape(*context.shape[:2], self.time_bin, 2).mean(2)
-        ways = torch.stack(
-            [torch.ones_like(context[..., 0]), context[..., 0].abs(), context[..., 1].abs()], dim=1
-        )
+        transit, edge = context.reshape(*context.shape[:2], self.time_bin, 2).mean(2).abs().unbind(-1)
+        ways = torch.stack([torch.ones_like(transit), transit, edge], dim=1)
         ways = ways * token_mask[:, None].to(ways.dtype)
         ways = ways / ways.sum(-1, keepdim=True).clamp(min=1e-2)  # (B, 3, T')
         pooled = torch.bmm(ways.to(x.dtype), x.reshape(*x.shape[:2], -1))  # (B, 3, W·C)
-        return pooled.reshape(x.shape[0], 3, x.shape[2], x.shape[3]).permute(0, 2, 1, 3).flatten(2)
+        return pooled.unflatten(-1, x.shape[2:]).permute(0, 2, 1, 3).flatten(2)

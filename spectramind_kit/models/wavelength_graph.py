@@ -29,19 +29,24 @@ MOLECULAR_BANDS: tuple[tuple[str, float, float], ...] = (
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """How many edges of each type a node has."""
+
+    spectral: int = 8  # nearest bins, half on each side
+    molecular: int = 6  # bins spread over the molecular bands that the node lies in
+    detector: int = 4  # bins spread over its region of the detector
+    regions: int = 8  # equal runs of columns, which share flat-field and pointing errors
+
+
+@dataclass(frozen=True)
 class WavelengthGraph:
-    """Edges in two layouts: a table (W, K) of neighbours per node, and the same as lists.
+    """A table of K neighbours per node; the nodes are W bins."""
 
-    source (W, K) int64      the neighbour that sends; padded places point at the node itself
-    kind (W, K) int64        index into `EDGE_TYPES`
-    features (W, K, 4)       signed and absolute log-distance in wavelength (scaled), bands shared, steps
-    apart present (W, K) bool      False where the table is padded
-    """
-
-    source: Tensor
-    kind: Tensor
+    source: Tensor  # (W, K) int64, the neighbour that sends; padded places point at the node itself
+    kind: Tensor  # (W, K) int64, index into `EDGE_TYPES`
+    # (W, K, 4) signed and absolute log-distance in wavelength (scaled), bands shared, steps apart
     features: Tensor
-    present: Tensor
+    present: Tensor  # (W, K) bool, False where the table is padded
 
     @property
     def n_nodes(self) -> int:
@@ -59,64 +64,49 @@ class WavelengthGraph:
         )
 
 
-def _spread(candidates: list[int], wanted: int) -> list[int]:
-    """``wanted`` of the candidates, evenly spread over their order."""
-    if len(candidates) <= wanted:
-        return candidates
-    return [candidates[round((k + 0.5) * len(candidates) / wanted - 0.5)] for k in range(wanted)]
-
-
-def build_wavelength_graph(
-    wavelength_um: Tensor,
-    *,
-    spectral: int = 8,
-    molecular: int = 6,
-    detector: int = 4,
-    regions: int = 8,
-    bands: tuple[tuple[str, float, float], ...] = MOLECULAR_BANDS,
-) -> WavelengthGraph:
-    """Graph of the bins at ``wavelength_um`` (W,), in any order.
-
-    ``spectral`` nearest bins (half on each side); ``molecular`` bins spread over the molecular bands that the
-    node lies in; ``detector`` bins spread over its region of the detector, one of ``regions`` equal runs of
-    columns, which share flat-field and pointing errors.
-    """
-    order = torch.argsort(wavelength_um.detach().cpu().double())
-    grid = wavelength_um.detach().cpu().double()[order].tolist()
+def build_wavelength_graph(wavelength_um: Tensor, neighbours: Neighbours = Neighbours()) -> WavelengthGraph:
+    """Graph of the bins at ``wavelength_um`` (W,), in any order."""
+    wavelength = wavelength_um.detach().cpu().double()
+    order = torch.argsort(wavelength)
+    grid = wavelength[order].tolist()
     count = len(grid)
-    homes = [frozenset(k for k, (_, low, high) in enumerate(bands) if low <= w <= high) for w in grid]
-    spacing = math.log(grid[-1] / grid[0]) / max(count - 1, 1) if count > 1 else 1.0
-    width = max(1, spectral + molecular + detector)
+    bands = [{name for name, low, high in MOLECULAR_BANDS if low <= w <= high} for w in grid]
+    spacing = math.log(grid[-1] / grid[0]) / (count - 1) if count > 1 else 1.0
+    width = max(1, neighbours.spectral + neighbours.molecular + neighbours.detector)
     source = torch.arange(count)[:, None].repeat(1, width)
     kind = torch.zeros(count, width, dtype=torch.long)
     features = torch.zeros(count, width, EDGE_FEATURES)
     present = torch.zeros(count, width, dtype=torch.bool)
     for i in range(count):
-        near = sorted(
-            (j for j in range(max(0, i - spectral), min(count, i + spectral + 1)) if j != i),
-            key=lambda j: (abs(j - i), j),
-        )[:spectral]
-        region = min(i * regions // count, regions - 1)
-        chosen = [
-            sorted(near),
-            _spread([j for j in range(count) if j != i and homes[i] & homes[j]], molecular),
-            _spread(
-                [j for j in range(count) if j != i and min(j * regions // count, regions - 1) == region],
-                detector,
-            ),
-        ]
-        place = 0
-        for edge_type, members in enumerate(chosen):
-            for j in members:
-                apart = math.log(grid[j] / grid[i]) / spacing if spacing > 0 else float(j - i)
-                source[i, place], kind[i, place], present[i, place] = j, edge_type, True
-                features[i, place] = torch.tensor(
-                    [
-                        math.copysign(math.log1p(abs(apart)), apart) / 3.0,
-                        math.log1p(abs(apart)) / 3.0,
-                        len(homes[i] & homes[j]) / 2.0,
-                        1.0 / (1.0 + abs(j - i)),
-                    ]
-                )
-                place += 1
+        chosen = _chosen(i, bands, neighbours)
+        edges = [(j, edge_type) for edge_type, members in enumerate(chosen) for j in members]
+        for place, (j, edge_type) in enumerate(edges):
+            apart = math.log(grid[j] / grid[i]) / spacing if spacing > 0 else float(j - i)
+            distance = math.log1p(abs(apart)) / 3.0
+            shared = len(bands[i] & bands[j]) / 2.0
+            source[i, place], kind[i, place], present[i, place] = j, edge_type, True
+            features[i, place] = torch.tensor(
+                [math.copysign(distance, apart), distance, shared, 1.0 / (1.0 + abs(j - i))]
+            )
     return WavelengthGraph(source, kind, features, present).permuted(torch.argsort(order))
+
+
+def _chosen(i: int, bands: list[set[str]], neighbours: Neighbours) -> tuple[list[int], ...]:
+    """The neighbours of node ``i``, one list per edge type; nodes count along the wavelength."""
+    count, regions = len(bands), neighbours.regions
+    others = [j for j in range(count) if j != i]
+
+    def region(j: int) -> int:
+        return min(j * regions // count, regions - 1)
+
+    near = sorted(others, key=lambda j: (abs(j - i), j))[: neighbours.spectral]
+    alike = [j for j in others if bands[i] & bands[j]]
+    beside = [j for j in others if region(j) == region(i)]
+    return sorted(near), _spread(alike, neighbours.molecular), _spread(beside, neighbours.detector)
+
+
+def _spread(candidates: list[int], wanted: int) -> list[int]:
+    """``wanted`` of the candidates, evenly spread over their order."""
+    if len(candidates) <= wanted:
+        return candidates
+    return [candidates[round((k + 0.5) * len(candidates) / wanted - 0.5)] for k in range(wanted)]

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from spectramind_kit.errors import ConfigError
 from spectramind_kit.models import AirsGnn, CrossAttentionFusion, Fgs1Mamba, HeteroscedasticHead
 from spectramind_kit.models.fusion_xattn import CrossAttention
-from spectramind_kit.models.series import clean, describe_time, masked_mean, patch, patch_mask
+from spectramind_kit.models.layers import masked_mean
+from spectramind_kit.models.series import clean, describe_time, patch, patch_mask
 from spectramind_kit.models.temporal import MultiKernelConv, TemporalCnn, TemporalMoments, time_basis
 
 

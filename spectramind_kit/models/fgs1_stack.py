@@ -1,0 +1,45 @@
+"""What FGS1's encoders share: the light curve as tokens, and the way of the tokens through the layers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spectramind_kit.errors import ConfigError
+from spectramind_kit.models.series import CONTEXT_CHANNELS, clean, describe_time, patch, patch_mask
+
+
+class Fgs1Tokens(nn.Module):
+    """Patches of the light curve: per step residual in sigma, residual × transit shape, `describe_time`."""
+
+    def __init__(self, *, width: int, patch_steps: int):
+        super().__init__()
+        if patch_steps < 1:
+            raise ConfigError("patch must be at least one step", found=str(patch_steps))
+        self.patch_steps = patch_steps
+        self.embed = nn.Linear(patch_steps * (CONTEXT_CHANNELS + 2), width)
+        # not read: saved states hold it, and its draw is part of what a seed means
+        self.visit = nn.Embedding(4, width)
+        nn.init.zeros_(self.visit.weight)
+
+    def forward(self, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """flux, shape, time, mask (B, T) -> tokens (B, L, D), token_mask (B, L)."""
+        residual = clean(flux, mask)
+        context = describe_time(shape, time, mask)
+        steps = torch.cat([residual[..., None], (residual * context[..., 0])[..., None], context], dim=-1)
+        return self.embed(patch(steps, self.patch_steps)), patch_mask(mask, self.patch_steps)
+
+
+class Fgs1Stack(nn.Module):
+    """Tokens through layers that keep their shape, then a norm. Subclasses set the three, in this order."""
+
+    tokens: Fgs1Tokens
+    layers: nn.ModuleList
+    norm: nn.LayerNorm
+
+    def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """flux, shape, time, mask (B, T) -> tokens (B, L, D), token_mask (B, L)."""
+        tokens, token_mask = self.tokens(flux, shape, time, mask)
+        for layer in self.layers:
+            tokens = layer(tokens, mask=token_mask)
+        return self.norm(tokens), token_mask
