@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.errors import ConfigError, DataError, check_choice
 from spectramind_kit.losses.gll import gaussian_loss, official_score
 from spectramind_kit.losses.priors import (
-    SMOOTHNESS_FORMS,
     band_coherence,
+    check_smoothness,
     fgs1_airs_baseline,
     nonnegativity,
     smoothness,
 )
 from spectramind_kit.metric import FGS1_WEIGHT, Metric
+from spectramind_kit.models.batch import wavelengths_of
 from spectramind_kit.models.wavelength_graph import MOLECULAR_BANDS
 
 TERMS = ("gll", "metric", "squared_error", "smoothness", "band_coherence", "nonnegativity", "baseline")
@@ -26,12 +27,11 @@ TERMS = ("gll", "metric", "squared_error", "smoothness", "band_coherence", "nonn
 
 @dataclass(frozen=True)
 class LossTerms:
-    """total: what to differentiate. terms: every active term, unweighted and detached. weights: used this
-    epoch."""
+    """What one batch gives."""
 
-    total: Tensor
-    terms: dict[str, Tensor] = field(default_factory=dict)
-    weights: dict[str, float] = field(default_factory=dict)
+    total: Tensor  # what to differentiate
+    terms: dict[str, Tensor] = field(default_factory=dict)  # every active term, unweighted and detached
+    weights: dict[str, float] = field(default_factory=dict)  # used this epoch
 
 
 class CompositeLoss(nn.Module):
@@ -45,18 +45,18 @@ class CompositeLoss(nn.Module):
         square of the pull by the anchor's error. The rest: see `spectramind_kit.losses.priors`.
     fgs1_weight : float             weight of FGS1's bin in gll, metric and squared_error
     pull_limit : float              of `gaussian_loss`
-    metric : Metric, optional       with the mean and spread of all training depths; of 2025's by default
+    metric : Metric, optional       with the mean and spread of all training depths; by default those of 2025
     smoothness_form, smoothness_cutoff     ``second_difference`` | ``fft``, and where high frequencies begin
     baseline_spread : float         how far FGS1 may lie from AIRS, transit depth
-    baseline_start, baseline_ramp : the baseline term is off before epoch ``start`` and grows linearly to its
-    weight
-        over ``ramp`` epochs: early on, FGS1 must not be pulled to an AIRS level that is not learned yet.
+    baseline_start, baseline_ramp : int
+        The baseline term is off before epoch ``start`` and grows linearly to its weight over ``ramp`` epochs:
+        early on, FGS1 must not be pulled to an AIRS level that is not learned yet.
     unit : float
         Depth that counts as 1 in the priors; 0 takes each planet's own mean ``anchor_err`` over the AIRS
         bins. In raw depths (1e-5 squared) any lambda would vanish against the likelihood.
     """
 
-    def __init__(  # noqa: PLR0913 -- the keys of configs/loss, flat as users set them
+    def __init__(  # noqa: PLR0913 -- each is a key of configs/loss, flat as users set them
         self,
         weights: Mapping[str, float],
         *,
@@ -72,20 +72,8 @@ class CompositeLoss(nn.Module):
     ):
         super().__init__()
         for name in weights:
-            if name not in TERMS:
-                raise ConfigError(
-                    "unknown term of the loss",
-                    where="loss.weights",
-                    found=str(name),
-                    fix=nearest(str(name), TERMS),
-                )
-        if smoothness_form not in SMOOTHNESS_FORMS:
-            raise ConfigError(
-                "unknown form of the smoothness term",
-                where="loss.smoothness_form",
-                found=smoothness_form,
-                fix=nearest(smoothness_form, SMOOTHNESS_FORMS),
-            )
+            check_choice(name, TERMS, what="term of the loss", where="loss.weights")
+        check_smoothness(smoothness_form)
         self.weights = {name: float(weights.get(name, 0.0)) for name in TERMS}
         if not any(self.weights.values()):
             raise ConfigError(
@@ -94,24 +82,17 @@ class CompositeLoss(nn.Module):
         self.fgs1_weight, self.pull_limit, self.unit = fgs1_weight, pull_limit, unit
         self.metric = metric or Metric()
         self.smoothness_form, self.smoothness_cutoff = smoothness_form, smoothness_cutoff
-        self.baseline_spread, self.baseline_start, self.baseline_ramp = (
-            baseline_spread,
-            baseline_start,
-            baseline_ramp,
-        )
+        self.baseline_spread = baseline_spread
+        self.baseline_start, self.baseline_ramp = baseline_start, baseline_ramp
 
     def weights_at(self, epoch: float) -> dict[str, float]:
         """The weights of the active terms in ``epoch`` (from 0)."""
         grown = min(1.0, max(0.0, (epoch - self.baseline_start + 1) / max(self.baseline_ramp, 1)))
-        return {
-            name: weight * (grown if name == "baseline" else 1.0)
-            for name, weight in self.weights.items()
-            if weight
-        }
+        active = {name: weight for name, weight in self.weights.items() if weight}
+        return {name: weight * (grown if name == "baseline" else 1.0) for name, weight in active.items()}
 
     def forward(self, output, batch: Mapping[str, Tensor], *, epoch: float = 0.0) -> LossTerms:
-        """``output`` with depth_mean and depth_sigma (B, 283); ``batch`` with depth, anchor_depth,
-        anchor_err, wavelength_um."""
+        """``output`` with depth_mean, depth_sigma (B, 283); ``batch`` as in `models.batch`, labelled."""
         if "depth" not in batch:
             raise DataError(
                 "the batch has no labels", where="batch['depth']", fix="train on planets with known depths"
@@ -124,36 +105,23 @@ class CompositeLoss(nn.Module):
 
     def _term(self, name: str, output, batch: Mapping[str, Tensor]) -> Tensor:
         wide = torch.promote_types(output.depth_mean.dtype, torch.float32)
-        mean, sigma, depth, err = (
-            t.to(wide) for t in (output.depth_mean, output.depth_sigma, batch["depth"], batch["anchor_err"])
-        )
-        unit = err[:, 1:].mean(-1, keepdim=True) if self.unit == 0 else torch.full_like(err[:, :1], self.unit)
-        if name == "gll":
-            return gaussian_loss(
-                mean,
-                sigma,
-                depth,
-                reference_err=err,
-                fgs1_weight=self.fgs1_weight,
-                pull_limit=self.pull_limit,
-            )
+        mean, sigma = output.depth_mean.to(wide), output.depth_sigma.to(wide)
+        depth, err = batch["depth"].to(wide), batch["anchor_err"].to(wide)
+        if name in ("gll", "squared_error"):
+            limits = {"fgs1_weight": self.fgs1_weight, "pull_limit": self.pull_limit}
+            if name == "gll":
+                return gaussian_loss(mean, sigma, depth, reference_err=err, **limits)
+            # a Gaussian loss of fixed width; the factor undoes its half
+            return 2.0 * gaussian_loss(mean, err, depth, reference_err=err, **limits)
         if name == "metric":
-            return (
-                1.0 - official_score(mean, sigma, depth, metric=self.metric, fgs1_weight=self.fgs1_weight)
-            ).to(wide)
-        if name == "squared_error":  # a Gaussian loss of fixed width; the factor undoes its half
-            return 2.0 * gaussian_loss(
-                mean, err, depth, reference_err=err, fgs1_weight=self.fgs1_weight, pull_limit=self.pull_limit
-            )
+            score = official_score(mean, sigma, depth, metric=self.metric, fgs1_weight=self.fgs1_weight)
+            return (1.0 - score).to(wide)
+        if name == "baseline":
+            return fgs1_airs_baseline(mean, spread=self.baseline_spread)
+        unit = err[:, 1:].mean(-1, keepdim=True) if self.unit == 0 else torch.full_like(err[:, :1], self.unit)
         if name == "smoothness":
             return smoothness(mean, unit, form=self.smoothness_form, cutoff=self.smoothness_cutoff)
         if name == "band_coherence":
-            wavelength = (
-                batch["wavelength_um"] if batch["wavelength_um"].ndim == 1 else batch["wavelength_um"][0]
-            )
-            return band_coherence(
-                mean - batch["anchor_depth"].to(wide), wavelength, unit, bands=MOLECULAR_BANDS
-            )
-        if name == "nonnegativity":
-            return nonnegativity(mean, unit)
-        return fgs1_airs_baseline(mean, spread=self.baseline_spread)
+            correction = mean - batch["anchor_depth"].to(wide)
+            return band_coherence(correction, wavelengths_of(batch), unit, bands=MOLECULAR_BANDS)
+        return nonnegativity(mean, unit)

@@ -1,4 +1,4 @@
-"""The Gaussian log-likelihood with the metric's weights, and the metric itself in differentiable form.
+"""The Gaussian log-likelihood with the metric's weights, and the metric itself as something to learn from.
 
 Source: the scorer of the Ariel Data Challenge 2025. FGS1's bin weighs 57.846, every AIRS bin 1.
 """
@@ -11,19 +11,13 @@ from torch import Tensor
 from spectramind_kit.metric import FGS1_WEIGHT, Metric
 
 
-def bin_weights(n_bins: int, *, fgs1_weight: float = FGS1_WEIGHT, like: Tensor) -> Tensor:
-    """(n_bins,) weights of the metric, in the dtype and on the device of ``like``; index 0 is FGS1."""
-    weights = like.new_ones(n_bins)
+def weighted_mean(values: Tensor, known: Tensor, *, fgs1_weight: float) -> Tensor:
+    """Mean of (B, W) values over the elements that are known, FGS1's bin weighted; zero when none is."""
+    weights = values.new_ones(values.shape[-1])
     weights[0] = fgs1_weight
-    return weights
-
-
-def weighted_mean(values: Tensor, weights: Tensor, known: Tensor) -> Tensor:
-    """Mean of (B, W) values with (W,) weights over the elements that are known; zero when none is."""
     weights = weights * known
-    return (torch.where(known, values, torch.zeros_like(values)) * weights).sum() / weights.sum().clamp(
-        min=1e-12
-    )
+    values = torch.where(known, values, torch.zeros_like(values))
+    return (values * weights).sum() / weights.sum().clamp(min=1e-12)
 
 
 def gaussian_loss(
@@ -52,8 +46,7 @@ def gaussian_loss(
     if pull_limit > 0:
         misfit = torch.where(pull.abs() <= pull_limit, misfit, pull_limit * (pull.abs() - 0.5 * pull_limit))
     width = depth_sigma if reference_err is None else depth_sigma / reference_err
-    weights = bin_weights(depth.shape[-1], fgs1_weight=fgs1_weight, like=depth_mean)
-    return weighted_mean(misfit + torch.log(width), weights, known)
+    return weighted_mean(misfit + torch.log(width), known, fgs1_weight=fgs1_weight)
 
 
 def official_score(
@@ -67,13 +60,12 @@ def official_score(
 ) -> Tensor:
     """`Metric.score` of (B, W) tensors as a differentiable scalar; labels that are not finite are left out.
 
-    ``clip`` cuts to [0, 1] as the host does (no gradient outside). Computed in float64 where the device has
-    it.
+    ``clip`` cuts to [0, 1] as the host does (no gradient outside). Computed in float64 where there is one.
     """
     wide = torch.float32 if depth_mean.device.type == "mps" else torch.float64
     depth_mean, depth_sigma, depth = (t.to(wide) for t in (depth_mean, depth_sigma, depth))
     known = torch.isfinite(depth)
-    scores = metric.element_scores(torch.where(known, depth, depth_mean.detach()), depth_mean, depth_sigma)
-    weights = bin_weights(depth.shape[-1], fgs1_weight=fgs1_weight, like=depth)
-    score = weighted_mean(scores, weights, known)
+    truth = torch.where(known, depth, depth_mean.detach())
+    scores = metric.element_scores(truth, depth_mean, depth_sigma)
+    score = weighted_mean(scores, known, fgs1_weight=fgs1_weight)
     return score.clamp(0.0, 1.0) if clip else score

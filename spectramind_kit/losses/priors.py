@@ -1,5 +1,4 @@
-"""What a spectrum should look like whatever the data say: smooth, coherent inside bands, positive, FGS1 near
-AIRS.
+"""What a spectrum should look like whatever the data say: smooth, coherent, positive, FGS1 near AIRS.
 
 Every term is a mean square in standardised units (depths divided by ``unit``, about the anchor's error), so
 that a weight of 1 is as strong as the likelihood. Index 0 (FGS1) is never compared with its neighbour in the
@@ -11,9 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import check_choice
 
 SMOOTHNESS_FORMS = ("second_difference", "fft")
+
+
+def check_smoothness(form: str) -> None:
+    where = "loss.smoothness_form"
+    check_choice(form, SMOOTHNESS_FORMS, what="form of the smoothness term", where=where)
 
 
 def smoothness(
@@ -24,21 +28,14 @@ def smoothness(
     ``second_difference``: mean square of the second difference. ``fft``: power above ``cutoff`` (a fraction
     of the highest frequency) of the spectrum, its linear trend removed, per bin.
     """
+    check_smoothness(form)
     airs = depth_mean[:, 1:] / unit
     if form == "second_difference":
         return (airs[:, 2:] - 2.0 * airs[:, 1:-1] + airs[:, :-2]).square().mean()
-    if form == "fft":
-        ramp = torch.linspace(-1.0, 1.0, airs.shape[1], dtype=airs.dtype, device=airs.device)
-        flat = remove_trend(airs, ramp)
-        power = torch.fft.rfft(flat, norm="ortho").abs().square()
-        first = int(cutoff * (power.shape[1] - 1)) + 1
-        return 2.0 * power[:, first:].sum(-1).mean() / airs.shape[1]  # 2: rfft keeps half of the frequencies
-    raise ConfigError(
-        "unknown form of the smoothness term",
-        where="loss.smoothness_form",
-        found=form,
-        fix=nearest(form, SMOOTHNESS_FORMS),
-    )
+    ramp = torch.linspace(-1.0, 1.0, airs.shape[1], dtype=airs.dtype, device=airs.device)
+    power = torch.fft.rfft(remove_trend(airs, ramp), norm="ortho").abs().square()
+    first = int(cutoff * (power.shape[1] - 1)) + 1
+    return 2.0 * power[:, first:].sum(-1).mean() / airs.shape[1]  # 2: rfft keeps half of the frequencies
 
 
 def remove_trend(values: Tensor, place: Tensor) -> Tensor:
@@ -62,9 +59,8 @@ def band_coherence(
         inside = ((wavelength_um >= low) & (wavelength_um <= high)).nonzero()[:, 0]
         inside = inside[inside > 0]
         if len(inside) >= 3:
-            parts.append(
-                remove_trend(scaled[:, inside], wavelength_um[inside].to(scaled.dtype)).square().mean()
-            )
+            place = wavelength_um[inside].to(scaled.dtype)
+            parts.append(remove_trend(scaled[:, inside], place).square().mean())
     return torch.stack(parts).mean() if parts else scaled.sum() * 0.0
 
 
