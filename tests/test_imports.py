@@ -67,7 +67,16 @@ FLOOR = {
 }
 # The floors allow more than the design does: a model never knows a path, a planet or a notebook.
 ONLY = {
-    "models": {"errors", "lazy", "optional_packages", "runtime", "metric", "detector.instrument", "models"},
+    "models": {
+        "errors",
+        "lazy",
+        "optional_packages",
+        "runtime",
+        "metric",
+        "configs.target",
+        "detector.instrument",
+        "models",
+    },
     "losses": {"errors", "lazy", "runtime", "metric", "detector.instrument", "losses", "models"},
     "detector": {
         "errors",

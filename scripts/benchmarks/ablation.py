@@ -90,8 +90,9 @@ def train_once(dataset, train, test, naive, *, fusion: str, seed: int, epochs: i
     import torch
 
     from spectramind_kit.configs import load_config
+    from spectramind_kit.configs.target import instantiate, to_plain
     from spectramind_kit.metric import Metric
-    from spectramind_kit.models.build import build_model, instantiate, to_plain
+    from spectramind_kit.models.build import build_model
     from spectramind_kit.runtime import probe_device
     from spectramind_kit.training.loop import TrainSettings, train_fold
 

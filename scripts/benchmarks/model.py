@@ -196,8 +196,8 @@ def graph_figures(*, rounds: int) -> dict:
 def training_step(size: str, *, batch: int, time_steps: int = 187, device: str = "cpu"):
     """(step, model) for one training step of a size: forward, composite loss, backward, AdamW."""
     from spectramind_kit.configs import load_config
+    from spectramind_kit.configs.target import instantiate, to_plain
     from spectramind_kit.models import build_model, example_batch
-    from spectramind_kit.models.build import instantiate, to_plain
 
     config = load_config(overrides=[f"model/size={size}"])
     model = build_model(config.model).to(device).train()

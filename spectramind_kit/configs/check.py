@@ -14,9 +14,9 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
+from spectramind_kit.configs.target import is_own, locate
 from spectramind_kit.errors import ConfigError, nearest
 
 SETTINGS = {
@@ -25,7 +25,6 @@ SETTINGS = {
     "train": "spectramind_kit.training.settings.TrainSettings",
     "simulate": "spectramind_kit.simulator.settings.SimulationSize",
 }
-_OWN = "spectramind_kit."
 _PARTS = ("model", "loss")
 
 
@@ -40,8 +39,8 @@ def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> N
     for group, target in SETTINGS.items():
         node = dict(config.get(group) or {})
         own = str(node.pop("_target_", target))
-        if own.startswith(_OWN):
-            kind = _locate(target)
+        if is_own(own):
+            kind = locate(target)
             check_types(node, kind, where=group)
             try:
                 kind(
@@ -121,33 +120,12 @@ def _check_parts(node: Any, *, where: str) -> None:
         return
     settings = {key: value for key, value in node.items() if key != "_target_"}
     target = str(node.get("_target_", ""))
-    if target.startswith(_OWN):
-        check_types(settings, _locate(target), where=where)
+    if is_own(target):
+        check_types(settings, locate(target), where=where)
         return
     if not target:  # a part of one's own is its author's
         for key, value in settings.items():
             _check_parts(value, where=f"{where}.{key}")
-
-
-def _locate(target: str) -> Any:
-    module, _, name = target.rpartition(".")
-    try:
-        found = import_module(module)
-    except ImportError as error:
-        raise ConfigError(
-            "the module of a _target_ cannot be imported",
-            where=target,
-            found=str(error),
-            fix="check the spelling",
-        ) from error
-    if not hasattr(found, name):
-        raise ConfigError(
-            "no such name in the module of a _target_",
-            where=module,
-            found=name,
-            fix=nearest(name, [n for n in vars(found) if not n.startswith("_")]),
-        )
-    return getattr(found, name)
 
 
 def _example(hint: Any) -> str:

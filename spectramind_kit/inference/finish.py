@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectramind_kit.configs.target import to_plain
 from spectramind_kit.detector.layout import AdcInfo, read_adc_info
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import to_text
@@ -16,7 +17,6 @@ from spectramind_kit.inference.bundle import save_bundle, table_fingerprints
 from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
 from spectramind_kit.inference.uncertainty import fit_sigma_scale
 from spectramind_kit.metric import N_BINS, array_score
-from spectramind_kit.models.build import to_plain
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import say

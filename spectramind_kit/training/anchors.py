@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.configs import config_digest
+from spectramind_kit.configs.target import to_plain
 from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.metric import Metric
-from spectramind_kit.models.build import to_plain
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
 from spectramind_kit.training.dataset import fold_of_planets

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.metric import Metric
-from spectramind_kit.models.build import build_model, instantiate, to_plain
+from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import cpu_count, say

@@ -21,6 +21,7 @@ def network_dir(measured_dir, tmp_path_factory):
     import pandas as pd
 
     from spectramind_kit.configs import load_config
+    from spectramind_kit.configs.target import to_plain
     from spectramind_kit.diagnostics.visits import (
         planets_with_light_curves,
         stored_light_curves,
@@ -28,7 +29,7 @@ def network_dir(measured_dir, tmp_path_factory):
     )
     from spectramind_kit.inference.bundle import save_bundle
     from spectramind_kit.inference.uncertainty import SigmaScale
-    from spectramind_kit.models.build import build_model, to_plain
+    from spectramind_kit.models.build import build_model
     from spectramind_kit.training.anchors import Measured
     from spectramind_kit.training.dataset import Normaliser
     from spectramind_kit.training.folds import Network, planet_rows

@@ -114,9 +114,9 @@ def test_the_bundles_settings_win_over_those_written_last(measured_dir, tmp_path
     import shutil
 
     from spectramind_kit.configs import config_digest, load_config
+    from spectramind_kit.configs.target import to_plain
     from spectramind_kit.detector.settings import DetectorSettings
     from spectramind_kit.diagnostics.visits import _newest
-    from spectramind_kit.models.build import to_plain
     from spectramind_kit.run_folder.json_file import write_json
 
     config = load_config(profile="smoke")

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from spectramind_kit.configs import available_choices, load_config
+from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.losses.composite import TERMS, CompositeLoss
 from spectramind_kit.models import example_batch
-from spectramind_kit.models.build import instantiate, to_plain
 
 
 def output_of(batch, *, seed: int = 0):

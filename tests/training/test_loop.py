@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from spectramind_kit.configs import load_config
+from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.errors import DataError
-from spectramind_kit.models.build import build_model, instantiate, to_plain
+from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.logbook import Logbook, read_logbook
 from spectramind_kit.runtime import Device, TimeBudget
 from spectramind_kit.training.contributions import embedding_drops
