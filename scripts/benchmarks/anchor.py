@@ -255,7 +255,7 @@ def _generic(curve, star, ours: float) -> dict[str, float]:
 
 def _hard_cases(seed: int) -> dict[str, dict]:
     """Cases made from simulated visits and altered light curves: largest |pull|, flags."""
-    from spectramind_kit.simulator import simulate_light_curves
+    from spectramind_kit.simulator import light_curves_of
 
     truths = [truth for _, _, _, visits in _simulate(12, seed, "test") for truth in visits[:1]]
     # short, central
@@ -267,7 +267,7 @@ def _hard_cases(seed: int) -> dict[str, dict]:
         return replace(truth, planet=replace(truth.planet, **planet)) if planet else truth
 
     def curve(truth, visit: int = 0):
-        batch = simulate_light_curves(1, seed=seed + 7 + visit, visits=[truth])
+        batch = light_curves_of([truth], seed=seed + 7 + visit)
         return replace(batch.light_curve(0), planet_id=1, visit=visit)
 
     def tilted(b: float):

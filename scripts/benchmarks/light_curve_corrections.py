@@ -102,7 +102,7 @@ def _each(made, switches: dict, *, some: bool):
 
 def _compare(lc, visit):
     from spectramind_kit.detector.noise import measure_scatter
-    from spectramind_kit.simulator.visit import true_light_curve
+    from spectramind_kit.simulator import true_light_curve
 
     truth = true_light_curve(visit, lc.time, exposure_h=lc.exposure_h)  # (T, 283) with drift and transit
     base = true_light_curve(

@@ -74,7 +74,8 @@ def _table(made, truths, *, quick: bool):
     import pandas as pd
 
     from spectramind_kit.simulator import comparison, draw_visits
-    from spectramind_kit.simulator.competition import maps_of_visit
+    from spectramind_kit.simulator.calibration_maps import maps_of_visit
+    from spectramind_kit.simulator.comparison_frames import reference_rows
 
     firsts = [draw_visits(made.seed, "train", k, settings=made.settings)[0] for k in range(1100)]
     stars = pd.DataFrame([v.planet.catalogue_row() for v in firsts])
@@ -85,7 +86,7 @@ def _table(made, truths, *, quick: bool):
         *comparison.orbit_rows(firsts),
         *comparison.label_rows(labels),
         *comparison.light_rows([v for planet in truths for v in planet]),
-        *comparison.reference_rows(firsts[0], maps, seed=SEED, quick=quick),
+        *reference_rows(firsts[0], maps, seed=SEED, quick=quick),
     ]
 
 

@@ -1,5 +1,4 @@
-"""An Ariel simulator: raw frames in the competition's layout, or light curves straight away, from one
-physics.
+"""An Ariel simulator: raw frames in the competition's layout, or light curves straight away, one physics.
 
 Names are loaded when they are first used.
 """
@@ -11,6 +10,7 @@ from spectramind_kit.lazy import lazy_names
 _PUBLIC = {
     "simulate_competition": "competition",
     "simulate_light_curves": "light_curves",
+    "light_curves_of": "light_curves",
     "SimulatedLightCurves": "light_curves",
     "open_simulation": "competition",
     "SimulatedCompetition": "competition",
@@ -19,7 +19,7 @@ _PUBLIC = {
     "noise_free": "settings",
     "draw_planet": "stars_planets",
     "draw_visits": "visit",
-    "true_light_curve": "visit",
+    "true_light_curve": "star_flux",
     "VisitTruth": "visit",
 }
 __all__ = sorted(_PUBLIC)

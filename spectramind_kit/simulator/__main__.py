@@ -18,42 +18,21 @@ def parser() -> argparse.ArgumentParser:
         "DIR/ariel-data-challenge-2025/ holds the data, DIR/truth.csv the spectra of the test planets. "
         "Complete planets are kept, so an interrupted run is continued by repeating it.",
     )
-    options.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
-    options.add_argument(
-        "--train", type=int, default=60, metavar="N", help="train planets (default %(default)s)"
-    )
-    options.add_argument(
-        "--test", type=int, default=20, metavar="M", help="test planets (default %(default)s)"
-    )
-    options.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="S",
-        help="planet k of a seed is always the same (default %(default)s)",
-    )
-    options.add_argument(
-        "--cadence",
-        choices=("full", "reduced"),
-        default="reduced",
-        help="full: 11,250 and 135,000 frames per visit, about 0.4 GB; reduced: means of 30 frames, 12 MB "
-        "(default)",
-    )
-    options.add_argument(
-        "--jobs", type=int, default=1, metavar="J", help="planets at the same time (default %(default)s)"
-    )
-    options.add_argument(
-        "--two-visits",
-        type=float,
-        default=0.1,
-        metavar="SHARE",
-        help="planets with two visits (default %(default)s)",
-    )
-    options.add_argument(
-        "--quiet-detector",
-        action="store_true",
-        help="without random noise and with a fine ADC, for tests of a calibration",
-    )
+    add = options.add_argument
+    default = "(default %(default)s)"
+    add("--out", required=True, metavar="DIR", help="folder to write to")
+    add("--train", type=int, default=60, metavar="N", help=f"train planets {default}")
+    add("--test", type=int, default=20, metavar="M", help=f"test planets {default}")
+    seed_help = f"planet k of a seed is always the same {default}"
+    add("--seed", type=int, default=0, metavar="S", help=seed_help)
+    full, reduced = "11,250 and 135,000 frames per visit, about 0.4 GB", "means of 30 frames, 12 MB (default)"
+    cadence_help = f"full: {full}; reduced: {reduced}"
+    add("--cadence", choices=("full", "reduced"), default="reduced", help=cadence_help)
+    add("--jobs", type=int, default=1, metavar="J", help=f"planets at the same time {default}")
+    two_help = f"planets with two visits {default}"
+    add("--two-visits", type=float, default=0.1, metavar="SHARE", help=two_help)
+    quiet_help = "without random noise and with a fine ADC, for tests of a calibration"
+    add("--quiet-detector", action="store_true", help=quiet_help)
     return options
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectramind_kit.detector.instrument import FGS1_WAVELENGTH_UM  # noqa: F401
+from spectramind_kit.detector import instrument
+from spectramind_kit.detector.instrument import Instrument
 
-N_BINS, N_AIRS_BINS = 283, 282
 VISIT_H = 7.5
 BLOCKS_REDUCED = 188  # AIRS pairs of a reduced visit; FGS1 has 12 times as many
 
@@ -18,19 +18,16 @@ G, K_B, M_H_KG = 6.6743e-11, 1.380649e-23, 1.6735e-27
 
 
 @dataclass(frozen=True)
-class Sensor:
-    """One detector. Times in seconds; a pair is the read just after reset and the read at the end of the
-    ramp."""
+class Sensor(Instrument):
+    """A sensor and its timing. A pair is the read just after reset and the read at the end of the ramp."""
 
-    name: str
-    rows: int
-    columns: int
-    pairs: int
-    period_s: float
-    first_s: float
-    last_s: float
-    axis_start_s: float  # axis_info's time of the first read; its pairs are 0.1 s apart, whatever the ramp
-    column_cut: slice | None = None
+    pairs: int  # of a visit at full cadence
+    period_s: float  # from pair to pair
+    first_s: float  # reset to first read
+    last_s: float  # reset to last read
+    axis_start_s: float = (
+        0.1  # axis_info's time of the first read; its pairs are 0.1 s apart, whatever the ramp
+    )
 
     @property
     def exposure_s(self) -> float:
@@ -38,8 +35,8 @@ class Sensor:
         return self.last_s - self.first_s
 
 
-AIRS = Sensor("AIRS-CH0", 32, 356, 5625, 4.8, 0.1, 4.6, 0.1, slice(39, 321))
-FGS1 = Sensor("FGS1", 32, 32, 67500, 0.4, 0.1, 0.2, 0.1)
+AIRS = Sensor(**vars(instrument.AIRS), pairs=5625, period_s=4.8, first_s=0.1, last_s=4.6)
+FGS1 = Sensor(**vars(instrument.FGS1), pairs=67500, period_s=0.4, first_s=0.1, last_s=0.2)
 SENSORS = (AIRS, FGS1)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.simulator.constants import planck_photons
+from spectramind_kit.simulator.settings import Settings
 
 SPOT_COVERING_SCALE = 0.012  # sizes are assumed: docs/decisions.md D57
 NEIGHBOUR_SCALE = 0.006
@@ -20,41 +21,29 @@ NEIGHBOUR_SCALE = 0.006
 
 @dataclass(frozen=True)
 class Contamination:
-    """``factor`` (W,) multiplies the depth; ``kind`` is "none", "spots" or "dilution"."""
-
-    kind: str
-    factor: np.ndarray
+    kind: str  # none, spots or dilution
+    factor: np.ndarray  # (W,) multiplies the depth
 
 
 def draw_contamination(
-    rng: np.random.Generator,
-    wavelength_um: np.ndarray,
-    star_temperature_k: float,
-    *,
-    spot_fraction: float,
-    dilution_fraction: float,
+    rng: np.random.Generator, wavelength_um: np.ndarray, star_k: float, *, settings: Settings
 ) -> Contamination:
     """One visit's mismatch. Covering fractions and flux ratios are half-normal with the scales above."""
     which = rng.random()
     size = abs(float(rng.standard_normal()))
     temperature = float(rng.random())
-    if which < spot_fraction:
-        spot_k = star_temperature_k * (0.75 + 0.15 * temperature)
-        return Contamination(
-            "spots", spot_factor(wavelength_um, star_temperature_k, spot_k, SPOT_COVERING_SCALE * size)
-        )
-    if which < spot_fraction + dilution_fraction:
+    if which < settings.spot_fraction:
+        spot_k = star_k * (0.75 + 0.15 * temperature)
+        return Contamination("spots", spot_factor(wavelength_um, star_k, spot_k, SPOT_COVERING_SCALE * size))
+    if which < settings.spot_fraction + settings.dilution_fraction:
         neighbour_k = 3200.0 + 2500.0 * temperature
-        return Contamination(
-            "dilution",
-            dilution_factor(wavelength_um, star_temperature_k, neighbour_k, NEIGHBOUR_SCALE * size),
-        )
+        factor = dilution_factor(wavelength_um, star_k, neighbour_k, NEIGHBOUR_SCALE * size)
+        return Contamination("dilution", factor)
     return Contamination("none", np.ones_like(wavelength_um))
 
 
 def spot_factor(wavelength_um: np.ndarray, star_k: float, spot_k: float, covering: float) -> np.ndarray:
-    """Depth ratio of a star with a share ``covering`` of its disk in unocculted spots of temperature
-    ``spot_k``."""
+    """Depth ratio of a star with a share ``covering`` of its disk in unocculted spots of that temperature."""
     contrast = planck_photons(wavelength_um, spot_k) / planck_photons(wavelength_um, star_k)
     return 1.0 / (1.0 - covering * (1.0 - contrast))
 

@@ -52,29 +52,28 @@ def add_dark(accumulated: np.ndarray, dark_rate: np.ndarray, time_s: float) -> n
 
 
 def add_shot_noise(first: np.ndarray, last: np.ndarray, rng: np.random.Generator, *, n: float) -> None:
-    """Photon noise of a ramp: the last read keeps the first one's electrons, so only the increment is drawn
-    anew.
+    """Photon noise of a ramp: the last read keeps the first one's electrons, its increment is drawn anew.
 
     Gaussian with the Poisson variance: where few electrons fall, read noise hides the difference.
     """
     scale = np.float32(1.0 / np.sqrt(n))
-    increment = last - first
-    np.maximum(increment, 0.0, out=increment)
-    np.sqrt(increment, out=increment)
-    increment *= rng.standard_normal(first.shape, dtype=np.float32)
-    increment *= scale
-    noise = np.maximum(first, 0.0)
-    np.sqrt(noise, out=noise)
-    noise *= rng.standard_normal(first.shape, dtype=np.float32)
-    noise *= scale
+
+    def draw(variance: np.ndarray) -> np.ndarray:
+        np.maximum(variance, 0.0, out=variance)
+        np.sqrt(variance, out=variance)
+        variance *= rng.standard_normal(first.shape, dtype=np.float32)
+        variance *= scale
+        return variance
+
+    increment = draw(last - first)
+    noise = draw(first.copy())
     first += noise
     last += noise
     last += increment
 
 
 def add_cosmic_rays(last: np.ndarray, rng: np.random.Generator, *, n: float) -> int:
-    """Charge of hits during the ramp, spread over up to three neighbouring pixels. Returns the number of
-    hits.
+    """Charge of hits during the ramp, spread over up to three neighbouring pixels; returns their number.
 
     A mean of n frames has n times the hits with 1/n of the charge each.
     """
@@ -83,8 +82,7 @@ def add_cosmic_rays(last: np.ndarray, rng: np.random.Generator, *, n: float) -> 
         where = rng.integers(0, last.size, hits)
         charge = np.exp(rng.normal(*COSMIC_E, hits)) / n
         flat = last.reshape(-1)
-        columns = last.shape[-1]
-        for share, step in ((0.8, 0), (0.15, 1), (0.05, columns)):
+        for share, step in ((0.8, 0), (0.15, 1), (0.05, last.shape[-1])):
             np.add.at(flat, np.minimum(where + step, last.size - 1), (share * charge).astype(np.float32))
     return hits
 
@@ -97,9 +95,9 @@ def add_ktc_noise(first: np.ndarray, last: np.ndarray, rng: np.random.Generator,
     last += noise
 
 
-def saturate(accumulated: np.ndarray, *, full_well: float = FULL_WELL_E) -> np.ndarray:
+def saturate(accumulated: np.ndarray) -> np.ndarray:
     """No pixel holds more than the full well."""
-    np.minimum(accumulated, np.float32(full_well), out=accumulated)
+    np.minimum(accumulated, np.float32(FULL_WELL_E), out=accumulated)
     return accumulated
 
 
@@ -114,8 +112,7 @@ def add_read_noise(
 
 
 def digitise(accumulated: np.ndarray, *, gain: float, offset: float, floor: bool = True) -> np.ndarray:
-    """ADU = floor((e − offset)·gain) as uint16, clipped at its ends; the inverse is e = ADU / gain +
-    offset."""
+    """ADU = floor((e − offset)·gain) as uint16, clipped at its ends; inverse: e = ADU / gain + offset."""
     accumulated -= np.float32(offset)
     accumulated *= np.float32(gain)
     if not floor:

@@ -11,14 +11,13 @@ from spectramind_kit.simulator.constants import VISIT_H
 
 @dataclass(frozen=True)
 class Drift:
-    """``time_coefficients`` (5,) Legendre in t mapped to [−1, 1]; ``wavelength_response`` (357,) on the
-    simulator's grid."""
+    """f(end) − f(start) is about 1: the response is what the gain changes by over the visit."""
 
-    time_coefficients: np.ndarray
-    wavelength_response: np.ndarray
+    time_coefficients: np.ndarray  # (5,) of Legendre polynomials in t mapped to [−1, 1]
+    wavelength_response: np.ndarray  # (357,) on the simulator's grid
 
     def time_course(self, time_h: np.ndarray) -> np.ndarray:
-        """f(t), shape of ``time_h``; f(end) − f(start) = ±1."""
+        """f(t), shape of ``time_h``."""
         return np.polynomial.legendre.legval(2.0 * time_h / VISIT_H - 1.0, self.time_coefficients)
 
     def factor(self, time_h: np.ndarray) -> np.ndarray:
@@ -38,8 +37,7 @@ def draw_drift(rng: np.random.Generator, wavelength_um: np.ndarray) -> Drift:
     response = np.zeros(len(wavelength_um))
     amplitude = 4.2e-4 * np.exp(0.3 * rng.standard_normal())
     tilt = np.array([0.0, 1.0, *(rng.normal(0.0, [0.25, 0.15, 0.10]))])
-    # The tilt is measured about the flux-weighted middle of the band (blue is brighter), so white AIRS hardly
-    # sees it.
+    # The tilt is about the flux-weighted middle of the band (blue is brighter): white AIRS hardly sees it.
     curve = np.polynomial.legendre.legval(np.clip(x, -1.3, 1.3) + 0.27, tilt)
     common = rng.choice([-1.0, 1.0]) * 1.8e-4 * np.exp(0.4 * rng.standard_normal())
     response[1:] = rng.choice([-1.0, 1.0]) * amplitude * curve + common

@@ -1,5 +1,4 @@
-"""Where the light falls: stellar spectrum through the throughput, and the point-spread function of each
-sensor.
+"""Where the light falls: the point-spread function of each sensor.
 
 The images respond to pointing through the exact derivatives of the pixel-integrated PSF up to second order;
 offsets of 0.1 px against a core of 2–3 px make the third order negligible.
@@ -11,96 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spectramind_kit.simulator.constants import AIRS, FGS1, planck_photons
+from spectramind_kit.simulator.constants import AIRS, FGS1
 
-# Photo-electrons per photon radiance and µm, relative: shape of the AIRS-CH0 passband from 1.6 to 4.1 µm.
-_THROUGHPUT_UM = np.array(
-    [
-        1.60,
-        1.66,
-        1.75,
-        1.81,
-        1.91,
-        1.95,
-        2.02,
-        2.23,
-        2.33,
-        2.43,
-        2.62,
-        2.71,
-        2.80,
-        2.97,
-        3.06,
-        3.30,
-        3.66,
-        3.72,
-        3.79,
-        3.85,
-        3.91,
-        3.97,
-        4.02,
-        4.08,
-    ]
-)
-_THROUGHPUT = np.array(
-    [
-        0.002,
-        0.03,
-        0.12,
-        0.20,
-        0.40,
-        0.85,
-        1.22,
-        1.23,
-        1.15,
-        1.02,
-        1.10,
-        1.18,
-        1.13,
-        0.95,
-        0.92,
-        0.98,
-        0.985,
-        0.955,
-        0.84,
-        0.59,
-        0.25,
-        0.055,
-        0.014,
-        0.006,
-    ]
-)
 _CORE_UM = np.array([1.6, 2.04, 2.46, 2.99, 3.39, 3.81, 4.1])
 _CORE_SIGMA_PX = np.array([0.64, 0.71, 0.82, 0.98, 1.07, 1.21, 1.29])
 _WING_SHARE = np.array([0.58, 0.56, 0.54, 0.50, 0.48, 0.45, 0.45])
 RING_SHARE = 0.017  # the first diffraction ring
 _FINE = 10  # sub-pixels per pixel and axis when a PSF is integrated over pixels
+_STEP_PX = 0.05  # of the differences that stand for derivatives
+_FGS1_LOBES = ((0.70, 0.0, 1.80, 2.4), (0.20, 0.75, 2.3, 2.2), (0.10, 1.7, 3.6, 2.2))  # share, offset, α, β
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.59, (15.35, 15.45)
 AIRS_PLATE_SCALE = 0.5  # AIRS pixels per FGS1 pixel of pointing
 
 
 @dataclass(frozen=True)
 class PixelMaps:
-    """PSF integrated over pixels, and its derivatives with the source's position; each (rows, columns)."""
+    """PSF integrated over pixels, and its derivatives with the source's position."""
 
-    value: np.ndarray
-    d_x: np.ndarray
+    value: np.ndarray  # (rows, columns), as all
+    d_x: np.ndarray  # per px along the columns; second derivatives per px²
     d_y: np.ndarray
     d_xx: np.ndarray
     d_yy: np.ndarray
     d_xy: np.ndarray
-
-
-def throughput(wavelength_um: np.ndarray) -> np.ndarray:
-    """AIRS-CH0's passband, about 1 inside it."""
-    return np.interp(wavelength_um, _THROUGHPUT_UM, _THROUGHPUT)
-
-
-def airs_levels(wavelength_um: np.ndarray, temperature_k: float, total: float) -> np.ndarray:
-    """(356,) e⁻/s per column of a star whose cut columns together give ``total`` e⁻/s."""
-    width = np.abs(np.gradient(wavelength_um))
-    shape = planck_photons(wavelength_um, temperature_k) * width * throughput(wavelength_um)
-    return total * shape / shape[AIRS.column_cut].sum()
 
 
 def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_ROW) -> PixelMaps:
@@ -115,16 +47,15 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
 
     def profile(shift: float) -> np.ndarray:
         rows = (np.arange(AIRS.rows * _FINE) + 0.5) / _FINE - 0.5 - centre_row - shift
-        core = np.exp(-0.5 * (rows[:, None] / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        norm = sigma * np.sqrt(2 * np.pi)
+        core = np.exp(-0.5 * (rows[:, None] / sigma) ** 2) / norm
         # ∫(1 + x²/a²)^(−5/4) dx = a·√π·Γ(3/4)/Γ(5/4)
         halo = (1.0 + (rows[:, None] / scale) ** 2) ** -1.25 / (scale * 2.39628)
-        ring = np.exp(-0.5 * ((np.abs(rows[:, None]) - 4.2 * sigma) / (0.5 * sigma)) ** 2) / (
-            sigma * np.sqrt(2 * np.pi)
-        )
+        ring = np.exp(-0.5 * ((np.abs(rows[:, None]) - 4.2 * sigma) / (0.5 * sigma)) ** 2) / norm
         density = (1.0 - wing - RING_SHARE) * core + wing * halo + RING_SHARE * ring
         return density.reshape(AIRS.rows, _FINE, -1).mean(1)
 
-    h = 0.05
+    h = _STEP_PX
     middle, up, down = profile(0.0), profile(h), profile(-h)
     zero = np.zeros_like(middle)
     return PixelMaps(middle, zero, (up - down) / (2 * h), zero, (up - 2 * middle + down) / h**2, zero)
@@ -136,19 +67,14 @@ def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
     def image(shift_x: float, shift_y: float) -> np.ndarray:
         grid = (np.arange(FGS1.rows * _FINE) + 0.5) / _FINE - 0.5
         total = 0.0
-        for share, offset, alpha, beta in (
-            (0.70, 0.0, 1.80, 2.4),
-            (0.20, 0.75, 2.3, 2.2),
-            (0.10, 1.7, 3.6, 2.2),
-        ):
+        for share, offset, alpha, beta in _FGS1_LOBES:
             x = grid[None, :] - centre[0] + 0.2 - shift_x - 0.6 * offset
             y = grid[:, None] - centre[1] + 0.3 - shift_y - 0.8 * offset
-            total = (
-                total + share * (beta - 1) / (np.pi * alpha**2) * (1.0 + (x * x + y * y) / alpha**2) ** -beta
-            )
+            peak = share * (beta - 1) / (np.pi * alpha**2)
+            total = total + peak * (1.0 + (x * x + y * y) / alpha**2) ** -beta
         return total.reshape(FGS1.rows, _FINE, FGS1.columns, _FINE).mean((1, 3))
 
-    h = 0.05
+    h = _STEP_PX
     middle = image(0, 0)
     right, left, up, down = image(h, 0), image(-h, 0), image(0, h), image(0, -h)
     cross = (image(h, h) - image(h, -h) - image(-h, h) + image(-h, -h)) / (4 * h * h)

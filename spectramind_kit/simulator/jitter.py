@@ -21,9 +21,9 @@ WANDER_HZ, WANDER_RMS_PX = 1.0 / 600.0, 0.0075
 
 @dataclass(frozen=True)
 class Pointing:
-    """Means over each frame of the offset and its products, FGS1 pixels; each (T,)."""
+    """Means over each frame of the offset and its products, in pixels."""
 
-    x: np.ndarray
+    x: np.ndarray  # (T,), as all
     y: np.ndarray
     xx: np.ndarray
     yy: np.ndarray
@@ -31,26 +31,22 @@ class Pointing:
 
     def scaled(self, plate_scale: float) -> Pointing:
         """The same pointing seen by a sensor with larger pixels."""
-        return Pointing(
-            self.x * plate_scale,
-            self.y * plate_scale,
-            *(second * plate_scale**2 for second in (self.xx, self.yy, self.xy)),
-        )
+        first = (part * plate_scale for part in (self.x, self.y))
+        second = (part * plate_scale**2 for part in (self.xx, self.yy, self.xy))
+        return Pointing(*first, *second)
 
 
-def draw_path(rng: np.random.Generator, *, amplitude: float = 1.0) -> np.ndarray:
-    """(2, 67500) FGS1 pixels: the line of sight at every FGS1 exposure (0.4 s)."""
+def draw_path(rng: np.random.Generator) -> np.ndarray:
+    """(2, 67500) FGS1 pixels: the line of sight at every FGS1 exposure (0.4 s), which both sensors share."""
     n = FGS1.pairs
-    power = _power(n) * amplitude**2
-    # rfft bins of a real series: each holds half its power, as n²·power/2 split between real and imaginary
-    # part.
+    power = _power(n)
+    # rfft bins of a real series: each holds half its power, n²·power/2 split between real and imaginary part.
     real, imaginary = rng.standard_normal((2, 2, len(power)))
     return np.fft.irfft(np.sqrt(power / 4.0) * n * (real + 1j * imaginary), n=n, axis=-1)
 
 
 def pointing_of_frames(path: np.ndarray, n_frames: int) -> Pointing:
-    """Means of the path over ``n_frames`` equal parts of the visit (a part need not be a whole number of
-    exposures)."""
+    """Means of the path over ``n_frames`` equal parts of the visit, whole numbers of exposures or not."""
     x, y = path
     products = np.stack([x, y, x * x, y * y, x * y])
     n = path.shape[1]
@@ -62,34 +58,6 @@ def pointing_of_frames(path: np.ndarray, n_frames: int) -> Pointing:
     return Pointing(*(np.diff(at_edges, axis=1) * (n_frames / n)))
 
 
-def autocovariance(n: int = FGS1.pairs) -> np.ndarray:
-    """(n,) px² of one axis of the path at lags of 0.4 s."""
-    return np.fft.irfft(_power(n), n=n) * n / 2.0
-
-
-def block_covariance(n_times: int, exposure_h: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T, T) covariances between bins of the mean offset (px²), and of the mean squared offset (px⁴, 2·R² for
-    a Gaussian)."""
-    per_bin = exposure_h * 3600.0 / FGS1.period_s
-    covariance = autocovariance()
-    matrices = []
-    for lagged in (covariance, 2.0 * covariance**2):
-        # The mean over a bin of width m turns R(k) into the triangle-weighted sum of R around each lag.
-        m = max(1, int(round(per_bin)))
-        reach = min(len(lagged) // 2 - m, int(per_bin * n_times))
-        two_sided = np.concatenate([lagged[1 : reach + m][::-1], lagged[: reach + m]])
-        triangle = np.convolve(np.ones(m), np.ones(m)) / m**2
-        smooth = (
-            np.convolve(two_sided, triangle, mode="same") if m < 40 else _fft_convolve(two_sided, triangle)
-        )
-        centre = reach + m - 1
-        lags = np.minimum(np.round(np.arange(n_times) * per_bin).astype(int), len(smooth) - 1 - centre)
-        first = smooth[centre + lags]
-        index = np.abs(np.arange(n_times)[:, None] - np.arange(n_times)[None, :])
-        matrices.append(first[index])
-    return matrices[0], matrices[1]
-
-
 def _power(n: int) -> np.ndarray:
     """One axis' power per rfft frequency; sums to the variance (twice half the spectrum)."""
     frequency = np.fft.rfftfreq(n, FGS1.period_s)
@@ -97,10 +65,3 @@ def _power(n: int) -> np.ndarray:
     wander = 1.0 / (1.0 + (frequency / WANDER_HZ) ** 2)
     wander[0] = 0.0
     return loop * LOOP_RMS_PX**2 / loop.sum() + wander * WANDER_RMS_PX**2 / wander.sum()
-
-
-def _fft_convolve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    n = len(a) + len(b) - 1
-    full = np.fft.irfft(np.fft.rfft(a, n) * np.fft.rfft(b, n), n=n)
-    start = (len(b) - 1) // 2
-    return full[start : start + len(a)]

@@ -1,61 +1,47 @@
-"""The light-curve level: calibrated, binned light curves straight from the physics and a noise model, in
-batches of visits.
+"""The light-curve level: calibrated, binned light curves in batches, from the physics and a noise model.
 
 The same `VisitTruth` makes frames and light curves; here the detector is replaced by what stage 1 leaves of
-it: photon, read and quantisation noise, gain drift, and pointing. Cosmic rays and defects of pixels, which
-stage 1 repairs, leave no trace here.
+it: photon, read and quantisation noise, and gain drift. Cosmic rays, defects of pixels and pointing, which
+stage 1 takes out, leave no trace here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.errors import DataError
-from spectramind_kit.simulator.constants import AIRS, FGS1, VISIT_H
-from spectramind_kit.simulator.focal_plane import AIRS_PLATE_SCALE
-from spectramind_kit.simulator.noise_model import (
-    Extraction,
-    exposure_variance,
-    exposures_per_bin,
-    pointing_factor,
-)
+from spectramind_kit.simulator.constants import VISIT_H
+from spectramind_kit.simulator.noise_model import captured, constant_variance, exposures_per_bin
 from spectramind_kit.simulator.settings import Settings
-from spectramind_kit.simulator.stars_planets import planet_generator
-from spectramind_kit.simulator.visit import PURPOSE_DETECTOR, VisitTruth, draw_visits
-from spectramind_kit.simulator.wavelengths import bin_wavelengths, grid_to_bins
-from spectramind_kit.transit import projected_separation, spectral_transit
+from spectramind_kit.simulator.star_flux import batch_flux
+from spectramind_kit.simulator.streams import LIGHT_CURVE, planet_generator
+from spectramind_kit.simulator.visit import VisitTruth, draw_visits
+from spectramind_kit.simulator.wavelengths import bin_wavelengths
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
-_SUPERSAMPLE = 3
-# noise of its own: the two levels of a planet are two realisations
-_PURPOSE_LIGHT_CURVE = PURPOSE_DETECTOR + 5
+_DRAWS = 287  # normal numbers per time; four more than are used, so that a seed's noise stays what it was
 
 
 @dataclass(frozen=True)
 class SimulatedLightCurves:
-    """A batch of visits. One row is one visit, planets in order, both visits of a planet side by side.
+    """A batch of visits. One row is one visit, planets in order, both visits of a planet side by side."""
 
-    ``time`` (T,) h, bin centres · ``flux``, ``flux_err`` (B, T, 283) float32 e⁻ per exposure (4.5 s; 0.1 s
-    for FGS1 at index 0) · ``depth`` (B, 283) float64 labels · ``planet_id`` (B,) int64 · ``visits``: what is
-    true of each row.
-    """
-
-    time: Tensor
-    flux: Tensor
-    flux_err: Tensor
-    depth: Tensor
-    planet_id: Tensor
-    visits: tuple[VisitTruth, ...]
-    exposure_h: float
+    time: Tensor  # (T,) h, bin centres
+    flux: Tensor  # (B, T, 283) float32 e⁻ per exposure: 4.5 s, and 0.1 s for FGS1 at index 0
+    flux_err: Tensor  # (B, T, 283) float32
+    depth: Tensor  # (B, 283) float64 labels
+    planet_id: Tensor  # (B,) int64
+    visits: tuple[VisitTruth, ...]  # what is true of each row
+    exposure_h: float  # bin width
 
     def __len__(self) -> int:
         return len(self.visits)
@@ -74,6 +60,27 @@ class SimulatedLightCurves:
             exposure_h=self.exposure_h,
         )
 
+    def planets(self) -> Iterator[SimulatedPlanet]:
+        """The rows by planet, in order."""
+        ids = self.planet_id.tolist()
+        for planet_id in dict.fromkeys(ids):
+            rows = [row for row, own in enumerate(ids) if own == planet_id]
+            visits = [self.visits[row] for row in rows]
+            curves = [self.light_curve(row) for row in rows]
+            label = self.depth[rows[0]].cpu().numpy()
+            yield SimulatedPlanet(planet_id, curves, visits[0].planet.catalogue_row(), label, visits)
+
+
+@dataclass(frozen=True)
+class SimulatedPlanet:
+    """All that is seen of a planet, and what is true of it."""
+
+    planet_id: int
+    curves: list[LightCurve]  # one per visit
+    star: dict[str, float]  # its row of the star table
+    label: np.ndarray  # (283,)
+    visits: list[VisitTruth]
+
 
 def simulate_light_curves(
     n_planets: int,
@@ -82,62 +89,68 @@ def simulate_light_curves(
     split: str = "train",
     start: int = 0,
     n_times: int = 187,
+    noise: bool = True,
     device: str | torch.device = "cpu",
     settings: Settings = Settings(),
-    noise: bool = True,
-    extraction: Extraction = Extraction(),
-    visits: Sequence[VisitTruth] | None = None,
 ) -> SimulatedLightCurves:
-    """Light curves of planets ``start … start + n_planets`` of a seed.
+    """Light curves of planets ``start … start + n_planets`` of a seed, in ``n_times`` bins over the 7.5 h.
 
     The planets are those that `simulate_competition` makes from the same seed, split and settings. A row
-    depends neither on the batch that it is drawn in nor on the device.
-
-    Parameters
-    ----------
-    n_times : int
-        Bins over the visit of 7.5 h.
-    noise : bool
-        False gives the noise-free curves (drift included, pointing not).
-    visits : sequence of VisitTruth, optional
-        Draw these instead (their noise is then seeded by ``seed`` and their place in the sequence).
+    depends neither on the batch that it is drawn in nor on the device. ``noise=False`` gives the noise-free
+    curves, drift included.
     """
-    if n_times < 8:
-        raise DataError(
-            "a light curve needs at least 8 bins", where="simulate_light_curves", found=f"n_times={n_times}"
-        )
-    if visits is None:
-        rows = [
-            (k, truth)
-            for k in range(start, start + n_planets)
-            for truth in draw_visits(seed, split, k, settings=settings)
-        ]
-    else:
-        rows = list(enumerate(visits, start))
-    truths = tuple(truth for _, truth in rows)
+    truths, streams = [], []
+    for index in range(start, start + n_planets):
+        for truth in draw_visits(seed, split, index, settings=settings):
+            truths.append(truth)
+            streams.append(planet_generator(seed, split, index, purpose=LIGHT_CURVE + truth.visit))
     if not truths:
         raise DataError("nothing to simulate", where="simulate_light_curves", found=f"n_planets={n_planets}")
+    return _observe(truths, streams if noise else None, n_times=n_times, device=device, settings=settings)
+
+
+def light_curves_of(
+    visits: Sequence[VisitTruth],
+    *,
+    seed: int,
+    start: int = 0,
+    n_times: int = 187,
+    settings: Settings = Settings(),
+) -> SimulatedLightCurves:
+    """Light curves of these visits. Visit k of them has the noise of ``seed`` and ``start`` + k."""
+    streams = [
+        planet_generator(seed, "train", index, purpose=LIGHT_CURVE + truth.visit)
+        for index, truth in enumerate(visits, start)
+    ]
+    return _observe(visits, streams, n_times=n_times, device="cpu", settings=settings)
+
+
+def _observe(
+    visits: Sequence[VisitTruth], streams, *, n_times: int, device, settings: Settings
+) -> SimulatedLightCurves:
+    """With noise from one random stream per visit, or without any."""
+    if n_times < 8:
+        found = f"n_times={n_times}"
+        raise DataError("a light curve needs at least 8 bins", where="simulate_light_curves", found=found)
     time, exposure_h = bin_centres(n_times)
     on = settings.effects
-    flux = batch_flux(truths, time, exposure_h=exposure_h, gain_drift=on.gain_drift, device=device)
-    flux = flux * _tensor(extraction.captured(), device)
-    variance = _bin_variance(truths, flux, exposure_h, extraction, settings)
-    if noise:
-        draws, pointing = _draw_noise(
-            [(planet_generator(seed, split, k, purpose=_PURPOSE_LIGHT_CURVE + t.visit)) for k, t in rows],
-            n_times,
-            device,
-        )
-        if on.jitter:
-            _add_pointing(flux, truths, pointing, exposure_h, extraction, device)
-        flux = flux + draws * variance.sqrt()
+    flux = batch_flux(visits, time, exposure_h=exposure_h, gain_drift=on.gain_drift, device=device)
+    flux *= _tensor(captured(), device)
+    variance = flux.clone() if on.shot_noise else torch.zeros_like(flux)
+    if on.read_noise:
+        constant = np.stack([constant_variance(v, adc_gain=settings.adc_gain) for v in visits])
+        variance += _tensor(constant, device)[:, None]
+    sigma = (variance / _tensor(exposures_per_bin(exposure_h), device)).sqrt()
+    if streams is not None:
+        draws = np.stack([s.standard_normal((n_times, _DRAWS), dtype=np.float32) for s in streams])
+        flux += _tensor(draws[..., :N_BINS], device) * sigma
     return SimulatedLightCurves(
         time=_tensor(time, device),
         flux=flux.float(),
-        flux_err=variance.sqrt().float(),
-        depth=_tensor(np.stack([t.label for t in truths]), device),
-        planet_id=torch.as_tensor([t.planet.planet_id for t in truths]),
-        visits=truths,
+        flux_err=sigma.float(),
+        depth=_tensor(np.stack([v.label for v in visits]), device),
+        planet_id=torch.as_tensor([v.planet.planet_id for v in visits]),
+        visits=tuple(visits),
         exposure_h=exposure_h,
     )
 
@@ -145,96 +158,6 @@ def simulate_light_curves(
 def bin_centres(n_times: int) -> tuple[np.ndarray, float]:
     """(T,) centres and the width, hours, of equal parts of a visit."""
     return (np.arange(n_times) + 0.5) * VISIT_H / n_times, VISIT_H / n_times
-
-
-def batch_flux(
-    visits: Sequence[VisitTruth],
-    time_h: np.ndarray,
-    *,
-    exposure_h: float,
-    gain_drift: bool = True,
-    device: str | torch.device = "cpu",
-) -> Tensor:
-    """(B, T, 283) float64: noise-free e⁻ per exposure, star × drift × transit."""
-
-    def stack(values) -> Tensor:
-        return _tensor(np.stack([grid_to_bins(value) for value in values]), device)
-
-    def column(values) -> Tensor:
-        return _tensor(np.array(list(values), float)[:, None], device)
-
-    radius = stack(v.depth for v in visits).sqrt()
-    u1, u2 = (stack(v.limb_darkening[k] for v in visits) for k in (0, 1))
-    orbit = {
-        "mid_transit_time": column(v.mid_transit_time for v in visits),
-        "period_d": column(v.planet.period_d for v in visits),
-        "semi_major_axis": column(v.planet.semi_major_axis for v in visits),
-        "inclination_deg": column(v.planet.inclination_deg for v in visits),
-    }
-    times = _tensor(np.asarray(time_h, float), device)[None]
-    flux = None
-    for offset in ((np.arange(_SUPERSAMPLE) + 0.5) / _SUPERSAMPLE - 0.5) * exposure_h:
-        part = spectral_transit(projected_separation(times + float(offset), **orbit), radius, u1, u2)
-        flux = part if flux is None else flux.add_(part)
-    exposure_s = np.concatenate([[FGS1.exposure_s], np.full(282, AIRS.exposure_s)]) / _SUPERSAMPLE
-    flux *= stack(v.level for v in visits)[:, None] * _tensor(exposure_s, device)
-    if gain_drift:
-        course = _tensor(np.stack([v.drift.time_course(np.asarray(time_h)) for v in visits]), device)
-        flux *= 1.0 + course[:, :, None] * stack(v.drift.wavelength_response for v in visits)[:, None]
-    return flux
-
-
-def _bin_variance(
-    visits, flux: Tensor, exposure_h: float, extraction: Extraction, settings: Settings
-) -> Tensor:
-    """(B, T, 283) variance of the mean over a bin."""
-    photons, constant = zip(
-        *(exposure_variance(v, extraction=extraction, adc_gain=settings.adc_gain) for v in visits),
-        strict=True,
-    )
-    on = settings.effects
-    variance = torch.zeros_like(flux)
-    if on.shot_noise:
-        variance += _tensor(np.stack(photons), flux.device)[:, None] * flux
-    if on.read_noise:
-        variance += _tensor(np.stack(constant), flux.device)[:, None]
-    return variance / _tensor(exposures_per_bin(exposure_h), flux.device)
-
-
-def _draw_noise(generators, n_times: int, device) -> tuple[Tensor, Tensor]:
-    """White noise (B, T, 283) and (B, 4, T) for the pointing, each row from its own generator."""
-    draws = np.stack([g.standard_normal((n_times, 287), dtype=np.float32) for g in generators])
-    whole = torch.as_tensor(draws, device=device)
-    return whole[..., :283].double(), whole[..., 283:].double().transpose(1, 2)
-
-
-@lru_cache(maxsize=4)
-def _pointing_factor(n_times: int, exposure_h: float) -> np.ndarray:
-    return pointing_factor(n_times, exposure_h)
-
-
-def _add_pointing(
-    flux: Tensor, visits, white: Tensor, exposure_h: float, extraction: Extraction, device
-) -> None:
-    """Bin means of the pointing act on AIRS as a shift of the spectrum, and on FGS1 unless stage 1 has
-    regressed it out."""
-    factor = _tensor(_pointing_factor(flux.shape[1], exposure_h), device)
-    amplitude = _tensor(np.array([v.jitter_amplitude for v in visits]), device)[:, None]
-    x, y = ((white[:, k] @ factor[0].T) * amplitude for k in (0, 1))
-    slope = _tensor(
-        np.stack([grid_to_bins(np.concatenate([[0.0], np.gradient(v.level[1:])])) for v in visits]), device
-    )
-    relative = slope / _tensor(np.stack([grid_to_bins(v.level) for v in visits]), device)
-    if not extraction.remove_jitter:
-        xx, yy = ((white[:, k] @ factor[1].T) * amplitude**2 for k in (2, 3))
-        r = [v.response for v in visits]
-        terms = zip(
-            (x, y, xx, yy),
-            ([p.x for p in r], [p.y for p in r], [p.xx for p in r], [p.yy for p in r]),
-            strict=True,
-        )
-        flux[..., 0] *= 1.0 + sum(part * _tensor(np.array(size)[:, None], device) for part, size in terms)
-        flux[..., 1:] *= 1.0 - AIRS_PLATE_SCALE * x[..., None] * relative[:, None, 1:]
 
 
 def _tensor(values: np.ndarray, device) -> Tensor:

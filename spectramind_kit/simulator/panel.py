@@ -1,5 +1,4 @@
-"""One figure of the simulator: raw frames, trace, light curves, spectra. ``python -m
-spectramind_kit.simulator.panel OUT.png``."""
+"""One figure of the simulator: ``python -m spectramind_kit.simulator.panel OUT.png``."""
 
 from __future__ import annotations
 
@@ -8,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit.simulator.competition import maps_of_visit
+from spectramind_kit.simulator.calibration_maps import maps_of_visit
 from spectramind_kit.simulator.constants import AIRS, FGS1
-from spectramind_kit.simulator.exposures import simulate_exposures
-from spectramind_kit.simulator.visit import VisitTruth, draw_visits, true_light_curve
-from spectramind_kit.simulator.wavelengths import bin_wavelengths
+from spectramind_kit.simulator.exposures import Exposures, fgs1_centroids, simulate_exposures
+from spectramind_kit.simulator.light_curves import light_curves_of
+from spectramind_kit.simulator.noise_model import ROWS
+from spectramind_kit.simulator.star_flux import true_light_curve
+from spectramind_kit.simulator.visit import VisitTruth, draw_visits
+from spectramind_kit.simulator.wavelengths import airs_column_wavelengths, bin_wavelengths
 
 _INK, _BLUE, _RED, _GREY = "#222222", "#2166ac", "#b2182b", "#8a8a8a"
+_STYLE = {"font.size": 8, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def plot_panel(path: str | Path, *, seed: int = 2025, index: int = 4) -> Path:
@@ -28,14 +31,11 @@ def plot_panel(path: str | Path, *, seed: int = 2025, index: int = 4) -> Path:
     maps = maps_of_visit(seed, "train", index, 0)
     airs = simulate_exposures(visit, maps[0], AIRS, pairs=slice(0, 40), seed=seed)
     fgs1 = simulate_exposures(visit, maps[1], FGS1, pairs=slice(0, 400), seed=seed)
-    with plt.rc_context(
-        {"font.size": 8, "axes.titlesize": 9, "axes.spines.top": False, "axes.spines.right": False}
-    ):
-        figure, axes = plt.subplots(
-            3, 2, figsize=(10, 8.5), constrained_layout=True, gridspec_kw={"width_ratios": [1.7, 1]}
-        )
-        _frames(figure, axes[0], airs, fgs1)
-        _traces(axes[1], airs, fgs1)
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(3, 2, figsize=(10, 8.5), layout="constrained", width_ratios=[1.7, 1])
+        _frames(axes[0], airs, fgs1)
+        _profiles(axes[1, 0], airs)
+        _pointing(axes[1, 1], fgs1)
         _curves(axes[2, 0], visit, seed)
         _spectra(axes[2, 1], seed)
         figure.savefig(path, dpi=110)
@@ -43,66 +43,52 @@ def plot_panel(path: str | Path, *, seed: int = 2025, index: int = 4) -> Path:
     return Path(path)
 
 
-def _frames(figure, axes, airs, fgs1) -> None:
-    raw = airs.frames[1].reshape(AIRS.rows, AIRS.columns)
-    image = axes[0].imshow(
-        raw, aspect="auto", origin="lower", cmap="magma", norm="log", interpolation="nearest"
-    )
-    axes[0].set(
-        title="a  AIRS-CH0, raw frame at the end of a ramp", xlabel="column (4.08 → 1.63 µm)", ylabel="row"
-    )
-    figure.colorbar(image, ax=axes[0], label="ADU", pad=0.01)
-    raw = fgs1.frames[1].reshape(FGS1.rows, FGS1.columns)
-    image = axes[1].imshow(raw, origin="lower", cmap="magma", norm="log", interpolation="nearest")
-    axes[1].set(title="b  FGS1, raw frame", xlabel="column", ylabel="row")
-    figure.colorbar(image, ax=axes[1], label="ADU", pad=0.01)
+def _frames(axes, airs: Exposures, fgs1: Exposures) -> None:
+    for axis, frames, sensor in ((axes[0], airs.frames, AIRS), (axes[1], fgs1.frames, FGS1)):
+        raw = frames[1].reshape(sensor.shape)
+        image = axis.imshow(
+            raw, aspect="auto", origin="lower", cmap="magma", norm="log", interpolation="nearest"
+        )
+        axis.figure.colorbar(image, ax=axis, label="ADU", pad=0.01)
+    title = "a  AIRS-CH0, raw frame at the end of a ramp"
+    axes[0].set(title=title, xlabel="column (4.08 → 1.63 µm)", ylabel="row")
+    axes[1].set(title="b  FGS1, raw frame", xlabel="column", ylabel="row", aspect="equal")
 
 
-def _traces(axes, airs, fgs1) -> None:
+def _profiles(axis, airs: Exposures) -> None:
     mean = np.where(np.isnan(airs.electrons[0]), np.nan, airs.electrons.mean(0))
     for column, colour in ((60, _RED), (180, _GREY), (310, _BLUE)):
-        wavelength = bin_wavelengths()[1:][::-1][column - AIRS.column_cut.start]
-        axes[0].semilogy(
-            np.maximum(mean[:, column], 1.0), "o-", ms=3, lw=1, color=colour, label=f"{wavelength:.2f} µm"
-        )
-    axes[0].axvspan(8, 23, color="#eeeeee", zorder=0)
-    axes[0].set(
-        title="c  AIRS cross-dispersion profiles (grey: rows that are summed)",
-        xlabel="row",
-        ylabel="e⁻ per 4.5 s",
-    )
-    axes[0].legend(frameon=False)
-    cube = np.nan_to_num(fgs1.electrons)[:, 8:24, 8:24]
-    total, grid = cube.sum((1, 2)), np.arange(8, 24)
-    x, y = (cube * grid).sum((1, 2)) / total, (cube * grid[:, None]).sum((1, 2)) / total
-    axes[1].plot(x - x.mean(), y - y.mean(), lw=0.4, color=_GREY)
-    axes[1].plot(x - x.mean(), y - y.mean(), ".", ms=2, color=_INK)
-    axes[1].set(
-        title="d  FGS1 centroid over 160 s", xlabel="Δ column, px", ylabel="Δ row, px", aspect="equal"
-    )
+        label = f"{airs_column_wavelengths()[column]:.2f} µm"
+        axis.semilogy(np.maximum(mean[:, column], 1.0), "o-", ms=3, lw=1, color=colour, label=label)
+    axis.axvspan(ROWS.start, ROWS.stop - 1, color="#eeeeee", zorder=0)
+    title = "c  AIRS cross-dispersion profiles (grey: rows that are summed)"
+    axis.set(title=title, xlabel="row", ylabel="e⁻ per 4.5 s")
+    axis.legend(frameon=False)
+
+
+def _pointing(axis, fgs1: Exposures) -> None:
+    _, x, y = fgs1_centroids(np.nan_to_num(fgs1.electrons))
+    axis.plot(x - x.mean(), y - y.mean(), lw=0.4, color=_GREY)
+    axis.plot(x - x.mean(), y - y.mean(), ".", ms=2, color=_INK)
+    title = "d  FGS1 centroid over 160 s"
+    axis.set(title=title, xlabel="Δ column, px", ylabel="Δ row, px", aspect="equal")
 
 
 def _curves(axis, visit: VisitTruth, seed: int) -> None:
-    from spectramind_kit.simulator.light_curves import simulate_light_curves
-
-    made = simulate_light_curves(0, seed=seed, visits=[visit])
-    time, flux = made.time.numpy(), made.flux[0].double().numpy()
-    truth = true_light_curve(visit, time, exposure_h=made.exposure_h)
+    curve = light_curves_of([visit], seed=seed).light_curve(0)
+    flux = curve.flux.astype(float)
+    truth = true_light_curve(visit, curve.time, exposure_h=curve.exposure_h)
     for series, model, colour, name, shift in (
         (flux[:, 0], truth[:, 0], _BLUE, "FGS1", 0.0),
         (flux[:, 1:].sum(1), truth[:, 1:].sum(1), _INK, "AIRS white", -0.004),
-        (flux[:, 200], truth[:, 200], _RED, f"{bin_wavelengths()[200]:.2f} µm", -0.010),
+        (flux[:, 200], truth[:, 200], _RED, f"{curve.wavelength_um[200]:.2f} µm", -0.010),
     ):
         level = model.max()
-        axis.plot(
-            time, series / series.mean() * model.mean() / level + shift, ".", ms=2.5, color=colour, label=name
-        )
-        axis.plot(time, model / level + shift, lw=0.8, color=colour)
-    axis.set(
-        title="e  light curves (shifted): noise, drift and transit; lines: truth",
-        xlabel="hours",
-        ylabel="relative flux",
-    )
+        relative = series / series.mean() * model.mean() / level
+        axis.plot(curve.time, relative + shift, ".", ms=2.5, color=colour, label=name)
+        axis.plot(curve.time, model / level + shift, lw=0.8, color=colour)
+    title = "e  light curves (shifted): noise, drift and transit; lines: truth"
+    axis.set(title=title, xlabel="hours", ylabel="relative flux")
     axis.legend(frameon=False, ncols=3, loc="lower left")
 
 
@@ -114,13 +100,8 @@ def _spectra(axis, seed: int) -> None:
         (line,) = axis.plot(wavelength[1:], difference[1:], lw=1)
         axis.plot(1.75, difference[0], "o", ms=4, color=line.get_color())
     axis.axvline(1.85, color=_GREY, lw=0.6, ls=":")
-    axis.set(
-        title="f  spectra about their AIRS mean (left: FGS1)",
-        xlabel="µm",
-        ylabel="ppm",
-        xticks=[1.75, 2, 2.5, 3, 3.5],
-        xticklabels=["0.7", "2", "2.5", "3", "3.5"],
-    )
+    axis.set(title="f  spectra about their AIRS mean (left: FGS1)", xlabel="µm", ylabel="ppm")
+    axis.set_xticks([1.75, 2, 2.5, 3, 3.5], ["0.7", "2", "2.5", "3", "3.5"])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice
 
 # raise when the same seed draws other data: a folder made by an older version is then not continued
 VERSION = 4
@@ -14,10 +14,7 @@ VERSION = 4
 
 @dataclass(frozen=True)
 class Effects:
-    """Switches, one per effect, in the order in which the hosts' simulator applies them.
-
-    ``adc=False`` stores rounded instead of floored values (the format is uint16 in any case).
-    """
+    """Switches, one per effect, in the order in which the hosts' simulator applies them."""
 
     jitter: bool = True
     foreground: bool = True
@@ -31,19 +28,13 @@ class Effects:
     ktc_noise: bool = True
     saturation: bool = True
     read_noise: bool = True
-    adc: bool = True
-
-    def only(self, *names: str) -> Effects:
-        """All off except those named."""
-        known = [f.name for f in fields(self)]
-        for name in names:
-            if name not in known:
-                raise ConfigError("unknown detector effect", found=name, fix=nearest(name, known))
-        return Effects(**{name: name in names for name in known})
+    adc: bool = True  # False stores rounded instead of floored values: the format is uint16 in any case
 
     def without(self, *names: str) -> Effects:
         """These effects, less those named."""
-        self.only(*names)  # the check of the names
+        known = [f.name for f in fields(self)]
+        for name in names:
+            check_choice(name, known, what="detector effect")
         return replace(self, **dict.fromkeys(names, False))
 
 
@@ -54,52 +45,27 @@ NOISE = ("shot_noise", "cosmic_rays", "ktc_noise", "read_noise", "adc")
 class Settings:
     """Everything but the seed that changes what is drawn.
 
-    Parameters
-    ----------
-    cadence : {"full", "reduced"}
-        ``full``: 11,250 AIRS and 135,000 FGS1 frames; ``reduced``: 376 and 4,512 frames over the same 7.5 h,
-        each the mean of the ~30 consecutive frames that it replaces, so that the noise per hour is that of
-        the real instrument.
-    effects : Effects
-        Switches of the detector effects.
-    two_visit_fraction : float
-        Share of planets observed twice.
-    spot_fraction, dilution_fraction : float
-        Shares of *visits* whose depth differs from the label by unocculted spots, and by light of a
-        neighbour.
-    catalogue_scatter : float
-        Relative 1σ error of the catalogue's a/Rs.
-    catalogue_outlier_fraction : float
-        Share of planets whose catalogue orbit is off by several times as much.
-    adc_gain, adc_offset : float
-        ``e = ADU / gain + offset``.
+    ``full`` cadence: 11,250 AIRS and 135,000 FGS1 frames; ``reduced``: 376 and 4,512 frames over the same
+    7.5 h, each the mean of the ~30 consecutive frames that it replaces, so that the noise per hour is that of
+    the real instrument.
     """
 
     cadence: str = "reduced"
     effects: Effects = field(default_factory=Effects)
-    two_visit_fraction: float = 0.1
-    spot_fraction: float = 0.2
-    dilution_fraction: float = 0.1
-    catalogue_scatter: float = 0.05
-    catalogue_outlier_fraction: float = 0.03
-    adc_gain: float = 0.4369
-    adc_offset: float = -1000.0
+    two_visit_fraction: float = 0.1  # of the planets
+    spot_fraction: float = 0.2  # of the visits: depths differ from the label by unocculted spots
+    dilution_fraction: float = 0.1  # of the visits: by light of a neighbour
+    catalogue_scatter: float = 0.05  # relative 1σ error of the catalogue's a/Rs
+    catalogue_outlier_fraction: float = 0.03  # of the planets: five times that error
+    adc_gain: float = 0.4369  # e⁻ = ADU / gain + offset
+    adc_offset: float = -1000.0  # e⁻
 
     def __post_init__(self):
-        if self.cadence not in ("full", "reduced"):
-            raise ConfigError(
-                "unknown cadence",
-                found=repr(self.cadence),
-                fix=nearest(str(self.cadence), ("full", "reduced")),
-            )
-        for name in (
-            "two_visit_fraction",
-            "spot_fraction",
-            "dilution_fraction",
-            "catalogue_outlier_fraction",
-        ):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} is a share", found=repr(getattr(self, name)), expected="0 … 1")
+        check_choice(self.cadence, ("full", "reduced"), what="cadence")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name.endswith("_fraction") and not 0.0 <= value <= 1.0:
+                raise ConfigError(f"{f.name} is a share", found=repr(value), expected="0 … 1")
 
     def digest(self) -> str:
         """Short hash of all that changes a planet's data (not of how many planets are made)."""

@@ -24,24 +24,16 @@ SOFT_STD = 110e-6
 
 @dataclass(frozen=True)
 class Atmosphere:
-    """Mean molecular weight, temperature, log10 abundances (in the order of ``molecules.NAMES``), haze and
-    cloud deck.
-
-    ``haze`` multiplies H2 Rayleigh scattering, with slope ``haze_slope`` (−4 for small grains); ``cloud_pa``
-    is the pressure of an opaque grey deck, Pa.
-    """
-
-    mean_weight: float
+    mean_weight: float  # of a molecule, in hydrogen masses
     temperature_k: float
-    log_abundances: tuple[float, ...]
-    haze: float
-    haze_slope: float
-    cloud_pa: float
+    log_abundances: tuple[float, ...]  # log10 of the volume mixing ratios, in the order of `molecules.NAMES`
+    haze: float  # times the Rayleigh scattering of H2 at 0.5 µm
+    haze_slope: float  # power of the wavelength: −4 for small grains
+    cloud_pa: float  # pressure at the top of an opaque grey deck
 
 
 def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
-    """Abundances around solar composition by temperature: water always, methane and ammonia in cool ones, CO
-    and CO2 in hot ones."""
+    """Near solar composition: water in all, methane and ammonia in cool ones, CO and CO2 in hot ones."""
     temperature = planet.equilibrium_temperature_k * float(np.exp(0.06 * rng.standard_normal()))
     cool = 1.0 / (1.0 + np.exp((temperature - 1000.0) / 130.0))
     metals = float(rng.normal(0.3, 0.55))
@@ -71,29 +63,19 @@ def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
 
 def transmission_depth(planet: Planet, atmosphere: Atmosphere, wavelength_um: np.ndarray) -> np.ndarray:
     """(W,) depth (Rp/Rs)² of the physical model, its AIRS mean at ``planet.depth``."""
-    sigma_m2 = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(
-        0
-    ) * 1e-4
-    sigma_m2 = (
-        sigma_m2
-        + atmosphere.haze * _RAYLEIGH_CM2 * 1e-4 * (wavelength_um / _RAYLEIGH_UM) ** atmosphere.haze_slope
-    )
+    gas = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(0) * 1e-4
+    slope = (wavelength_um / _RAYLEIGH_UM) ** atmosphere.haze_slope
+    sigma_m2 = gas + atmosphere.haze * _RAYLEIGH_CM2 * 1e-4 * slope
     scale_height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
     radius = planet.radius_jup * R_JUP_M
-    # Planets of low gravity would be all atmosphere: the model holds while H stays a small part of the
-    # radius.
+    # Planets of low gravity would be all atmosphere: the model holds while H is a small part of the radius.
     scale_height = min(scale_height, 0.012 * radius)
     path = np.sqrt(2.0 * np.pi * radius / scale_height) * scale_height
-    # Pa, where this wavelength turns opaque
-    pressure = OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)
+    opaque_pa = OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)
     # The deck joins smoothly: the observer sees the higher of gas and cloud, blurred over a scale height.
-    depth_in_h = (
-        np.logaddexp(2.0 * np.log(REFERENCE_PA / pressure), 2.0 * np.log(REFERENCE_PA / atmosphere.cloud_pa))
-        / 2.0
-    )
-    height = scale_height / radius * depth_in_h
-    relative = (1.0 + height - height[1:].mean()) ** 2
-    return planet.depth * relative
+    gas_height, cloud_height = (2.0 * np.log(REFERENCE_PA / p) for p in (opaque_pa, atmosphere.cloud_pa))
+    height = scale_height / radius * (np.logaddexp(gas_height, cloud_height) / 2.0)
+    return planet.depth * (1.0 + height - height[1:].mean()) ** 2
 
 
 def draw_spectrum(
@@ -107,8 +89,7 @@ def draw_spectrum(
     atmosphere = draw_atmosphere(rng, planet)
     depth = transmission_depth(planet, atmosphere, wavelength_um)
     inside = (wavelength_um > 1.95) & (wavelength_um < 3.9)
-    level = depth[inside].mean()
-    spread = depth[inside].std()
+    level, spread = depth[inside].mean(), depth[inside].std()
     target = spread / np.sqrt(1.0 + (spread / SOFT_STD) ** 2) * float(np.exp(0.2 * rng.standard_normal()))
     target = float(np.clip(target, *STD_RANGE))
     return planet.depth + target / spread * (depth - level), atmosphere

@@ -1,8 +1,4 @@
-"""Stars, planets and orbits, drawn from the distributions of the competition's tables.
-
-Every planet has its own generator, seeded by (seed, split, index): what is drawn for planet 17 depends
-neither on how many planets are asked for nor on which process draws it.
-"""
+"""Stars, planets and orbits, drawn from the distributions of the competition's tables."""
 
 from __future__ import annotations
 
@@ -12,19 +8,15 @@ import numpy as np
 
 from spectramind_kit.simulator.constants import M_JUP_KG, R_JUP_M, R_SUN_M, G
 from spectramind_kit.simulator.settings import Settings
+from spectramind_kit.simulator.streams import ORBIT, planet_generator
 
-SPLITS = ("train", "test")
 R_SUN_R_JUP = R_SUN_M / R_JUP_M
-_KEPLER = 4.2083  # (a/Rs)·Rs = 4.2083 · P^(2/3) · Ms^(1/3), with R☉, days, M☉
 
-# Quantiles of stellar mass, and of log Rs about its line in log Ms; log Ts is normal about its line. From the
-# star table.
+# From the star table: quantiles of Ms, and of log Rs about its line in log Ms; log Ts is normal about one.
 _LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _MASS = (0.60, 0.666, 0.750, 0.937, 1.097, 1.247, 1.433, 1.522, 1.818)
-_LOG_RADIUS_LINE, _LOG_RADIUS_ABOUT = (
-    (1.161, 0.113),
-    (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551),
-)
+_LOG_RADIUS_LINE = (1.161, 0.113)
+_LOG_RADIUS_ABOUT = (-0.278, -0.235, -0.198, -0.105, -0.023, 0.075, 0.283, 0.40, 0.551)
 _LOG_TEMPERATURE_LINE, _LOG_TEMPERATURE_SIGMA = (0.378, 8.643), 0.051
 # Quantiles of 90° − i.
 _TILT_LEVELS = (0.0, 0.076, 0.10, 0.25, 0.5, 0.75, 0.90, 0.95, 0.99, 1.0)
@@ -37,33 +29,32 @@ _LOG_PLANET_RADIUS_JUP = (0.275, 0.18)
 
 @dataclass(frozen=True)
 class Star:
-    """R☉, M☉, K."""
-
-    radius: float
-    mass: float
+    radius: float  # R☉
+    mass: float  # M☉
     temperature_k: float
 
 
 @dataclass(frozen=True)
 class Planet:
-    """One planet: true orbit, and the orbit that the catalogue gives.
-
-    ``depth`` is the level of (Rp/Rs)²; ``semi_major_axis`` is a/Rs; periods in days, masses in M_Jup.
-    """
+    """One planet: its true orbit, and the orbit that the catalogue gives."""
 
     planet_id: int
     star: Star
-    mass: float
+    mass: float  # M_Jup
     period_d: float
-    semi_major_axis: float
+    semi_major_axis: float  # a/Rs
     inclination_deg: float
-    depth: float
-    catalogue_semi_major_axis: float
+    depth: float  # level of (Rp/Rs)²
+    catalogue_semi_major_axis: float  # a/Rs
     catalogue_inclination_deg: float
 
     @property
     def impact_parameter(self) -> float:
         return self.semi_major_axis * float(np.cos(np.radians(self.inclination_deg)))
+
+    @property
+    def catalogue_impact_parameter(self) -> float:
+        return self.catalogue_semi_major_axis * float(np.cos(np.radians(self.catalogue_inclination_deg)))
 
     @property
     def radius_jup(self) -> float:
@@ -94,19 +85,19 @@ class Planet:
         }
 
 
-def planet_generator(seed: int, split: str, index: int, *, purpose: int = 0) -> np.random.Generator:
-    """An independent stream for one planet and one purpose (0 physics, 1 … detector)."""
-    return np.random.default_rng(np.random.SeedSequence([seed, SPLITS.index(split), index, purpose]))
+def kepler_axis(period_d, star_mass, star_radius):
+    """a/Rs by Kepler's third law, from days, M☉ and R☉."""
+    return 4.2083 * period_d ** (2 / 3) * star_mass ** (1 / 3) / star_radius
 
 
 def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Settings()) -> Planet:
     """Star, planet and orbit number ``index`` of a split."""
-    rng = planet_generator(seed, split, index)
+    rng = planet_generator(seed, split, index, purpose=ORBIT)
     planet_id = int(rng.integers(30_000, 2**32 - 1))
     star = _draw_star(rng)
     period = float(rng.uniform(2.78, 7.62))
     mass = float(np.exp(_trimmed_normal(rng, *_LOG_PLANET_MASS, low=np.log(0.049), high=np.log(25.0))))
-    catalogue_sma = _KEPLER * period ** (2 / 3) * star.mass ** (1 / 3) / star.radius
+    catalogue_sma = kepler_axis(period, star.mass, star.radius)
     catalogue_sma *= float(np.exp(_trimmed_normal(rng, 0.0, 0.064, low=-0.25, high=0.29)))
     radius_jup = float(np.exp(rng.normal(*_LOG_PLANET_RADIUS_JUP)))
     depth = float(np.clip((radius_jup / (star.radius * R_SUN_R_JUP)) ** 2, 0.0038, 0.079))

@@ -12,7 +12,7 @@ from spectramind_kit.detector.noise import measure_scatter
 
 simulator = pytest.importorskip("spectramind_kit.simulator.competition")
 from spectramind_kit.simulator.settings import Settings, noise_free  # noqa: E402
-from spectramind_kit.simulator.visit import true_light_curve  # noqa: E402
+from spectramind_kit.simulator.star_flux import true_light_curve  # noqa: E402
 
 
 def light_curves(out_dir, settings, *, n: int, **switches):

@@ -32,3 +32,19 @@ def quiet(tmp_path_factory):
         seed=12,
         settings=noise_free(Settings(two_visit_fraction=0.0)),
     )
+
+
+@pytest.fixture(scope="session")
+def visit():
+    """What is true of one visit of an ordinary planet."""
+    from spectramind_kit.simulator import draw_visits
+
+    return draw_visits(21, "train", 0)[0]
+
+
+@pytest.fixture(scope="session")
+def maps():
+    """The detectors of that visit, (AIRS-CH0, FGS1)."""
+    from spectramind_kit.simulator.calibration_maps import maps_of_visit
+
+    return maps_of_visit(21, "train", 0, 0)

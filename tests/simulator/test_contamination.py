@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spectramind_kit.simulator.contamination import dilution_factor, draw_contamination, spot_factor
+from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.wavelengths import grid_wavelengths
 
 GRID = grid_wavelengths()
@@ -28,10 +29,7 @@ def test_a_neighbour_makes_a_transit_shallower():
 def test_shares():
     """Guards against mismatch in all visits, or in none."""
     rng = np.random.default_rng(0)
-    kinds = [
-        draw_contamination(rng, GRID, 5800.0, spot_fraction=0.2, dilution_fraction=0.1).kind
-        for _ in range(2000)
-    ]
+    kinds = [draw_contamination(rng, GRID, 5800.0, settings=Settings()).kind for _ in range(2000)]
     assert kinds.count("spots") / 2000 == pytest.approx(0.2, abs=0.03) and kinds.count(
         "dilution"
     ) / 2000 == pytest.approx(0.1, abs=0.025)

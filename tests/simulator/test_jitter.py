@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectramind_kit.simulator.constants import FGS1
-from spectramind_kit.simulator.jitter import LOOP_RMS_PX, block_covariance, draw_path, pointing_of_frames
+from spectramind_kit.simulator.jitter import LOOP_RMS_PX, draw_path, pointing_of_frames
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +33,3 @@ def test_means_over_frames_that_hold_no_whole_number_of_exposures(paths):
     assert pointing.xy.mean() == pytest.approx((paths[0, 0] * paths[0, 1]).mean(), rel=1e-9)
     even = pointing_of_frames(paths[0], 5625)
     assert np.allclose(even.yy, (paths[0, 1] ** 2).reshape(5625, 12).mean(1))
-
-
-def test_covariance_of_bins_is_that_of_drawn_paths(paths):
-    """Guards against a light-curve level whose pointing differs from that of the frames."""
-    mean, square = block_covariance(188, 7.5 / 188)
-    x = np.concatenate(
-        [pointing_of_frames(p, 188).x for p in paths] + [pointing_of_frames(p, 188).y for p in paths]
-    )
-    xx = np.concatenate(
-        [pointing_of_frames(p, 188).xx for p in paths] + [pointing_of_frames(p, 188).yy for p in paths]
-    )
-    assert np.sqrt(mean[0, 0]) == pytest.approx(x.std(), rel=0.08)
-    assert np.sqrt(square[0, 0]) == pytest.approx(xx.std(), rel=0.08)
-    assert np.linalg.eigvalsh(mean).min() > -1e-9 * mean[0, 0]

@@ -61,8 +61,8 @@ def _run(situation: _Situation, scratch: Path) -> Outcome:
 def _write(situation: _Situation, scratch: Path):
     from spectramind_kit.detector.instrument import INSTRUMENTS
     from spectramind_kit.simulator import Settings, draw_visits, writer
-    from spectramind_kit.simulator.calibration_maps import calibration_products
-    from spectramind_kit.simulator.competition import maps_of_visit, simulate_visit
+    from spectramind_kit.simulator.calibration_maps import calibration_products, maps_of_visit
+    from spectramind_kit.simulator.frames import simulate_visit
 
     settings = Settings(cadence=situation.cadence)
     truth = situation.star(draw_visits(SEED, "train", PLANET, settings=settings)[0])

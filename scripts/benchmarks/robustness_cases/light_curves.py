@@ -47,9 +47,9 @@ def _truth():
 
 
 def _curve(truth=None, *, visit: int = 0, n_times: int = 187):
-    from spectramind_kit.simulator import simulate_light_curves
+    from spectramind_kit.simulator import light_curves_of
 
-    batch = simulate_light_curves(1, seed=5 + visit, visits=[truth or _truth()], n_times=n_times)
+    batch = light_curves_of([truth or _truth()], seed=5 + visit, n_times=n_times)
     return replace(batch.light_curve(0), planet_id=1, visit=visit)
 
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+
+from spectramind_kit.detector.layout import find_visits, read_axis_info, read_wavelengths
+
+
+def test_layout_is_the_official_one(small):
+    """Guards against a folder that the kit reads and the real recipe would not: names, shapes, types, one
+    ZSTD row group."""
+    import pyarrow.parquet as pq
+
+    data = small.data_dir
+    assert data.name == "ariel-data-challenge-2025"
+    for name in (
+        "train.csv",
+        "wavelengths.csv",
+        "axis_info.parquet",
+        "adc_info.csv",
+        "train_star_info.csv",
+        "test_star_info.csv",
+        "sample_submission.csv",
+    ):
+        assert (data / name).is_file(), name
+    counts = {"AIRS-CH0": (376, 32 * 356), "FGS1": (4512, 32 * 32)}
+    visits = find_visits(data, "train") + find_visits(data, "test")
+    assert len({v.planet_id for v in visits}) == 5 and any(v.visit == 1 for v in visits)
+    for files in visits:
+        files.check()
+    for sensor, (frames, pixels) in counts.items():
+        path = visits[0].folder / f"{sensor}_signal_0.parquet"
+        meta, schema = pq.ParquetFile(path).metadata, pq.read_schema(path)
+        assert (meta.num_rows, meta.num_columns, meta.num_row_groups) == (frames, pixels, 1)
+        assert (
+            meta.row_group(0).column(0).compression == "ZSTD"
+            and str(schema.field("column_0").type) == "uint16"
+        )
+        dtypes = {
+            "dark": "double",
+            "dead": "bool",
+            "flat": "double",
+            "linear_corr": "double",
+            "read": "double",
+        }
+        for product, kind in dtypes.items():
+            table = pq.read_table(visits[0].folder / f"{sensor}_calibration_0" / f"{product}.parquet")
+            assert (
+                table.num_rows == (192 if product == "linear_corr" else 32)
+                and str(table.schema.types[0]) == kind
+            )
+
+
+def test_axes_agree_with_the_frames(small):
+    """Guards against axis_info of another cadence than the frames'."""
+    axis = read_axis_info(small.data_dir)
+    assert (
+        len(axis.airs_time_h) == 376 and len(axis.fgs1_time_h) == 4512 and len(axis.airs_wavelength_um) == 356
+    )
+    assert np.array_equal(axis.airs_wavelength_um[39:321][::-1], read_wavelengths(small.data_dir)[1:])
