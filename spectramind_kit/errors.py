@@ -54,6 +54,11 @@ class PlanetFailure:
     visit: int | None = None  # None where it concerns the whole planet
 
 
+def in_words(error: BaseException) -> str:
+    """Kind and text of an error, for a line or a record."""
+    return f"{type(error).__name__}: {error}"
+
+
 def _rebuild(kind: type[DataError], what: str, where: str, expected: str, found: str, fix: str) -> DataError:
     return kind(what, where=where, expected=expected, found=found, fix=fix)
 
