@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.detector.csv_table import read_cells, whole_number
+from spectramind_kit.detector.csv_table import read_cells
+from spectramind_kit.detector.planet_rows import whole_number
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import N_BINS, Metric, SubmissionError, check_numeric
 from spectramind_kit.whole_file import whole_file

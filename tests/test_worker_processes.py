@@ -72,7 +72,7 @@ def test_light_curves_from_a_script_without_guard(tmp_path):
             tmp_path,
             """
 from spectramind_kit.simulator import simulate_competition
-from spectramind_kit.detector.store import build_light_curves
+from spectramind_kit.detector import build_light_curves
 simulated = simulate_competition("simulated", n_train=2, n_test=0, seed=3, cadence="reduced")
 report = build_light_curves(simulated.data_dir, "store", workers=2)
 print("done", len(report.done), report.failed)

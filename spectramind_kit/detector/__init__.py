@@ -1,5 +1,4 @@
-"""Stage 1: raw frames → light curves. Names load on first use; importing this package imports nothing
-heavy."""
+"""Stage 1: raw frames → light curves. Names load on first use; nothing heavy is imported before."""
 
 from __future__ import annotations
 
@@ -12,16 +11,16 @@ _PUBLIC = {
     "N_AIRS_BINS": "instrument",
     "N_BINS": "instrument",
     "VisitFiles": "layout",
-    "AxisInfo": "layout",
-    "AdcInfo": "layout",
     "find_visits": "layout",
-    "read_star_info": "layout",
-    "read_labels": "layout",
-    "read_wavelengths": "layout",
-    "read_axis_info": "layout",
-    "read_adc_info": "layout",
-    "SharedTables": "layout",
-    "read_shared_tables": "layout",
+    "AxisInfo": "axis_info",
+    "read_axis_info": "axis_info",
+    "AdcInfo": "adc_info",
+    "read_adc_info": "adc_info",
+    "read_star_info": "star_info",
+    "read_labels": "spectra",
+    "read_wavelengths": "wavelengths",
+    "SharedTables": "shared_tables",
+    "read_shared_tables": "shared_tables",
     "DetectorSettings": "settings",
     "CalibrationSet": "calibration_set",
     "read_calibration": "calibration_set",
@@ -31,8 +30,8 @@ _PUBLIC = {
     "LightCurve": "light_curve",
     "extract_light_curve": "extraction",
     "LightCurveStore": "store",
-    "build_light_curves": "store",
-    "BuildReport": "store",
+    "build_light_curves": "building",
+    "BuildReport": "building",
 }
 __all__ = sorted(_PUBLIC)
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -7,37 +7,32 @@ from pathlib import Path
 
 import numpy as np
 
+from spectramind_kit.detector.file_errors import COPY_AGAIN, require_file
 from spectramind_kit.detector.instrument import CALIBRATION_PRODUCTS, N_LINEARITY_COEFFICIENTS, Instrument
 from spectramind_kit.detector.layout import VisitFiles
 from spectramind_kit.detector.numbered_columns import numbered_columns
 from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.errors import DataError
+from spectramind_kit.robust import mad_sigma
 
 # Outside these a pixel cannot be corrected and is treated as dead. Real live pixels: flat 0.57 … 1.11, first
 # linearity coefficient 0.96 … 1.02; dead ones have a flat near 0.
 _FLAT_LIMITS = (0.2, 5.0)
 _LINEAR_TERM_LIMITS = (0.2, 5.0)
-# a product that would kill more than this share of the detector is broken, not the detector
-_WORST_LOSS = 0.5
+_WORST_LOSS = 0.5  # of the pixels: a product that would kill more is broken, not the detector
 
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Calibration products of one sensor.
-
-    dark (rows, columns) e⁻/s · dead (rows, columns) bool · flat (rows, columns) relative ·
-    linear_corr (6, rows, columns) polynomial coefficients, increasing order · read (rows, columns) σ of one
-    read, e⁻. ``unusable`` (rows, columns) bool: dead, or with a product outside the limits of a working
-    pixel.
-    """
+    """Calibration products of one sensor."""
 
     instrument: Instrument
-    dark: np.ndarray
-    dead: np.ndarray
-    flat: np.ndarray
-    linear_corr: np.ndarray
-    read: np.ndarray
-    unusable: np.ndarray
+    dark: np.ndarray  # (rows, columns) e⁻/s
+    dead: np.ndarray  # (rows, columns) bool
+    flat: np.ndarray  # (rows, columns) relative response
+    linear_corr: np.ndarray  # (6, rows, columns) polynomial coefficients, increasing order
+    read: np.ndarray  # (rows, columns) σ of one read, e⁻
+    unusable: np.ndarray  # (rows, columns) bool: dead, or a product outside the limits of a working pixel
 
 
 def read_calibration(files: VisitFiles, instrument: Instrument) -> CalibrationSet:
@@ -55,12 +50,8 @@ def read_calibration(files: VisitFiles, instrument: Instrument) -> CalibrationSe
 def read_calibration_files(paths: dict[str, Path], instrument: Instrument) -> CalibrationSet:
     """As `read_calibration`, from a path per product."""
     rows, columns = instrument.shape
-    maps = {
-        name: _read_map(
-            paths[name], (rows * (N_LINEARITY_COEFFICIENTS if name == "linear_corr" else 1), columns)
-        )
-        for name in CALIBRATION_PRODUCTS
-    }
+    heights = {"linear_corr": rows * N_LINEARITY_COEFFICIENTS}
+    maps = {name: _read_map(paths[name], (heights.get(name, rows), columns)) for name in CALIBRATION_PRODUCTS}
     linear = maps["linear_corr"].reshape(N_LINEARITY_COEFFICIENTS, rows, columns)
     dead = ~np.isfinite(maps["dead"]) | (maps["dead"] != 0)
     invalid = {
@@ -72,34 +63,34 @@ def read_calibration_files(paths: dict[str, Path], instrument: Instrument) -> Ca
     }
     for name, mask in invalid.items():
         if mask.mean() > _WORST_LOSS:
+            what = "dead" if name == "dead" else "NaN or out of range"
             raise DataError(
                 f"the calibration product '{name}' is unusable",
                 where=str(paths[name]),
                 expected="values of working pixels on most of the detector",
-                found=f"{mask.mean():.0%} of the pixels "
-                + ("dead" if name == "dead" else "NaN or out of range"),
+                found=f"{mask.mean():.0%} of the pixels {what}",
                 fix="copy the calibration folder again, or leave the planet out",
             )
-    unusable = np.logical_or.reduce(list(invalid.values()))
+    identity = np.zeros_like(linear)
+    identity[1] = 1.0
     return CalibrationSet(
         instrument,
         dark=np.where(invalid["dark"], 0.0, maps["dark"]),
         dead=dead,
         flat=np.where(invalid["flat"], 1.0, maps["flat"]),
-        linear_corr=np.where(invalid["linear_corr"], _identity_polynomial(rows, columns), linear),
+        linear_corr=np.where(invalid["linear_corr"], identity, linear),
         read=np.where(invalid["read"], np.nanmedian(maps["read"]), maps["read"]),
-        unusable=unusable,
+        unusable=np.logical_or.reduce(list(invalid.values())),
     )
 
 
 def find_hot_pixels(dark: np.ndarray, *, clip_sigma: float = 5.0) -> np.ndarray:
-    """Pixels whose dark current is ``clip_sigma`` robust standard deviations above the detector's median.
+    """Pixels whose dark current is ``clip_sigma`` robust σ above the detector's median.
 
-    Median and MAD instead of an iterated clip: the same pixels on real maps, and no start value to converge
-    from.
+    Instead of an iterated clip: the same pixels on real maps, and no start value to converge from.
     """
     median = np.median(dark)
-    sigma = 1.4826 * np.median(np.abs(dark - median))
+    sigma = mad_sigma(dark, centre=median)
     return dark > median + clip_sigma * sigma if sigma > 0 else np.zeros(dark.shape, bool)
 
 
@@ -108,44 +99,21 @@ def _within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
         return (values > limits[0]) & (values < limits[1])
 
 
-def _identity_polynomial(rows: int, columns: int) -> np.ndarray:
-    identity = np.zeros((N_LINEARITY_COEFFICIENTS, rows, columns))
-    identity[1] = 1.0
-    return identity
-
-
 def _read_map(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """One product as float64, without index columns that a writer may have added."""
-    if not path.is_file():
-        raise DataError(
-            "a calibration file is missing",
-            where=str(path),
-            expected=f"a map of {shape[0]} × {shape[1]}",
-            found="no such file",
-            fix="copy the planet's folder again, or leave the planet out",
-        )
+    require_file(path, "a calibration file is missing", expected=f"a map of {shape[0]} × {shape[1]}")
 
     def read(reader: str) -> np.ndarray:
         table = _read_columns(path, reader)
         names = numbered_columns(list(table), shape[1]) or list(table)
         return np.stack([np.asarray(table[n], dtype=np.float64) for n in names], axis=1)
 
-    values = read_with(
-        read,
-        path,
-        reader="auto",
-        what="a calibration file cannot be decoded",
-        expected="a Parquet file of numbers",
-        fix="copy the file again",
-    )
+    what, expected = "a calibration file cannot be decoded", "a Parquet file of numbers"
+    values = read_with(read, path, reader="auto", what=what, expected=expected, fix=COPY_AGAIN)
     if values.shape != shape:
-        raise DataError(
-            "a calibration map has the wrong shape",
-            where=str(path),
-            expected=f"{shape[0]} × {shape[1]}",
-            found=f"{values.shape[0]} × {values.shape[1]}",
-            fix="copy the file again",
-        )
+        expected, found = (f"{a} × {b}" for a, b in (shape, values.shape))
+        what = "a calibration map has the wrong shape"
+        raise DataError(what, where=str(path), expected=expected, found=found, fix=COPY_AGAIN)
     return values
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-_CHUNKS, _CHUNK_LENGTH = 8, 24
-# More hits than this share of the pixels in one exposure is a jump of the pointing, not particles.
+_CHUNKS, _CHUNK_LENGTH = 8, 24  # stretches of exposures that give the scatter
+_OF_READ_NOISE = 0.7  # no pixel scatters by less
+# More hits in one exposure than this share of the pixels is a jump of the pointing, not particles (D37).
 _LARGEST_SHARE, _SMALLEST_LIMIT = 0.005, 6
 
 
@@ -17,18 +18,16 @@ def measure_pixel_scatter(
     """σ of a CDS sample of every pixel, (P,): shot noise, read noise and jitter as they are.
 
     From first differences (blind to slow drifts and the transit) in eight short chunks spread over the visit;
-    the median over the chunks is blind to a cosmic ray in one of them. Never below 0.7 of the read noise.
-
-    ``read_block(start, stop)`` gives calibrated exposures (n, P).
+    the median over the chunks is blind to a cosmic ray in one of them. ``read_block(start, stop)`` gives
+    calibrated exposures (n, P).
     """
     length = min(_CHUNK_LENGTH, n_exposures)
     sigmas = []
     for start in np.unique(np.linspace(0, n_exposures - length, _CHUNKS).astype(int)):
         difference = np.diff(read_block(int(start), int(start) + length), axis=0)
-        sigmas.append(
-            np.sqrt(np.einsum("tp,tp->p", difference, difference) / (2.0 * max(1, len(difference))))
-        )
-    return np.maximum(np.median(sigmas, axis=0), 0.7 * read_noise).astype(np.float32)
+        squares = np.einsum("tp,tp->p", difference, difference)
+        sigmas.append(np.sqrt(squares / (2.0 * max(1, len(difference)))))
+    return np.maximum(np.median(sigmas, axis=0), _OF_READ_NOISE * read_noise).astype(np.float32)
 
 
 def replace_cosmic_rays(block: np.ndarray, scatter: np.ndarray, *, sigma: float) -> int:
@@ -39,8 +38,7 @@ def replace_cosmic_rays(block: np.ndarray, scatter: np.ndarray, *, sigma: float)
     """
     if len(block) < 5:
         return 0
-    # a hit of `sigma` makes a range of more than that by the noise of the other samples, 2 σ to the far side
-    # at least
+    # the noise of the other samples makes a hit's range larger than `sigma`, by 2 σ to the far side at least
     suspects = np.flatnonzero(block.max(axis=0) - block.min(axis=0) > np.float32(sigma + 1.0) * scatter)
     if not len(suspects):
         return 0

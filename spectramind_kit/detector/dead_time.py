@@ -1,5 +1,4 @@
-"""Exposures that cannot be: without light, repeated, or far off the others. Found on the raw counts before
-anything is fitted."""
+"""Exposures that cannot be: without light, repeated, or far off the others; found before any fit."""
 
 from __future__ import annotations
 
@@ -7,15 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spectramind_kit.detector.raw_counts import between_reads, spread_over, sum_of_pixels
+from spectramind_kit.robust import mad_sigma, running_median
+
 _WINDOW = 32  # neighbouring pixels, in the order in which they are read, that are looked at
 _SMALL = 2000  # pixels, of which one stretch is enough
 _LOOKS = 24  # exposures from which the bright pixels are chosen
-# of the visit's level; the deepest transits take 8 % (docs/decisions.md D40)
+_ENOUGH = 4096  # exposures that tell a level or a scatter
+_STAR_OVER_NOISE = 10.0  # of the light in a stretch; less is no star
+# Limits of docs/decisions.md D40. Of the visit's level, of which the deepest transits take 8 %:
 _LEAST_LIGHT, _FAR, _FAR_SIGMAS = 0.5, 0.25, 8.0
 _SIGMAS, _LEAST_JUMP = 20.0, 0.05  # off the neighbours in time
+_PIXEL_SIGMAS, _PIXEL_SHARE = 4.0, 0.02  # off what a pixel usually holds: its σ and part of its light
 _MANY_PIXELS = 0.25  # of those looked at
 _HALF = 7  # exposures to either side that an exposure is compared with
-_MANY_EXPOSURES = 4000
+_MANY_EXPOSURES = 4000  # an ingress lasts so long that fifteen in a row share one median
 _NO_NOISE = 0.9  # more repeats than this are frames without noise
 _AT_CEILING = 0.05  # more exposures than this with all bright pixels at the highest count: a bright star
 _MOSTLY = 0.5
@@ -25,22 +30,19 @@ NO_LIGHT, REPEATED, OFF = "no light", "repeated", "far off the others"
 
 @dataclass(frozen=True)
 class ExposureCheck:
-    """good (N,) bool · reasons: how many of the others, by reason · repeats: share of exposures that equal an
-    earlier one and are kept, since nearly all do · stuck: most first reads are the one before bit by bit, so
-    that only last reads tell."""
+    """Which exposures of a sensor are possible."""
 
-    good: np.ndarray
-    reasons: dict[str, int] = field(default_factory=dict)
-    repeats: float = 0.0
-    stuck: bool = False
+    good: np.ndarray  # (N,) bool
+    reasons: dict[str, int] = field(default_factory=dict)  # how many of the others, by reason
+    repeats: float = 0.0  # share of exposures that equal an earlier one and are kept, since nearly all do
+    stuck: bool = False  # most first reads are the one before bit by bit, so that only last reads tell
 
 
 def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     """Which exposures of a sensor are possible, from raw frames (2N, P): first and last reads in turn.
 
     The brightest stretch of 32 pixels (AIRS-CH0: and the brightest far from it) stands for the frame, so this
-    costs some per cent of the decoding. The last ``ignore_last`` exposures are judged but not counted: they
-    are not used anyway.
+    costs some per cent of the decoding. The last ``ignore_last`` exposures are judged but not counted.
     """
     n = len(adu) // 2
     windows = _bright_windows(adu)
@@ -49,11 +51,10 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     lost = {NO_LIGHT: _constant(adu, n, windows, sums)}
     total = sums[:, 1] - sums[:, 0]  # (N, windows)
     looked = total if not lost[NO_LIGHT].any() else total[~lost[NO_LIGHT]]
-    some = looked[:: max(1, len(looked) // 4096)]
+    some = looked[:: max(1, len(looked) // _ENOUGH)]
     level = np.quantile(some, 0.8, axis=0) if len(some) else np.zeros(len(windows))
     noise = _scatter(looked)
-    # a window without a star says nothing
-    lit = level > 10.0 * noise
+    lit = level > _STAR_OVER_NOISE * noise  # a window without a star says nothing
     off = np.zeros(n, bool)
     for k in np.flatnonzero(lit):
         away = np.abs(total[:, k] - level[k]) > max(_FAR * level[k], _FAR_SIGMAS * noise[k])
@@ -80,23 +81,10 @@ def check_exposures(adu: np.ndarray, *, ignore_last: int = 0) -> ExposureCheck:
     return ExposureCheck(good=good, repeats=repeats, reasons=reasons, stuck=stuck)
 
 
-def sum_of_pixels(adu: np.ndarray, part: slice) -> np.ndarray:
-    """(N,) sums of counts over some pixels of raw frames (N, P), exact below 2²⁴; as matrix products, a few
-    times faster than ``sum``."""
-    out = np.empty(len(adu), np.float64)
-    ones = np.ones(part.stop - part.start, np.float32)
-    step = max(1, 250_000 // len(ones))
-    for start in range(0, len(adu), step):
-        out[start : start + step] = adu[start : start + step, part].astype(np.float32) @ ones
-    return out
-
-
 def _bright_windows(adu: np.ndarray) -> list[slice]:
-    """The stretch of pixels with most light between the reads, and the one with most of it farther than a
-    quarter of the pixels away."""
-    n, pixels = len(adu) // 2, adu.shape[1]
-    looks = np.unique(np.linspace(0, n - 1, _LOOKS).astype(int))
-    light = np.quantile(adu[2 * looks + 1].astype(np.float32) - adu[2 * looks], 0.75, axis=0)
+    """The stretch of pixels with most light between the reads, and the one with most of it far from there."""
+    pixels = adu.shape[1]
+    light = np.quantile(between_reads(adu, spread_over(len(adu) // 2, _LOOKS)), 0.75, axis=0)
     width = min(_WINDOW, pixels)
     sums = np.convolve(light, np.ones(width), mode="valid")
     first = int(sums.argmax())
@@ -121,7 +109,7 @@ def _constant(adu: np.ndarray, n: int, windows: list[slice], sums: np.ndarray) -
     if ceiling.mean() > _AT_CEILING:
         last = last & ~ceiling
     first = constant[:, 0, 0]
-    return last | (first if first.mean() < 0.5 else False)
+    return last | (first if first.mean() < _MOSTLY else False)
 
 
 def _repeated(adu: np.ndarray, sums: np.ndarray, possible: np.ndarray) -> np.ndarray:
@@ -153,40 +141,34 @@ def _held(adu: np.ndarray, sums: np.ndarray, read: int) -> np.ndarray:
 
 
 def _in_many_pixels(adu: np.ndarray, part: slice, suspects: np.ndarray) -> np.ndarray:
-    """(N,) bool: the suspects in which many pixels are off what they usually hold. A particle hits two or
-    three."""
+    """(N,) bool: suspects in which many pixels are off what they usually hold. A particle hits few."""
     which = np.flatnonzero(suspects)
     if not len(which):
         return suspects
-    n = len(suspects)
-    looks = np.unique(np.linspace(0, n - 1, 8 * _LOOKS).astype(int))
-    usual = adu[2 * looks + 1, part].astype(np.float32) - adu[2 * looks, part]
+    usual = between_reads(adu, spread_over(len(suspects), 8 * _LOOKS), part)
     low, middle, high = np.quantile(usual, (0.16, 0.5, 0.84), axis=0)
-    limit = 4.0 * 0.5 * (high - low) + 0.02 * np.abs(middle)
-    exposures = adu[2 * which + 1, part].astype(np.float32) - adu[2 * which, part]
-    out = np.zeros(n, bool)
-    out[which] = (np.abs(exposures - middle) > limit).mean(axis=1) > _MANY_PIXELS
+    limit = _PIXEL_SIGMAS * 0.5 * (high - low) + _PIXEL_SHARE * np.abs(middle)
+    out = np.zeros(len(suspects), bool)
+    out[which] = (np.abs(between_reads(adu, which, part) - middle) > limit).mean(axis=1) > _MANY_PIXELS
     return out
 
 
 def _scatter(total: np.ndarray) -> np.ndarray:
     if len(total) < 2:
         return np.full(total.shape[1], np.inf)
-    step = max(1, len(total) // 4096)
-    return 1.4826 * np.median(np.abs(total[1::step] - total[:-1:step]), axis=0) / np.sqrt(2.0)
+    step = max(1, len(total) // _ENOUGH)
+    return mad_sigma(total[1::step], axis=0, centre=total[:-1:step]) / np.sqrt(2.0)
 
 
 def _jumps(total: np.ndarray) -> np.ndarray:
-    """(N,) bool: off the median of the fifteen nearest exposures by far more than noise, jitter or an
-    ingress."""
+    """(N,) bool: off the median of the fifteen nearest by far more than noise, jitter or an ingress."""
     n, width = len(total), 2 * _HALF + 1
-    if n > _MANY_EXPOSURES:  # so short beside an ingress that fifteen in a row share one median
+    if n > _MANY_EXPOSURES:
         blocks = -(-n // width)
         padded = np.pad(total, (0, blocks * width - n), mode="reflect")
         expected = np.repeat(np.median(padded.reshape(blocks, width), axis=1), width)[:n]
     else:
-        padded = np.pad(total, _HALF, mode="reflect")
-        expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
+        expected = running_median(total, width)
     difference = total - expected
-    sigma = 1.4826 * np.median(np.abs(difference[:: max(1, n // 4096)]))
+    sigma = mad_sigma(difference[:: max(1, n // _ENOUGH)], centre=0.0)
     return np.abs(difference) > np.maximum(_SIGMAS * sigma, _LEAST_JUMP * np.abs(np.median(total)))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A column must hold this many times the missing pixel's light for its share to be read off; else plain
-# interpolation.
+from spectramind_kit.detector.row_neighbours import RowNeighbours
+
+# A column must hold this many times the missing pixel's light for its share to be read off.
 _LEAST_LIGHT = 0.5
 _WIDEST_FILL = 4  # columns
 
@@ -20,68 +21,40 @@ class DispersionFill:
     pixels instead would let pointing jitter move light in and out of the sum.
     """
 
-    row: np.ndarray
-    column: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    weight: np.ndarray
-    """(K,) of the right neighbour."""
-    common: np.ndarray
-    """(R, K) rows good in all three columns."""
-    by_share: np.ndarray
-    """(K,) bool; False: plain interpolation, where a column holds next to no light."""
-    hopeless: np.ndarray
-    """(K,) bool: no good pixel in the row; set to zero."""
+    at: RowNeighbours
+    weight: np.ndarray  # (K,) float32, of the right neighbour
+    common: np.ndarray  # (R, K) rows good in all three columns
+    by_share: np.ndarray  # (K,) bool; False: plain interpolation, where a column holds next to no light
 
     @classmethod
     def plan(cls, mean: np.ndarray, bad: np.ndarray) -> DispersionFill:
         """From the mean image (R, C) and the bad pixels (R, C)."""
-        row, column = np.nonzero(bad)
-        good = ~bad
-        n = bad.shape[1]
-        columns = np.arange(n)
-        last = np.maximum.accumulate(np.where(good, columns, -1), axis=1)
-        following = np.minimum.accumulate(np.where(good, columns, n)[:, ::-1], axis=1)[:, ::-1]
-        left, right = last[row, column], following[row, column]
-        hopeless = (left < 0) & (right >= n)
-        left = np.where(hopeless, column, np.where(left < 0, right, left))
-        right = np.where(right >= n, left, right)
-        weight = np.where(right > left, (column - left) / np.maximum(right - left, 1), 0.0).astype(np.float32)
-        common = (good[:, left] & good[:, right] & good[:, column]).astype(np.float32)
-        light = np.minimum.reduce([(mean[:, k] * common).sum(axis=0) for k in (left, right, column)])
-        level = np.maximum(np.abs(mean[row, left]), np.abs(mean[row, right]))
-        return cls(
-            row=row,
-            column=column,
-            left=left,
-            right=right,
-            weight=weight,
-            common=common,
-            hopeless=hopeless,
-            by_share=(light > _LEAST_LIGHT * level) & (light > 0),
-        )
+        at, good = RowNeighbours.of(bad), ~bad
+        common = (good[:, at.left] & good[:, at.right] & good[:, at.column]).astype(np.float32)
+        light = np.minimum.reduce([(mean[:, k] * common).sum(axis=0) for k in (at.left, at.right, at.column)])
+        level = np.maximum(np.abs(mean[at.row, at.left]), np.abs(mean[at.row, at.right]))
+        by_share = (light > _LEAST_LIGHT * level) & (light > 0)
+        return cls(at, at.weight.astype(np.float32), common, by_share)
 
     def values(self, images: np.ndarray) -> np.ndarray:
-        """(T, K) replacements for images (T, R, C)."""
-        at_left, at_right = images[:, self.row, self.left], images[:, self.row, self.right]
+        """(T, K) replacements for images (T, R, C); zero where the row has no good pixel."""
+        at = self.at
+        at_left, at_right = images[:, at.row, at.left], images[:, at.row, at.right]
         plain = (1 - self.weight) * at_left + self.weight * at_right
-        sums = [
-            np.einsum("trk,rk->tk", images[:, :, k], self.common)
-            for k in (self.left, self.right, self.column)
-        ]
+        columns = (at.left, at.right, at.column)
+        sums = [np.einsum("trk,rk->tk", images[:, :, k], self.common) for k in columns]
         with np.errstate(divide="ignore", invalid="ignore"):
             share = (1 - self.weight) * at_left / sums[0] + self.weight * at_right / sums[1]
             value = np.where(self.by_share & np.isfinite(share), sums[2] * share, plain)
-        return np.where(self.hopeless, np.float32(0.0), value)
+        return np.where(at.hopeless, np.float32(0.0), value)
 
     def apply(self, images: np.ndarray) -> None:
         """Fill images (T, R, C) in place."""
-        images[:, self.row, self.column] = self.values(images)
+        images[:, self.at.row, self.at.column] = self.values(images)
 
 
 def too_wide_to_fill(saturated: np.ndarray) -> np.ndarray:
-    """Saturated pixels (R, C) in stretches of more than four columns of a row: these are left out of the sum
-    instead of filled.
+    """Saturated pixels (R, C) in stretches of more than four columns: left out of the sum, not filled.
 
     All of a long stretch would take its share from the same two good pixels at its ends, whose photon noise
     would then be in every wavelength at once; and these ends are far away in wavelength. What pointing does

@@ -1,7 +1,6 @@
 """The order of stage 1 for one visit: FGS1 exposures, AIRS-CH0 bins, one time grid, measured noise.
 
-A sensor that cannot be used costs that sensor: the light curve then holds the other one, and its flags say
-why.
+A sensor that cannot be used costs that sensor: the light curve holds the other one, and its flags say why.
 """
 
 from __future__ import annotations
@@ -11,9 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from spectramind_kit.detector import flags
-from spectramind_kit.detector.instrument import AIRS, FGS1, N_AIRS_BINS
+from spectramind_kit.detector.adc_info import AdcInfo
+from spectramind_kit.detector.airs_flux import AirsFlux, read_airs
+from spectramind_kit.detector.axis_info import AxisInfo
+from spectramind_kit.detector.fgs1_flux import Fgs1Flux, read_fgs1
+from spectramind_kit.detector.instrument import AIRS, FGS1, N_BINS
 from spectramind_kit.detector.jitter import remove_jitter
-from spectramind_kit.detector.layout import AdcInfo, AxisInfo, VisitFiles, read_shared_tables
+from spectramind_kit.detector.layout import VisitFiles
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import (
     error_course,
@@ -22,11 +25,14 @@ from spectramind_kit.detector.noise import (
     measure_scatter,
     smooth_course,
 )
-from spectramind_kit.detector.sensor_flux import AirsFlux, Fgs1Flux, read_airs, read_fgs1
+from spectramind_kit.detector.raw_visit import VisitSource
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.spectral_axis import AXIS_TURNED, SpectralAxis, against_the_light, spectral_axis
+from spectramind_kit.detector.shared_tables import read_shared_tables
+from spectramind_kit.detector.spectral_axis import SpectralAxis, against_the_light, spectral_axis
 from spectramind_kit.detector.timing import TimeBins, bin_mean, kept_edges, make_time_bins
 from spectramind_kit.errors import DataError
+
+_WELL_FILLED = 0.5  # of the usual number of exposures in a bin
 
 
 def extract_light_curve(
@@ -41,73 +47,89 @@ def extract_light_curve(
 
     Parameters
     ----------
-    files : VisitFiles
-        From `find_visits`.
-    settings : DetectorSettings, optional.
+    files : from `find_visits`.
+    settings : by default those that measured best.
     axis, adc, wavelength_um : tables of the data folder (`read_axis_info`, `read_adc_info`,
-    `read_wavelengths`); read
-        from it when not given. Give them when you process many visits.
+        `read_wavelengths`); read from it when not given. Give them when you process many visits.
 
     Raises
     ------
     DataError
         Anything about the visit's files that the kit cannot use.
     """
-    settings = settings or DetectorSettings()
-    data_dir = files.folder.parent.parent
     if axis is None or adc is None or wavelength_um is None:
-        tables = read_shared_tables(data_dir, adc=adc, wavelength_um=wavelength_um)
+        tables = read_shared_tables(files.folder.parent.parent, adc=adc, wavelength_um=wavelength_um)
         axis = axis if axis is not None else tables.axis
         adc = adc if adc is not None else tables.adc
         wavelength_um = wavelength_um if wavelength_um is not None else tables.wavelength_um
-    given = {"settings": settings, "axis": axis, "adc": adc, "wavelength_um": wavelength_um}
-    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um, wavelength_um), **given)
+    source = VisitSource(files, settings or DetectorSettings(), axis, adc)
+    curve = _extract(source, spectral_axis(axis.airs_wavelength_um, wavelength_um), wavelength_um)
     if not against_the_light(curve.flux[:, 1:], wavelength_um[1:]):
         return curve
-    curve = _extract(files, spectral=spectral_axis(axis.airs_wavelength_um[::-1], wavelength_um), **given)
-    return replace(curve, flags=(*curve.flags, AXIS_TURNED))
+    curve = _extract(source, spectral_axis(axis.airs_wavelength_um[::-1], wavelength_um), wavelength_um)
+    return replace(curve, flags=(*curve.flags, flags.AXIS_TURNED))
 
 
-def _extract(
-    files: VisitFiles,
-    *,
-    settings: DetectorSettings,
-    axis: AxisInfo,
-    adc: AdcInfo,
-    wavelength_um: np.ndarray,
-    spectral: SpectralAxis,
-) -> LightCurve:
+def _extract(source: VisitSource, spectral: SpectralAxis, wavelength_um: np.ndarray) -> LightCurve:
     """One sensor's frames are held at a time."""
-    given = {"settings": settings, "axis": axis, "adc": adc}
     fgs1 = airs = bins = None
     lost: dict[str, DataError] = {}
     try:
-        fgs1 = read_fgs1(files, **given)
+        fgs1 = read_fgs1(source)
     except DataError as error:
         lost[FGS1.name] = error
     try:
-        airs, bins = read_airs(files, fgs1, lost, instrument=spectral.airs, **given)
+        airs = read_airs(source, fgs1, instrument=spectral.airs)
     except DataError as error:
         lost[AIRS.name] = error
-    if FGS1.name in lost:
-        fgs1 = None
-    if airs is None and fgs1 is not None:
+    if airs is not None:
+        bins = airs.bins
+        if airs.fgs1_error is not None:
+            fgs1, lost[FGS1.name] = None, airs.fgs1_error
+    elif fgs1 is not None:
         try:
-            bins = make_time_bins(None, fgs1.exposures, settings=settings, where=files.label)
+            bins = make_time_bins(None, fgs1.exposures, settings=source.settings, where=source.files.label)
         except DataError as error:
             fgs1, lost[FGS1.name] = None, error
-    if airs is None and fgs1 is None:
-        raise _both_lost(files, lost)
-    return _assemble(
-        files,
-        settings=settings,
-        bins=bins,
-        fgs1=fgs1,
-        airs=airs,
-        wavelength_um=wavelength_um,
-        spectral=spectral,
-        missing=tuple(flags.sensor_missing(name, error) for name, error in lost.items()),
+    if bins is None:
+        raise _both_lost(source.files, lost)
+    noted = [flags.sensor_missing(name, error) for name, error in lost.items()]
+    info: dict[str, float] = {}
+    flux, flux_err = np.full((2, len(bins), N_BINS), np.nan)
+    if fgs1 is not None:
+        flux[:, 0], flux_err[:, 0], figures, counts = _bin_fgs1(fgs1, bins, settings=source.settings)
+        noted += _bin_flags(FGS1.name, fgs1.flags, counts)
+        info |= fgs1.info | figures
+    if airs is not None:
+        flux[:, 1:], flux_err[:, 1:], figures = _bin_airs(airs, spectral)
+        noted += _bin_flags(AIRS.name, airs.flags, airs.counts)
+        info |= airs.info | figures
+    known = _known_points(flux, flux_err, where=source.files.label)
+    return LightCurve(
+        planet_id=source.files.planet_id,
+        visit=source.files.visit,
+        time=bins.centre_h,
+        flux=np.where(known, flux, np.nan).astype(np.float32),
+        flux_err=np.where(known, flux_err, np.nan).astype(np.float32),
+        wavelength_um=np.asarray(wavelength_um, np.float64),
+        exposure_h=float(bins.width_h),
+        flags=tuple(noted),
+        info=info,
     )
+
+
+def _known_points(flux: np.ndarray, flux_err: np.ndarray, *, where: str) -> np.ndarray:
+    """(T, 283) bool: both are numbers. Raises DataError where none is, or a flux is infinite."""
+    known = np.isfinite(flux) & np.isfinite(flux_err)
+    if not known.any() or np.isinf(flux).any():
+        raise DataError(
+            "the light curve is not finite",
+            where=where,
+            expected="finite flux",
+            found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
+            fix="look at this visit's calibration files, or leave the planet out",
+        )
+    return known
 
 
 def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:
@@ -120,55 +142,6 @@ def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:
         expected="FGS1 or AIRS-CH0 frames of a star",
         found=f"FGS1: {first}; AIRS-CH0: {second}",
         fix="see the reasons",
-    )
-
-
-def _assemble(
-    files: VisitFiles,
-    *,
-    settings: DetectorSettings,
-    bins: TimeBins,
-    fgs1: Fgs1Flux | None,
-    airs: AirsFlux | None,
-    wavelength_um: np.ndarray,
-    spectral: SpectralAxis,
-    missing: tuple[str, ...],
-) -> LightCurve:
-    """Both sensors on the whole grid; NaN in a bin without a good exposure, and for a sensor that is lost."""
-    empty = np.full(len(bins), np.nan)
-    noted, info = list(missing), {}
-    fgs1_flux = fgs1_err = empty
-    airs_flux = airs_err = np.repeat(empty[:, None], N_AIRS_BINS, axis=1)
-    if fgs1 is not None:
-        fgs1_flux, fgs1_err, fgs1_info, counts = _bin_fgs1(fgs1, bins, settings=settings)
-        noted += _bin_flags(FGS1.name, fgs1.flags, counts)
-        info |= fgs1.info | fgs1_info
-    if airs is not None:
-        airs_flux, airs_err, airs_info = _bin_airs(airs, spectral)
-        noted += _bin_flags(AIRS.name, airs.flags, airs.counts)
-        info |= airs.info | airs_info
-    flux = np.concatenate([fgs1_flux[:, None], airs_flux], axis=1)
-    flux_err = np.concatenate([fgs1_err[:, None], airs_err], axis=1)
-    known = np.isfinite(flux) & np.isfinite(flux_err)
-    if not known.any() or np.isinf(flux).any():
-        raise DataError(
-            "the light curve is not finite",
-            where=files.label,
-            expected="finite flux",
-            found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
-            fix="look at this visit's calibration files, or leave the planet out",
-        )
-    flux, flux_err = np.where(known, flux, np.nan), np.where(known, flux_err, np.nan)
-    return LightCurve(
-        planet_id=files.planet_id,
-        visit=files.visit,
-        time=bins.centre_h,
-        flux=flux.astype(np.float32),
-        flux_err=flux_err.astype(np.float32),
-        wavelength_um=np.asarray(wavelength_um, np.float64),
-        exposure_h=float(bins.width_h),
-        flags=tuple(noted),
-        info=info,
     )
 
 
@@ -204,10 +177,9 @@ def _bin_fgs1(
 
 
 def _well_filled(exposures: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exposures and edges of the bins that hold at least half of the usual number, put together: what their
-    scatter is measured on."""
+    """Exposures and edges of the bins with at least half of the usual number: for the scatter."""
     counts = np.diff(edges)
-    use = counts >= 0.5 * np.median(counts[counts > 0])
+    use = counts >= _WELL_FILLED * np.median(counts[counts > 0])
     if use.all():
         return exposures, edges
     chosen = np.concatenate([np.arange(a, b) for a, b in zip(edges[:-1][use], edges[1:][use], strict=True)])

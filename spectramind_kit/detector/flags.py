@@ -1,5 +1,7 @@
-"""Every text that stage 1 puts into `LightCurve.flags`. Each begins with the sensor; the words after it stay
-what they are, so that later stages can look for them."""
+"""Every text that stage 1 puts into `LightCurve.flags`, and what each does to the error.
+
+Each begins with the sensor; the words after it stay what they are, so that later stages can look for them.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,22 @@ _LONGEST_REASON = 160
 # What these say was found and dealt with; no number of the light curve is worse for it.
 _HARMLESS = ("ADC read as", "odd number of frames")
 
+# The frames decide, so no number is worse if they are right; all visits of a data folder have it, or none.
+AXIS_TURNED = (
+    "AIRS-CH0: by axis_info.parquet the star would be brighter at 4 µm than at 2 µm; "
+    "its wavelengths were taken in the other direction"
+)
+_OF_THE_FOLDER = (AXIS_TURNED,)
+
 
 def concerns_quality(flag: str) -> bool:
     """False for a remark that says nothing about the error of the light curve."""
     return not any(words in flag for words in _HARMLESS)
+
+
+def concerns_the_folder(flag: str) -> bool:
+    """True for what is the matter with the data folder, not with one visit: a run tells it once."""
+    return flag in _OF_THE_FOLDER
 
 
 def adc_multiplied(sensor: str) -> str:
@@ -34,8 +48,7 @@ def fewer_frames(sensor: str, found: int, expected: int) -> str:
 
 
 def out_of_step(sensor: str, exposure: int) -> str:
-    """From this exposure on first and last reads were exchanged, as after a read that is missing: paired
-    anew, and only what has no partner is lost."""
+    """From here on first and last reads were exchanged: paired anew, only what has no partner is lost."""
     return f"{sensor}: reads out of step from exposure {exposure} on, paired anew"
 
 
@@ -61,8 +74,7 @@ def dropped_exposures(sensor: str, reasons: Mapping[str, int]) -> str:
 
 
 def repeating_frames(sensor: str, share: float) -> str:
-    """Nearly all exposures equal an earlier one: frames without noise, or a detector that hangs. They are
-    used."""
+    """Nearly all exposures equal an earlier one: no noise, or a detector that hangs. They are used."""
     return f"{sensor}: {share:.0%} of the exposures repeat an earlier one"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 _POWERS = np.r_[np.arange(1.4, 4.0, 0.1), np.arange(4.0, 8.01, 0.5)]
 _CORES_PX = (0.5, 1.5, 2.5)  # of the wing's shape (r² + core²)^(−p/2)
 _WING_STARTS_PX = 5.5
+_FEWEST_IN_RING = 8  # pixels of FGS1's window
 _GROUP = 24  # columns that share a power
 _SMOOTH = 15  # columns over which share and foreground are averaged: both change slowly with wavelength
 
@@ -21,8 +22,7 @@ _SMOOTH = 15  # columns over which share and foreground are averaged: both chang
 def estimate_trace_foreground(
     mean: np.ndarray, rows: np.ndarray, *, edge: np.ndarray, bad: np.ndarray, remove_wing: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Foreground of each AIRS-CH0 column, (C,) e⁻ per pixel and exposure, and the star light in its edge
-    pixels, (C,).
+    """Foreground of each AIRS-CH0 column and star light in its edge pixels, (C,) e⁻ per pixel and exposure.
 
     Parameters
     ----------
@@ -38,13 +38,9 @@ def estimate_trace_foreground(
     on_edge = good & edge[:, None]
     counts = on_edge.sum(axis=0)
     plain = np.where(on_edge, mean, 0.0).sum(axis=0) / np.maximum(counts, 1)
-    plain = (
-        _smooth(np.where(counts > 0, plain, np.nan))
-        if not remove_wing
-        else np.where(counts > 0, plain, np.nan)
-    )
+    plain = np.where(counts > 0, plain, np.nan)
     if not remove_wing:
-        return plain, np.zeros_like(plain)
+        return _smooth(plain), np.zeros_like(plain)
     lowest = plain[counts > 0].min() if counts.any() else mean.min()
     profile = np.where(good & ~edge[:, None], np.maximum(mean - lowest, 0.0), 0.0).sum(axis=1)
     if profile.sum() <= 0:
@@ -52,7 +48,6 @@ def estimate_trace_foreground(
     centre = float((rows * profile).sum() / profile.sum())
     distance = np.abs(rows - centre)
     outer = edge | (distance >= _WING_STARTS_PX)
-    # (rows of outer, C)
     wing = _fit_wing(mean[outer], distance[outer], rows[outer] > centre, usable=good[outer])
     at_edge = np.full(mean.shape, np.nan)
     at_edge[outer] = wing
@@ -74,14 +69,10 @@ def _fit_wing(
     group = some // _GROUP
     best_cost, best_core, best_power = np.inf, _CORES_PX[0], np.full(len(columns), _POWERS[-1])
     for core in _CORES_PX:
-        costs = np.array(
-            [
-                np.bincount(
-                    group, _solve_wing(value[:, some], weight[:, some], distance, above, core, power)[1]
-                )
-                for power in _POWERS
-            ]
-        )
+        fits = [
+            _solve_wing(value[:, some], weight[:, some], distance, above, core, power) for power in _POWERS
+        ]
+        costs = np.array([np.bincount(group, cost) for _, cost in fits])
         total = float(costs.min(axis=0).sum())
         if total < best_cost:
             powers = np.interp(_minimum_between(costs), np.arange(len(_POWERS)), _POWERS)
@@ -98,8 +89,7 @@ def _solve_wing(
     core: float,
     power: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wing (rows, C) and weighted squared residual (C,) of the linear fit at a given core and power (one, or
-    per column)."""
+    """Wing (rows, C) and weighted squared residual (C,) of the fit at a core and a power (one or (C,))."""
     base = (distance**2 + core**2) / _WING_STARTS_PX**2
     shape = np.broadcast_to(base[:, None] ** (-0.5 * np.asarray(power)), value.shape)
     below, over = np.where(above[:, None], 0.0, shape), np.where(above[:, None], shape, 0.0)
@@ -113,8 +103,7 @@ def _solve_wing(
 
 
 def _minimum_between(costs: np.ndarray) -> np.ndarray:
-    """Position (fractional index) of each column's minimum, by the parabola through the three lowest
-    values."""
+    """Fractional index of each column's minimum, by the parabola through the three lowest values."""
     n = len(costs)
     k = np.clip(costs.argmin(axis=0), 1, n - 2)
     g = np.arange(costs.shape[1])
@@ -147,17 +136,15 @@ def estimate_window_foreground(
     if not remove_wing or core.sum() <= 0:
         return plain, 0.0
     distance = np.hypot(row - (row * core).sum() / core.sum(), column - (column * core).sum() / core.sum())
-    # medians over rings: the PSF has streaks, of which a mean would make a wing in all directions
-    rings = [
-        m
-        for a in np.arange(_WING_STARTS_PX, distance[~corner].max() + 1.0)
-        if (m := ~corner & ~bad & (distance >= a) & (distance < a + 1)).sum() >= 8
-    ]
+    starts = np.arange(_WING_STARTS_PX, distance[~corner].max() + 1.0)
+    rings = [~corner & ~bad & (distance >= start) & (distance < start + 1) for start in starts]
+    rings = [ring for ring in rings if ring.sum() >= _FEWEST_IN_RING]
     if len(rings) < 3:
         return plain, 0.0
-    r = np.array([distance[m].mean() for m in rings])
-    value = np.array([np.median(mean[m]) for m in rings])
-    count = np.array([m.sum() for m in rings] + [usable.sum()])
+    r = np.array([distance[ring].mean() for ring in rings])
+    # a median: the PSF has streaks, of which a mean would make a wing in all directions
+    value = np.array([np.median(mean[ring]) for ring in rings])
+    count = np.array([ring.sum() for ring in rings] + [usable.sum()])
     target = np.r_[value, plain]
     weight = 1.0 / np.hypot(0.5 / np.sqrt(count), 0.1 * np.maximum(target - target.min(), 0.0))
     best_cost, wing = np.inf, 0.0
@@ -181,10 +168,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     index = np.arange(len(values))
     values = np.interp(index, index[known], values[known])
     half = min(_SMOOTH, len(values)) // 2
-    for reduce in (np.median, np.mean):
-        # odd reflection keeps a slope at the ends
-        padded = np.concatenate(
-            [2 * values[0] - values[half:0:-1], values, 2 * values[-1] - values[-2 : -half - 2 : -1]]
-        )
+    for reduce in (np.median, np.mean):  # odd reflection keeps a slope at the ends
+        before, behind = 2 * values[0] - values[half:0:-1], 2 * values[-1] - values[-2 : -half - 2 : -1]
+        padded = np.concatenate([before, values, behind])
         values = reduce(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
     return values

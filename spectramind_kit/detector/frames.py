@@ -7,25 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
+from spectramind_kit.detector.file_errors import COPY_AGAIN, require_file
 from spectramind_kit.detector.instrument import FGS1, Instrument
 from spectramind_kit.detector.numbered_columns import numbered_columns
 from spectramind_kit.detector.parquet_reader import read_with
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 
-# transposing in tiles of half a megabyte keeps them in the cache
-_COLUMNS_AT_A_TIME, _ROWS_AT_A_TIME = 64, 4096
+_COLUMNS_AT_A_TIME, _ROWS_AT_A_TIME = 64, 4096  # tiles of half a megabyte are transposed in the cache
 
 
 @dataclass(frozen=True)
 class PixelSelection:
-    """Pixels of a detector in the order in which they are read: a rectangle (``grid``) first, then the rest,
-    from which only the foreground is measured."""
+    """Pixels in the order in which they are read: a rectangle, then the rest, for the foreground."""
 
     instrument: Instrument
-    row: np.ndarray
-    column: np.ndarray
-    grid: tuple[int, int]
+    row: np.ndarray  # (P,) of the detector
+    column: np.ndarray  # (P,)
+    grid: tuple[int, int]  # rows and columns of the rectangle
 
     def __len__(self) -> int:
         return len(self.row)
@@ -48,8 +47,8 @@ class PixelSelection:
 def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSelection:
     """The pixels that the light curve needs.
 
-    AIRS-CH0: the trace rows times the columns of the cut, a grid (16, 282); then the edge rows.
-    FGS1: the PSF window, a grid (16, 16); then the four corner squares.
+    AIRS-CH0: the trace rows times the columns of the cut, a grid (16, 282); then the edge rows. FGS1: the PSF
+    window, a grid (16, 16); then the four corner squares.
     """
     if instrument.name == FGS1.name:
         window = np.arange(*settings.fgs1_window)
@@ -61,9 +60,8 @@ def select_pixels(instrument: Instrument, settings: DetectorSettings) -> PixelSe
     trace = np.arange(*settings.airs_rows)
     rows = np.r_[trace, 0:edge, instrument.rows - edge : instrument.rows]
     columns = np.arange(instrument.cut.start, instrument.cut.stop)
-    return PixelSelection(
-        instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)), (len(trace), len(columns))
-    )
+    grid = len(trace), len(columns)
+    return PixelSelection(instrument, np.repeat(rows, len(columns)), np.tile(columns, len(rows)), grid)
 
 
 def all_pixels(instrument: Instrument) -> PixelSelection:
@@ -77,8 +75,7 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
 
     Parameters
     ----------
-    path : file with one column per pixel (C order) and one row per frame, any number of row groups, any
-    compression.
+    path : file with one column per pixel (C order) and one row per frame, any row groups and compression.
     pixels : which of them, and in which order.
     reader : ``auto``, ``polars`` or ``pyarrow``.
 
@@ -93,14 +90,7 @@ def read_frames(path: str | Path, pixels: PixelSelection, *, reader: str = "auto
         values; or the reader that was asked for does not work.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(
-            "a signal file is missing",
-            where=str(path),
-            expected="raw frames",
-            found="no such file",
-            fix="copy the planet's folder again, or leave the planet out",
-        )
+    require_file(path, "a signal file is missing", expected="raw frames")
 
     def read(name: str) -> np.ndarray:
         names = _pixel_columns(_column_names(path, name), pixels.instrument, path)
@@ -135,8 +125,9 @@ def _pixel_columns(names: list[str], instrument: Instrument, path: Path) -> list
     found = numbered_columns(names, instrument.n_pixels)
     if found is None:
         right = len(names) == instrument.n_pixels
+        odd, other = "the pixel columns are not numbered one by one", "wrong number of pixel columns"
         raise DataError(
-            "the pixel columns are not numbered one by one" if right else "wrong number of pixel columns",
+            odd if right else other,
             where=str(path),
             found=f"{names[0]} … {names[-1]}" if right else str(len(names)),
             expected=f"{instrument.n_pixels} ({instrument.rows} × {instrument.columns}, {instrument.name})",
@@ -145,31 +136,20 @@ def _pixel_columns(names: list[str], instrument: Instrument, path: Path) -> list
     return found
 
 
-def _check(dtype: object, is_integer: bool, n_frames: int, has_null: bool, path: Path) -> None:
+def _check(path: Path, *, n_frames: int, odd: object = None, has_null: bool = False) -> None:
+    """Raise DataError for a file without frames, with columns of the type ``odd``, or missing values."""
     if n_frames == 0:
-        raise DataError(
-            "a visit without frames",
-            where=str(path),
-            expected="an even number of frames",
-            found="0 rows",
-            fix="copy the file again, or leave the planet out",
-        )
-    if not is_integer:
-        raise DataError(
-            "raw frames are not integers",
-            where=str(path),
-            expected="uint16 counts",
-            found=str(dtype),
-            fix="use the raw signal files, not calibrated ones",
-        )
-    if has_null:
-        raise DataError(
-            "raw frames hold missing values",
-            where=str(path),
-            expected="a count for every pixel and frame",
-            found="null",
-            fix="copy the file again",
-        )
+        what, expected, found = "a visit without frames", "an even number of frames", "0 rows"
+        fix = f"{COPY_AGAIN}, or leave the planet out"
+    elif odd is not None:
+        what, expected, found = "raw frames are not integers", "uint16 counts", str(odd)
+        fix = "use the raw signal files, not calibrated ones"
+    elif has_null:
+        what, expected, found = "raw frames hold missing values", "a count for every pixel and frame", "null"
+        fix = COPY_AGAIN
+    else:
+        return
+    raise DataError(what, where=str(path), expected=expected, found=found, fix=fix)
 
 
 def _read_polars(path: Path, names: list[str]) -> np.ndarray:
@@ -179,7 +159,7 @@ def _read_polars(path: Path, names: list[str]) -> np.ndarray:
     dtypes = set(frame.dtypes)
     odd = next((d for d in dtypes if not d.is_integer()), None)
     has_null = frame.height > 0 and any(s.null_count() for s in frame.iter_columns())
-    _check(odd, odd is None, frame.height, has_null, path)
+    _check(path, n_frames=frame.height, odd=odd, has_null=has_null)
     series = frame.get_columns()
     dtype = np.result_type(*(pl.Series([], dtype=d).to_numpy().dtype for d in dtypes))
     del frame
@@ -206,12 +186,10 @@ def _read_pyarrow(path: Path, names: list[str]) -> np.ndarray:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        rows, schema, out = file.metadata.num_rows, file.schema_arrow, None
-        odd = next(
-            (schema.field(n).type for n in names if not pa.types.is_integer(schema.field(n).type)), None
-        )
-        _check(odd, odd is None, rows, False, path)
-        dtype = np.result_type(*{schema.field(n).type.to_pandas_dtype() for n in names})
+        rows, schema = file.metadata.num_rows, file.schema_arrow
+        types = {schema.field(n).type for n in names}
+        _check(path, n_frames=rows, odd=next((t for t in types if not pa.types.is_integer(t)), None))
+        dtype = np.result_type(*(t.to_pandas_dtype() for t in types))
         out = np.empty((rows, len(names)), dtype)
         step = 8 * _COLUMNS_AT_A_TIME  # bounds the memory that decoded columns take beside the result
         for start in range(0, len(names), step):
@@ -220,6 +198,6 @@ def _read_pyarrow(path: Path, names: list[str]) -> np.ndarray:
             for i in range(0, len(part), _COLUMNS_AT_A_TIME):
                 columns = [table.column(n) for n in part[i : i + _COLUMNS_AT_A_TIME]]
                 if any(c.null_count for c in columns):
-                    _check(None, True, rows, True, path)
+                    _check(path, n_frames=rows, has_null=True)
                 _transpose([c.to_numpy() for c in columns], out[:, start + i : start + i + len(columns)])
     return out

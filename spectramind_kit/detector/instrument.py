@@ -1,8 +1,6 @@
-"""The two sensors: shapes, cut, and the names of their files. Which way the spectrum runs is read from the
-tables.
+"""The two sensors of the Ariel Data Challenge 2025: shapes, cut, and the names of their files.
 
-Numbers are those of the Ariel Data Challenge 2025. Frame counts, cadences and integration times are not here:
-they come from the files.
+Frame counts, cadences, integration times and the direction of the spectrum come from the files.
 """
 
 from __future__ import annotations
@@ -22,12 +20,11 @@ class Instrument:
     """One sensor. Rows are the spatial axis of AIRS-CH0, columns its spectral axis."""
 
     name: str
+    key: str  # in `LightCurve.info`
     rows: int
     columns: int
-    column_cut: slice | None
-    """Columns that carry the spectrum; None: all of them."""
-    time_column: str
-    """Column of axis_info.parquet with the time stamp of each frame, hours."""
+    column_cut: slice | None  # columns that carry the spectrum; None: all of them
+    time_column: str  # of axis_info.parquet, with the time stamp of each frame, hours
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -49,10 +46,8 @@ class Instrument:
         return f"{self.name}_calibration_{visit}"
 
 
-AIRS = Instrument(
-    name="AIRS-CH0", rows=32, columns=356, column_cut=slice(39, 321), time_column="AIRS-CH0-axis0-h"
-)
-FGS1 = Instrument(name="FGS1", rows=32, columns=32, column_cut=None, time_column="FGS1-axis0-h")
+AIRS = Instrument("AIRS-CH0", "airs", 32, 356, column_cut=slice(39, 321), time_column="AIRS-CH0-axis0-h")
+FGS1 = Instrument("FGS1", "fgs1", 32, 32, column_cut=None, time_column="FGS1-axis0-h")
 INSTRUMENTS = (AIRS, FGS1)
 
 AIRS_WAVELENGTH_COLUMN = "AIRS-CH0-axis2-um"

@@ -15,16 +15,13 @@ from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.errors import DataError
 from spectramind_kit.whole_file import whole_file
 
+DELETE = "delete it; it is computed again"  # what to do with a file of the store
 _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
 
 
 @dataclass(frozen=True)
 class LightCurve:
     """Light curves of one visit. Axes (time, wavelength); index 0 of the wavelength axis is FGS1.
-
-    time (T,) float64, hours from the start of the visit, bin centres · flux (T, 283) float32, e⁻ per
-    exposure, mean over the bin · flux_err (T, 283) float32, 1σ of that mean · wavelength_um (283,) ·
-    exposure_h, width of a bin in hours.
 
     NaN in flux and flux_err marks a missing point: a sensor without a good exposure in that bin. A column, or
     all of a sensor's, may be NaN altogether: a wavelength that saturated, a sensor that could not be read;
@@ -34,11 +31,11 @@ class LightCurve:
 
     planet_id: int
     visit: int
-    time: np.ndarray
-    flux: np.ndarray
-    flux_err: np.ndarray
-    wavelength_um: np.ndarray
-    exposure_h: float
+    time: np.ndarray  # (T,) float64, hours from the start of the visit, bin centres
+    flux: np.ndarray  # (T, 283) float32, e⁻ per exposure, mean over the bin
+    flux_err: np.ndarray  # (T, 283) float32, 1σ of that mean
+    wavelength_um: np.ndarray  # (283,)
+    exposure_h: float  # width of a bin
     flags: tuple[str, ...] = ()
     info: dict[str, float] = field(default_factory=dict)
 
@@ -54,8 +51,7 @@ class LightCurve:
 
     @property
     def white_airs(self) -> np.ndarray:
-        """(T,) sum over the AIRS wavelengths that are not missing altogether; NaN where one of these is
-        missing."""
+        """(T,) sum over the AIRS wavelengths that are not missing altogether; NaN where one of these is."""
         airs = self.flux[:, 1:]
         there = np.isfinite(airs).any(axis=0)
         if not there.any():
@@ -63,8 +59,7 @@ class LightCurve:
         return (airs if there.all() else airs[:, there]).sum(axis=1, dtype=np.float64)
 
     def binned(self, n: int) -> LightCurve:
-        """Means of ``n`` neighbouring bins, weighted alike; a rest shorter than ``n`` is dropped, missing
-        points are left out."""
+        """Means of ``n`` bins, weighted alike, missing points left out; a rest shorter than ``n`` is dropped."""
         count = len(self.time) // n
         if n < 1 or count < 1:
             raise DataError(
@@ -74,7 +69,6 @@ class LightCurve:
                 found=str(n),
                 fix="choose a smaller n",
             )
-
         there = np.isfinite(self.flux) & np.isfinite(self.flux_err)
 
         def total(values: np.ndarray) -> np.ndarray:
@@ -92,8 +86,7 @@ class LightCurve:
         )
 
     def save(self, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
-        """Write to ``path`` (.npz) atomically: a reader sees the whole file or none, whenever the process
-        dies."""
+        """Write to ``path`` (.npz) atomically: a reader sees the whole file or none."""
         head = {
             "planet_id": self.planet_id,
             "visit": self.visit,
@@ -102,12 +95,9 @@ class LightCurve:
             "info": self.info,
             "extra": dict(extra or {}),
         }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         with whole_file(path, durable=True) as part, open(part, "wb") as file:
-            np.savez(
-                file,
-                head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                **{name: getattr(self, name) for name in _ARRAYS},
-            )
+            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> LightCurve:
@@ -124,8 +114,7 @@ class LightCurve:
 def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
     """`LightCurve.load`, and the notes that `LightCurve.save` was given beside it."""
     path = Path(path)
-    try:
-        # zip checks a CRC-32 of every member that is read
+    try:  # zip checks a CRC-32 of every member that is read
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             head = json.loads(archive["head"].tobytes().decode())
             arrays = {name: archive[name] for name in _ARRAYS}
@@ -143,7 +132,7 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
             where=str(path),
             expected="a file written by LightCurve.save",
             found=f"{type(error).__name__}: {error}",
-            fix="delete it; it is computed again",
+            fix=DELETE,
         ) from error
     curve = LightCurve(
         planet_id=int(head["planet_id"]),
@@ -153,34 +142,24 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
         info=dict(head["info"]),
         **arrays,
     )
-    n = len(curve.time)
-    if (
-        curve.flux.shape != (n, N_BINS)
-        or curve.flux_err.shape != (n, N_BINS)
-        or curve.wavelength_um.shape != (N_BINS,)
-    ):
-        raise DataError(
-            "a light curve file has wrong shapes",
-            where=str(path),
-            expected=f"flux ({n}, {N_BINS})",
-            found=str(curve.flux.shape),
-            fix="delete it; it is computed again",
-        )
-    infinite = np.isinf(curve.flux).any() or np.isinf(curve.flux_err).any()
-    if infinite or not (n and np.isfinite(curve.flux).any()):
-        raise DataError(
-            "a light curve file holds no usable values",
-            where=str(path),
-            expected="finite flux and flux_err, NaN for a missing point",
-            found="infinity, or nothing but NaN",
-            fix="delete it; it is computed again",
-        )
-    if not np.isfinite(curve.time).all() or (np.isnan(curve.flux) != np.isnan(curve.flux_err)).any():
-        raise DataError(
-            "a light curve file holds values that do not fit together",
-            where=str(path),
-            expected="a time for every bin, an error for every flux",
-            found="NaN",
-            fix="delete it; it is computed again",
-        )
+    _check_values(curve, path)
     return curve, dict(head.get("extra") or {})
+
+
+def _check_values(curve: LightCurve, path: Path) -> None:
+    n, flux, flux_err = len(curve.time), curve.flux, curve.flux_err
+    if flux.shape != (n, N_BINS) or flux_err.shape != flux.shape or curve.wavelength_um.shape != (N_BINS,):
+        what, expected = "a light curve file has wrong shapes", f"flux ({n}, {N_BINS})"
+        found = str(flux.shape)
+    elif np.isinf(flux).any() or np.isinf(flux_err).any() or not np.isfinite(flux).any():
+        what, expected = (
+            "a light curve file holds no usable values",
+            "finite flux and flux_err, NaN for a missing point",
+        )
+        found = "infinity, or nothing but NaN"
+    elif not np.isfinite(curve.time).all() or (np.isnan(flux) != np.isnan(flux_err)).any():
+        what = "a light curve file holds values that do not fit together"
+        expected, found = "a time for every bin, an error for every flux", "NaN"
+    else:
+        return
+    raise DataError(what, where=str(path), expected=expected, found=found, fix=DELETE)

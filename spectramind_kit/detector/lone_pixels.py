@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from spectramind_kit.robust import mad_sigma
+
 _OVER_NEIGHBOURS = 2.0  # the second brightest of eight: a hot pixel may have a hot neighbour
 _FEWEST_NEIGHBOURS = 5  # good ones
-# of the light, by which a pixel must stand out
-_SHARE_OF_WINDOW, _SHARE_OF_COLUMN = 0.005, 0.03
+_SHARE_OF_WINDOW, _SHARE_OF_COLUMN = 0.005, 0.03  # of the light, by which a pixel must stand out
 _CORNER_SIGMAS = 10.0  # of the corners' own spread
 _LEAST_E = 30.0  # per exposure: a noisy pixel is not that far off in the mean of a visit
 
@@ -37,18 +38,12 @@ def find_lone_corners(mean: np.ndarray, *, bad: np.ndarray) -> np.ndarray:
     if good.sum() < _FEWEST_NEIGHBOURS:
         return np.zeros(len(mean), bool)
     away = np.abs(mean - np.median(mean[good]))
-    return good & (away > max(_CORNER_SIGMAS * 1.4826 * float(np.median(away[good])), _LEAST_E))
+    return good & (away > max(_CORNER_SIGMAS * float(mad_sigma(away[good], centre=0.0)), _LEAST_E))
 
 
 def _neighbours(image: np.ndarray) -> np.ndarray:
     """(8, rows, columns) what surrounds each pixel; zero beyond the edge."""
     rows, columns = image.shape
     padded = np.pad(image, 1)
-    return np.stack(
-        [
-            padded[1 + dr : 1 + dr + rows, 1 + dc : 1 + dc + columns]
-            for dr in (-1, 0, 1)
-            for dc in (-1, 0, 1)
-            if dr or dc
-        ]
-    )
+    shifts = [(dr, dc) for dr in (0, 1, 2) for dc in (0, 1, 2) if (dr, dc) != (1, 1)]
+    return np.stack([padded[dr : dr + rows, dc : dc + columns] for dr, dc in shifts])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 
 import numpy as np
 
-_WINDOW, _ORDER = 10, 2
-# of the running median that photon noise follows: short beside a transit (docs/decisions.md D22)
-_COURSE_BINS = 9
+from spectramind_kit.detector.timing import bin_mean
+from spectramind_kit.robust import median_of_known, running_median
+
+_WINDOW, _ORDER = 10, 2  # of the sliding polynomial (docs/decisions.md D38)
+_COURSE_BINS = 9  # of the running median that photon noise follows: short beside a transit (D22)
+_COURSE_LIMITS = (0.25, 4.0)
+_SMOOTH = 25  # neighbouring wavelengths that share the ratio of measured and predicted noise
+_OWN_SIGMAS = 8.0  # errors of a measured σ, by which a wavelength must be noisier to keep its own
 
 
 def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
@@ -27,14 +31,13 @@ def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
     design = np.stack([x**k for k in range(order + 1)], axis=1)
     values = np.asarray(flux, dtype=np.float64)
     values = values - _mean_of_known(values)
-    # the residual's square sum = Σ y² − Σ (Qᵀy)², with Q an orthonormal basis of the quadratic: sums that
-    # slide
+    # the residual's square sum is Σ y² − Σ (Qᵀy)², Q an orthonormal basis of the quadratic: sums that slide
     basis, _ = np.linalg.qr(design)
     total = _sliding(values**2, np.ones(window))
     for k in range(order + 1):
         total -= _sliding(values, basis[:, k]) ** 2
     freedom = window - order - 1
-    return np.sqrt(_median_of_known(np.maximum(total, 0.0)) / _median_of_chi_square(freedom))
+    return np.sqrt(median_of_known(np.maximum(total, 0.0), axis=0) / _median_of_chi_square(freedom))
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:
@@ -42,15 +45,6 @@ def _mean_of_known(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     count = known.sum(axis=0)
     return np.where(count > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
-
-
-def _median_of_known(values: np.ndarray) -> np.ndarray:
-    """Median over the first axis of what is not NaN; NaN where nothing is."""
-    if np.isfinite(values).all():
-        return np.median(values, axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a series that is missing altogether stays NaN
-        return np.nanmedian(values, axis=0)
 
 
 def _sliding(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -75,9 +69,8 @@ def measure_binned_scatter(exposures: np.ndarray, edges: np.ndarray) -> float:
     parts = int(min(6, counts.min() // 2))
     if parts < 2:
         return float(measure_scatter(_means(exposures, edges)))
-    fine = np.unique(
-        np.concatenate([np.linspace(a, b, parts + 1).astype(int) for a, b in itertools.pairwise(edges)])
-    )
+    cuts = [np.linspace(a, b, parts + 1).astype(int) for a, b in itertools.pairwise(edges)]
+    fine = np.unique(np.concatenate(cuts))
     return float(measure_scatter(_means(exposures, fine))) / np.sqrt(parts)
 
 
@@ -85,17 +78,14 @@ def _means(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Mean over each part of the samples that are there; NaN where none is."""
     known = np.isfinite(values)
     if known.all():
-        return np.add.reduceat(values[: edges[-1]], edges[:-1]) / np.diff(edges)
-    total, count = (
-        np.add.reduceat(part[: edges[-1]], edges[:-1])
-        for part in (np.where(known, values, 0.0), known.astype(float))
-    )
+        return bin_mean(values, edges)
+    filled, stop = np.where(known, values, 0.0), edges[-1]
+    total, count = (np.add.reduceat(part[:stop], edges[:-1]) for part in (filled, known.astype(float)))
     return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
 
 
 def smooth_course(flux: np.ndarray) -> np.ndarray:
-    """Flux over its mean, (T,), as a running median over nine bins of the mean of the series (T, W): what the
-    photon noise follows.
+    """Flux over its mean, (T,), a running median of the mean of the series (T, W): what photon noise follows.
 
     Not the flux of each bin itself: errors that follow their own bin's noise are small where the flux is low
     by chance, which biases every weighted mean, and flux / error would show half of the noise only.
@@ -105,21 +95,16 @@ def smooth_course(flux: np.ndarray) -> np.ndarray:
     usable = np.isfinite(mean) & (mean > 0)
     if not usable.any():
         return np.ones(len(flux))
-    known = np.isfinite(flux[:, usable])
-    course = np.where(known, flux[:, usable], 0.0).sum(axis=1) / np.maximum(
-        (known * mean[usable]).sum(axis=1), 1e-300
-    )
+    known, expected = np.isfinite(flux[:, usable]), mean[usable]
+    total = np.where(known, flux[:, usable], 0.0).sum(axis=1)
+    course = total / np.maximum((known * expected).sum(axis=1), 1e-300)
     there = known.any(axis=1)
     course = np.interp(np.arange(len(course)), np.flatnonzero(there), course[there])
-    half = min(_COURSE_BINS, len(course)) // 2
-    padded = np.pad(course, half, mode="reflect") if half else course
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
-    return np.clip(smooth, 0.25, 4.0)
+    return np.clip(running_median(course, _COURSE_BINS), *_COURSE_LIMITS)
 
 
 def error_course(course: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """σ of each bin over that of a typical one, (T,): photon noise follows the flux, and a bin with fewer
-    exposures has more.
+    """σ of each bin over a typical one's, (T,): photon noise follows the flux, fewer exposures have more.
 
     course (T,) from `smooth_course` · counts (T,) exposures in each bin; a bin without any has no σ (NaN).
     """
@@ -129,26 +114,21 @@ def error_course(course: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def measure_flux_err(
-    flux: np.ndarray, predicted: np.ndarray, *, counts: np.ndarray | None = None, smooth: int = 25
+    flux: np.ndarray, predicted: np.ndarray, *, counts: np.ndarray | None = None
 ) -> np.ndarray:
-    """σ of each bin, (T, W), from the measured scatter and the shape of the predicted noise; NaN where the
-    flux is missing.
+    """σ of each bin, (T, W), from the measured scatter and the predicted noise's shape; NaN without a flux.
 
     flux (T, W) · predicted (W,) σ of a typical bin from shot and read noise · counts (T,) exposures in each
     bin. One series of T samples measures its σ to 1 / √(2T) (5 % for 187), so the ratio measured / predicted
-    is averaged over ``smooth`` neighbouring wavelengths: real excess noise changes slowly with wavelength,
+    is averaged over 25 neighbouring wavelengths: real excess noise changes slowly with wavelength,
     the error of the measurement does not. A wavelength that is far noisier than its neighbours (a bad pixel)
     keeps its own.
     """
     predicted = np.maximum(predicted, 1e-12)
     ratio = measure_scatter(flux) / predicted
     ratio = np.where(np.isfinite(ratio), ratio, np.nanmedian(ratio) if np.isfinite(ratio).any() else 1.0)
-    half = min(smooth, len(ratio)) // 2
-    padded = np.pad(ratio, half, mode="reflect") if len(ratio) > half else ratio
-    level = (
-        np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1) if half else ratio
-    )
-    own = ratio > level * (1.0 + 8.0 / np.sqrt(2.0 * max(len(flux) - 3, 1)))
+    level = running_median(ratio, _SMOOTH)
+    own = ratio > level * (1.0 + _OWN_SIGMAS / np.sqrt(2.0 * max(len(flux) - 3, 1)))
     sigma = np.where(own, ratio, level) * predicted
     relative = error_course(smooth_course(flux), np.ones(len(flux)) if counts is None else counts)
     return np.where(np.isfinite(flux), sigma * relative[:, None], np.nan).astype(np.float32)

@@ -1,5 +1,4 @@
-"""Which Parquet reader: polars where it works, else pyarrow; and the other one where the first cannot decode
-a file."""
+"""Which Parquet reader: polars where it works, else pyarrow; the other where one cannot decode a file."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ Found = TypeVar("Found")
 
 
 def reader_in_use(reader: str = "auto") -> str:
-    """``polars`` or ``pyarrow``: what ``reader`` means on this machine. Says once why polars is not used
-    where it is installed.
+    """``polars`` or ``pyarrow``: what ``reader`` means here. Says once why an installed polars is not used.
 
     Raises
     ------
@@ -37,9 +35,8 @@ def reader_in_use(reader: str = "auto") -> str:
             )
         return reader
     if reader != "auto":
-        raise DataError(
-            "unknown Parquet reader", where="reader", found=repr(reader), expected="auto, polars or pyarrow"
-        )
+        expected = "auto, polars or pyarrow"
+        raise DataError("unknown Parquet reader", where="reader", found=repr(reader), expected=expected)
     if not why_not("polars"):
         return "polars"
     if why_not("pyarrow"):
@@ -49,18 +46,16 @@ def reader_in_use(reader: str = "auto") -> str:
             found=f"polars: {why_not('polars')}; pyarrow: {why_not('pyarrow')}",
             fix="pip install --force-reinstall pyarrow; the files are not the cause",
         )
-    if why_not("polars") != NOT_INSTALLED and parent_process() is None:  # a worker's parent has said it
-        say_once(
-            f"polars is installed and does not work ({why_not('polars')}): Parquet files are read by pyarrow"
-        )
+    why = why_not("polars")
+    if why != NOT_INSTALLED and parent_process() is None:  # a worker's parent has said it
+        say_once(f"polars is installed and does not work ({why}): Parquet files are read by pyarrow")
     return "pyarrow"
 
 
 def read_with(
     read: Callable[[str], Found], path: Path, *, reader: str, what: str, expected: str, fix: str
 ) -> Found:
-    """``read("polars")`` or ``read("pyarrow")``; with ``reader`` auto also the other one, where the first
-    raises.
+    """``read("polars")`` or ``read("pyarrow")``; with ``reader`` auto also the other, where the first raises.
 
     Raises
     ------

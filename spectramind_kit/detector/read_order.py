@@ -1,5 +1,4 @@
-"""First and last reads that got out of step: a read that is missing from the file shifts all pairs behind
-it."""
+"""First and last reads out of step: a read that is missing from the file shifts all pairs behind it."""
 
 from __future__ import annotations
 
@@ -7,20 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spectramind_kit.detector.raw_counts import between_reads, spread_over
+from spectramind_kit.robust import mad_sigma
+
 _WINDOW = 32  # brightest neighbouring pixels: there a last read cannot be taken for a first one
 _LOOKS, _END = 200, 16  # exposures that are looked at, spread over the visit and at its end
 _INVERTED = 0.5  # of the last ones, with less light in the last read: all behind a gap
+_NEGATIVE = 0.5  # of the usual light: a pair with its reads exchanged shows all of it, below zero
 _STAR_OVER_NOISE = 8.0  # of the light in these pixels; less is no star, and has no order
 _MANY = 0.03  # of all of them: a shorter stretch is dropped as it is
 
 
 @dataclass(frozen=True)
 class ReadOrder:
-    """adu (2N, P): pairs in step again, zeros where a read had no partner · first_lost: exposure from which
-    on they were not, or None where all was in order."""
+    """Frames with all pairs in step."""
 
-    adu: np.ndarray
-    first_lost: int | None = None
+    adu: np.ndarray  # (2N, P) counts; zeros where a read had no partner
+    first_lost: int | None = None  # exposure from which on they were not; None where all was in order
 
 
 def put_in_step(adu: np.ndarray, *, most: int) -> ReadOrder:
@@ -33,14 +35,13 @@ def put_in_step(adu: np.ndarray, *, most: int) -> ReadOrder:
     n = len(adu) // 2
     if n < _END:
         return ReadOrder(adu)
-    looks = np.unique(np.concatenate([np.linspace(0, n - 1, _LOOKS).astype(int), np.arange(n - _END, n)]))
-    difference = adu[2 * looks + 1].astype(np.float32) - adu[2 * looks]
+    difference = between_reads(adu, np.union1d(spread_over(n, _LOOKS), np.arange(n - _END, n)))
     light = np.convolve(np.abs(difference).mean(axis=0), np.ones(_WINDOW), mode="valid")
     part = slice(int(light.argmax()), int(light.argmax()) + _WINDOW)
     light = difference[:, part].sum(axis=1)
     star = float(np.median(np.abs(light)))
-    noise = 1.4826 * float(np.median(np.abs(np.abs(light) - star)))
-    inverted = light < -0.5 * star
+    noise = float(mad_sigma(np.abs(light), centre=star))
+    inverted = light < -_NEGATIVE * star
     in_step = inverted[-_END:].mean() <= _INVERTED and inverted.mean() <= _MANY
     if in_step or star < _STAR_OVER_NOISE * noise:
         return ReadOrder(adu)

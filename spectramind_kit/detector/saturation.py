@@ -1,5 +1,4 @@
-"""Pixels that reached their ceiling: a full well, the end of the converter, or of what the linearity
-polynomial can undo.
+"""Pixels that reached their ceiling: a full well, the end of the converter, or of the linearity polynomial.
 
 A full well stops noise: above it the counts pile up in a band as wide as the read noise, which is far
 narrower than the photon noise of so much light. No ceiling is assumed: each pixel shows its own
@@ -10,11 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectramind_kit.detector.calibrate import PixelCalibration
+from spectramind_kit.detector.pixel_calibration import PixelCalibration
+from spectramind_kit.robust import mad_sigma
 
 _CONVERTER_ENDS = tuple(2**bits - 1 for bits in range(10, 17))
 _SEVERAL = 3  # pixels that end at the same count: a converter's end, whichever number it is
 _SOME = 8  # one of so many first reads tells their level
+_DIM = 128  # pixels with the fewest counts, which show the read noise
 _LIT = 50.0  # read noises above the first reads: less is no star
 _CLIPPED_SHARE = 0.01  # of the reads, at the end of the converter or in the pile
 _PILE_SIGMAS = 6.0  # read noise: width of the pile, of which the highest read is the upper end
@@ -22,6 +23,8 @@ _PHOTON_OVER_PILE = 1.3  # photon noise must be this wide beside the pile, or a 
 _CHANCE = 1e-7  # of a pile in a pixel that has none; a visit has ten thousand pixels
 _FEWEST = 8  # reads in a pile
 _SLOPES = (0.3, 3.0)  # of a linearity polynomial that still undoes something
+_HIGH = 0.25  # of the highest charge: pixels below it use the straight part of their polynomial
+_LOOKS = (0.4, 0.6, 0.8, 1.0)  # of a pixel's highest charge, where the slope is looked at
 
 
 def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
@@ -36,9 +39,8 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
     n = len(last)
     top = last.max(axis=0)
     quiet = _noise_of_a_read(adu[0::2], top, pixels)  # ADU
-    clipped = _at_the_end(
-        last, top, pixels.bad, least=np.median(adu[0::2][::_SOME]) + _LIT * np.median(quiet)
-    )
+    least = np.median(adu[0::2][::_SOME]) + _LIT * np.median(quiet)
+    clipped = _at_the_end(last, top, pixels.bad, least=least)
     width = _PILE_SIGMAS * quiet + 2.0
     charge = top * pixels.factor + pixels.offset
     # 1/√n of frames that were averaged
@@ -53,18 +55,14 @@ def find_saturated(adu: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
         below = np.count_nonzero(below_top <= 3.0 * band, axis=0) - at_top
         piled[lit] = _no_chance(at_top, below) & (at_top >= max(_FEWEST, _CLIPPED_SHARE * n))
         if piled.any():  # pixels whose read noise hides their own pile, at the ceiling that the others show
-            ceiling = np.median(top[piled])
-            hidden = (
-                ~(pixels.bad | clipped | piled) & (photon <= _PHOTON_OVER_PILE * width) & (top >= ceiling)
-            )
-            which = np.flatnonzero(hidden)
+            ceiling, known = np.median(top[piled]), pixels.bad | clipped | piled
+            which = np.flatnonzero(~known & (photon <= _PHOTON_OVER_PILE * width) & (top >= ceiling))
             piled[which] = np.median(last[:, which], axis=0) >= ceiling - width[which]
     return clipped | piled | _beyond_linearity(charge, pixels)
 
 
 def _at_the_end(last: np.ndarray, top: np.ndarray, bad: np.ndarray, *, least: float) -> np.ndarray:
-    """(P,) bool: often at the end of the converter, which is the highest count of all, to the last digit, and
-    above ``least``."""
+    """(P,) bool: often at the end of the converter, the highest count of all, and above ``least``."""
     end = top[~bad].max(initial=0)
     reach = np.flatnonzero(top >= end)
     if end < least or (end not in _CONVERTER_ENDS and (~bad[reach]).sum() < _SEVERAL):
@@ -90,27 +88,25 @@ def _read_noise_adu(pixels: PixelCalibration) -> np.ndarray:
 
 
 def _noise_of_a_read(first: np.ndarray, top: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
-    """(P,) ADU: the calibration's read noise, scaled to what the dimmest pixels show (frames may be means of
-    many)."""
+    """(P,) ADU: the calibration's read noise, scaled to what dim pixels show: frames may be means of many."""
     expected = _read_noise_adu(pixels)
     usable = np.flatnonzero(~pixels.bad & (expected > 0))
     if not len(usable) or len(first) < 3:
         return expected
-    dim = usable[np.argsort(top[usable])[:128]]
+    dim = usable[np.argsort(top[usable])[:_DIM]]
     difference = np.diff(first[:, dim].astype(np.float32), axis=0)
-    measured = 1.4826 * np.median(np.abs(difference), axis=0) / np.sqrt(2.0)
+    measured = mad_sigma(difference, axis=0, centre=0.0) / np.sqrt(2.0)
     return expected * np.clip(np.median(measured / expected[dim]), 0.02, 1.0)
 
 
 def _beyond_linearity(charge: np.ndarray, pixels: PixelCalibration) -> np.ndarray:
-    """(P,) bool: the polynomial turns round, or is nearly flat or vertical, below the highest charge of the
-    pixel."""
+    """(P,) bool: the polynomial turns round, is nearly flat or vertical, below the pixel's highest charge."""
     beyond = np.zeros(len(charge), bool)
     if pixels.coefficients is None:
         return beyond
-    which = np.flatnonzero(~pixels.bad & (charge > 0.25 * charge.max()))
+    which = np.flatnonzero(~pixels.bad & (charge > _HIGH * charge.max()))
     coefficients = pixels.coefficients[:, which].astype(np.float64)
-    for share in (0.4, 0.6, 0.8, 1.0):
+    for share in _LOOKS:
         x = share * charge[which]
         slope = np.zeros_like(x)
         for k in range(len(coefficients) - 1, 0, -1):

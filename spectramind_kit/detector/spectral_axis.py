@@ -1,5 +1,4 @@
-"""Which detector columns carry the spectrum, and in which direction: read from the two wavelength tables, not
-assumed (docs/decisions.md D77)."""
+"""Which detector columns carry the spectrum, and in which direction: read from two tables (D77)."""
 
 from __future__ import annotations
 
@@ -10,22 +9,17 @@ import numpy as np
 from spectramind_kit.detector.instrument import AIRS, Instrument
 from spectramind_kit.errors import DataError
 
-AXIS_TURNED = (
-    "AIRS-CH0: by axis_info.parquet the star would be brighter at 4 µm than at 2 µm; "
-    "its wavelengths were taken in the other direction"
-)
 _BRIGHTER = 1.5  # noise and a bright foreground do not reach it, a star seen the wrong way does by far
 _TOLERANCE = 0.3  # of the distance between two columns: a rounded table still fits, a shift by one does not
 
 
 @dataclass(frozen=True)
 class SpectralAxis:
-    """``airs`` with the cut of the columns that wavelengths.csv names; ``reverse``: they run the other way
-    than the table. ``unusual`` says what differs from the competition's files, or is empty."""
+    """Where the spectrum lies on AIRS-CH0."""
 
-    airs: Instrument
-    reverse: bool
-    unusual: str = ""
+    airs: Instrument  # with the cut of the columns that wavelengths.csv names
+    reverse: bool  # they run the other way than that table
+    unusual: str = ""  # what differs from the competition's files
 
     def orient(self, columns: np.ndarray) -> np.ndarray:
         """(…, C) in detector order of the cut → in the order of wavelengths.csv."""
@@ -49,20 +43,19 @@ def spectral_axis(column_um: np.ndarray, wavelength_um: np.ndarray) -> SpectralA
         for reverse in (True, False):
             if len(part) == len(bins) and np.abs((part[::-1] if reverse else part) - bins).max() <= tolerance:
                 return _found(columns, bins, start, reverse)
+    own = columns[AIRS.cut]
     raise DataError(
         "wavelengths.csv and axis_info.parquet do not fit",
         where="wl_2 … wl_283 and AIRS-CH0-axis2-um",
         expected="the wavelengths of 282 neighbouring detector columns, in either direction",
         found=f"wavelengths {bins[0]:.4f} … {bins[-1]:.4f} µm; "
-        f"columns {usual} … {AIRS.cut.stop - 1} at "
-        f"{columns[AIRS.cut][0]:.4f} … {columns[AIRS.cut][-1]:.4f} µm",
+        f"columns {usual} … {AIRS.cut.stop - 1} at {own[0]:.4f} … {own[-1]:.4f} µm",
         fix="use the competition's two files",
     )
 
 
 def bin_order(wavelength_um: np.ndarray, known_um: np.ndarray) -> np.ndarray | None:
-    """Where each of the bins ``wavelength_um`` (W,) stands in ``known_um`` (W,): ``known_um[order]`` is
-    ``wavelength_um``. None where the two are not the same bins."""
+    """(W,) for which ``known_um[order]`` is ``wavelength_um``; None where these are not the same bins."""
     wanted, known = np.asarray(wavelength_um, dtype=np.float64), np.asarray(known_um, dtype=np.float64)
     if wanted.shape != known.shape:
         return None
@@ -80,9 +73,8 @@ def against_the_light(flux: np.ndarray, wavelength_um: np.ndarray) -> bool:
     """
     flux = np.asarray(flux, dtype=np.float64)
     good = np.isfinite(flux)
-    level = (np.where(good, flux, 0.0).sum(axis=0) / np.maximum(good.sum(axis=0), 1))[
-        np.argsort(wavelength_um)
-    ]
+    level = np.where(good, flux, 0.0).sum(axis=0) / np.maximum(good.sum(axis=0), 1)
+    level = level[np.argsort(wavelength_um)]
     third = len(level) // 3
     short, long = float(level[:third].sum()), float(level[-third:].sum())
     return bool(short > 0.0 and long > _BRIGHTER * short)
@@ -97,9 +89,7 @@ def _found(columns: np.ndarray, bins: np.ndarray, start: int, reverse: bool) -> 
     if bins[-1] < bins[0]:
         odd.append("wavelengths.csv runs from long to short wavelengths")
     if airs is not AIRS:
-        odd.append(
-            f"the spectrum lies on columns {start} … {stop - 1} "
-            f"instead of {AIRS.cut.start} … {AIRS.cut.stop - 1}"
-        )
+        usual = f"{AIRS.cut.start} … {AIRS.cut.stop - 1}"
+        odd.append(f"the spectrum lies on columns {start} … {stop - 1} instead of {usual}")
     text = f"spectral axis: {'; '.join(odd)}. Light curves follow wavelengths.csv" if odd else ""
     return SpectralAxis(airs, reverse, text)

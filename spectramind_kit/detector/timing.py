@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.detector import flags
+from spectramind_kit.detector.axis_info import AxisInfo
+from spectramind_kit.detector.file_errors import COPY_SIGNAL
 from spectramind_kit.detector.instrument import FGS1, Instrument
-from spectramind_kit.detector.layout import AxisInfo
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 
+_OWN_AXIS = "use the axis_info.parquet that belongs to these data"
+_FEWEST = 8  # exposures of a sensor, and bins of a light curve
 _FIRST_READ_S = 0.1  # both sensors are read first 0.1 s after the reset
 
 
@@ -19,14 +22,10 @@ _FIRST_READ_S = 0.1  # both sensors are read first 0.1 s after the reset
 class Exposures:
     """Exposures (pairs of reads) of one sensor in one visit."""
 
-    start_h: np.ndarray
-    """(N,) time of the first read."""
-    ramp_s: float
-    """Seconds between the two reads."""
-    dark_time_s: float
-    """The same under the chosen dark timing; 0 when dark is off."""
-    lost_share: float = 0.0
-    """Of the frames that have a time stamp: not in the file, and nobody knows which."""
+    start_h: np.ndarray  # (N,) time of the first read, hours
+    ramp_s: float  # between the two reads
+    dark_time_s: float  # the same under the chosen dark timing; 0 when dark is off
+    lost_share: float = 0.0  # of the frames that have a time stamp: not in the file, and nobody knows which
 
     def __len__(self) -> int:
         return len(self.start_h)
@@ -42,13 +41,12 @@ class Exposures:
 
 @dataclass(frozen=True)
 class TimeBins:
-    """One grid of T bins. ``airs`` and ``fgs1``: (T + 1,) first exposure of each bin, and the end of the
-    last; None for a sensor that is not used."""
+    """One grid of T bins for both sensors."""
 
-    centre_h: np.ndarray
+    centre_h: np.ndarray  # (T,) hours
     width_h: float
-    airs: np.ndarray | None
-    fgs1: np.ndarray | None
+    airs: np.ndarray | None  # (T + 1,) first exposure of each bin, and the end of the last; None: not used
+    fgs1: np.ndarray | None  # the same
 
     def __len__(self) -> int:
         return len(self.centre_h)
@@ -57,8 +55,7 @@ class TimeBins:
 def find_exposures(
     axis: AxisInfo, instrument: Instrument, n_frames: int, *, settings: DetectorSettings, where: str = ""
 ) -> tuple[Exposures, list[str]]:
-    """Time of every exposure from axis_info; flags for frames that axis_info has and the signal has not, and
-    the like.
+    """Time of every exposure from axis_info; flags where frames and time stamps differ in number.
 
     The stamps of an AIRS pair are 0.1 s apart though the ramp lasts 4.5 s, so the ramp comes from the
     integration-time column; FGS1's is the distance of its stamps.
@@ -68,28 +65,24 @@ def find_exposures(
     DataError
         Fewer than 8 pairs of frames, fewer time stamps than frames, or stamps that do not ascend.
     """
-    noted = []
-    stamps = axis.time_h(instrument)
+    noted, stamps = [], axis.time_h(instrument)
+    sensor, n = instrument.name, n_frames // 2
     if n_frames > len(stamps):
         raise DataError(
             "more frames than time stamps",
-            where=f"{where}, {instrument.name}",
+            where=f"{where}, {sensor}",
             expected=f"at most {len(stamps)} frames (axis_info.parquet, {instrument.time_column})",
             found=str(n_frames),
-            fix="use the axis_info.parquet that belongs to these data",
+            fix=_OWN_AXIS,
         )
     if n_frames < len(stamps):
-        noted.append(flags.fewer_frames(instrument.name, n_frames, len(stamps)))
+        noted.append(flags.fewer_frames(sensor, n_frames, len(stamps)))
     if n_frames % 2:
-        noted.append(flags.odd_number_of_frames(instrument.name))
-    n = n_frames // 2
-    if n < 8:
+        noted.append(flags.odd_number_of_frames(sensor))
+    if n < _FEWEST:
+        expected, found = f"{2 * _FEWEST} or more", str(n_frames)
         raise DataError(
-            "too few frames",
-            where=f"{where}, {instrument.name}",
-            expected="16 or more",
-            found=str(n_frames),
-            fix="copy the signal file again, or leave the planet out",
+            "too few frames", where=f"{where}, {sensor}", expected=expected, found=found, fix=COPY_SIGNAL
         )
     even, odd = stamps[0 : 2 * n : 2], stamps[1 : 2 * n : 2]
     if not (np.diff(even) > 0).all():
@@ -98,34 +91,37 @@ def find_exposures(
             where=f"axis_info.parquet, {instrument.time_column}",
             expected="ascending hours",
             found="equal or descending ones",
-            fix="use the axis_info.parquet that belongs to these data",
+            fix=_OWN_AXIS,
         )
-    if instrument.name == FGS1.name:
-        ramp = float(np.median(odd - even)) * 3600.0
-        by_column = ramp
+    if sensor == FGS1.name:
+        ramp = by_column = float(np.median(odd - even)) * 3600.0
     else:
-        integration = axis.airs_integration_time_s
-        if len(integration) < 2:
-            raise DataError(
-                "no integration times",
-                where="axis_info.parquet, AIRS-CH0-integration_time",
-                expected="0.1 and 4.5 s in turn",
-                found="none",
-                fix="use the competition's axis_info.parquet",
-            )
-        first, second = float(np.median(integration[0::2])), float(np.median(integration[1::2]))
-        ramp, by_column = second, second - first
+        ramp, by_column = _airs_ramp(axis)
     if not ramp > 0:
         raise DataError(
             "the ramp has no length",
-            where=f"axis_info.parquet, {instrument.name}",
+            where=f"axis_info.parquet, {sensor}",
             found=f"{ramp} s",
             expected="time between the reads above 0",
             fix="use the axis_info.parquet of these data",
         )
     dark_time = {"ramp": ramp, "integration_time": by_column, "off": 0.0}[settings.dark_timing]
-    lost = 1.0 - n_frames / len(stamps)
-    return Exposures(start_h=even, ramp_s=ramp, dark_time_s=dark_time, lost_share=lost), noted
+    return Exposures(even, ramp, dark_time, lost_share=1.0 - n_frames / len(stamps)), noted
+
+
+def _airs_ramp(axis: AxisInfo) -> tuple[float, float]:
+    """Seconds of AIRS-CH0's ramp, and the difference of its two integration times."""
+    integration = axis.airs_integration_time_s
+    if len(integration) < 2:
+        raise DataError(
+            "no integration times",
+            where="axis_info.parquet, AIRS-CH0-integration_time",
+            expected="0.1 and 4.5 s in turn",
+            found="none",
+            fix="use the competition's axis_info.parquet",
+        )
+    first, second = float(np.median(integration[0::2])), float(np.median(integration[1::2]))
+    return second, second - first
 
 
 def make_time_bins(
@@ -144,11 +140,21 @@ def make_time_bins(
     """
     if airs is None or fgs1 is None:
         return _bins_of_one(airs, fgs1, settings=settings, where=where)
-    usable = len(airs) - settings.drop_last
     n = settings.exposures_per_bin or max(1, len(airs) // settings.target_bins)
-    count = usable // n
+    count = (len(airs) - settings.drop_last) // n
     airs_edges = np.arange(count + 1) * n
-    gap_h = airs.cadence_h - airs.ramp_s / 3600.0
+    fgs1_edges = _edges_of_fgs1(airs, fgs1, airs_edges)
+    filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
+    if len(filled) and len(filled) < count:  # FGS1 began later or ended earlier than AIRS
+        part = slice(filled[0], filled[-1] + 2)
+        airs_edges, fgs1_edges = airs_edges[part], fgs1_edges[part]
+    count = len(airs_edges) - 1 if len(filled) else 0
+    _require_bins(count, where=where, expected=f"{_FEWEST} or more bins that both sensors cover")
+    return TimeBins(_centres(airs, airs_edges, n), n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
+
+
+def _edges_of_fgs1(airs: Exposures, fgs1: Exposures, airs_edges: np.ndarray) -> np.ndarray:
+    """(T + 1,) FGS1 exposures at which the bins of AIRS exposures begin."""
     ratio, rest = divmod(len(fgs1), len(airs))
     aligned = (
         rest == 0
@@ -157,30 +163,11 @@ def make_time_bins(
         and abs(fgs1.centre_h[-ratio:].mean() - airs.centre_h[-1]) < airs.cadence_h
     )
     if aligned:
-        fgs1_edges = airs_edges * ratio
-    else:
-        starts = airs.start_h[airs_edges[:-1]]
-        last = airs.start_h[airs_edges[-1] - 1] + airs.cadence_h if count else 0.0
-        edges_h = np.r_[starts, last] - 0.5 * max(gap_h, 0.0)
-        fgs1_edges = np.searchsorted(fgs1.centre_h, edges_h)
-    filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
-    if len(filled) and len(filled) < count:  # FGS1 began later or ended earlier than AIRS
-        first, stop = filled[0], filled[-1] + 1
-        airs_edges, fgs1_edges, count = (
-            airs_edges[first : stop + 1],
-            fgs1_edges[first : stop + 1],
-            int(stop - first),
-        )
-    if count < 8 or not len(filled):
-        raise DataError(
-            "too few time bins",
-            where=where,
-            expected="8 or more bins that both sensors cover",
-            found=f"{count if len(filled) else 0}",
-            fix="choose a smaller data.exposures_per_bin, or leave the planet out",
-        )
-    centre = np.add.reduceat(airs.centre_h[: airs_edges[-1]], airs_edges[:-1]) / n
-    return TimeBins(centre_h=centre, width_h=n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
+        return airs_edges * ratio
+    gap_h = airs.cadence_h - airs.ramp_s / 3600.0
+    last = airs.start_h[airs_edges[-1] - 1] + airs.cadence_h if len(airs_edges) > 1 else 0.0
+    edges_h = np.r_[airs.start_h[airs_edges[:-1]], last] - 0.5 * max(gap_h, 0.0)
+    return np.searchsorted(fgs1.centre_h, edges_h)
 
 
 def _bins_of_one(
@@ -192,22 +179,20 @@ def _bins_of_one(
     if airs is not None and settings.exposures_per_bin:
         n = settings.exposures_per_bin
     count = (len(own) - settings.drop_last) // n
-    if count < 8:
-        raise DataError(
-            "too few time bins",
-            where=where,
-            expected="8 or more",
-            found=str(count),
-            fix="choose a smaller data.exposures_per_bin, or leave the planet out",
-        )
+    _require_bins(count, where=where, expected=f"{_FEWEST} or more")
     edges = np.arange(count + 1) * n
-    centre = np.add.reduceat(own.centre_h[: edges[-1]], edges[:-1]) / n
-    return TimeBins(
-        centre_h=centre,
-        width_h=n * own.cadence_h,
-        airs=edges if airs is not None else None,
-        fgs1=edges if airs is None else None,
-    )
+    sensors = (edges, None) if airs is not None else (None, edges)
+    return TimeBins(_centres(own, edges, n), n * own.cadence_h, *sensors)
+
+
+def _centres(exposures: Exposures, edges: np.ndarray, n: int) -> np.ndarray:
+    return np.add.reduceat(exposures.centre_h[: edges[-1]], edges[:-1]) / n
+
+
+def _require_bins(count: int, *, where: str, expected: str) -> None:
+    if count < _FEWEST:
+        fix = "choose a smaller data.exposures_per_bin, or leave the planet out"
+        raise DataError("too few time bins", where=where, expected=expected, found=str(count), fix=fix)
 
 
 def kept_edges(edges: np.ndarray, good: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectramind_kit.detector.tables import DEEPEST, read_spectra
+from spectramind_kit.detector.spectra import DEEPEST, read_spectra
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import array_score, gll_score
 from spectramind_kit.run_folder.json_file import read_json, write_json

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit.detector.tables import read_spectra
+from spectramind_kit.detector.spectra import read_spectra
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import from_text, to_text
 from spectramind_kit.whole_file import whole_file

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from spectramind_kit.detector import LightCurveStore, build_light_curves, find_visits, read_shared_tables
-from spectramind_kit.detector.flags import concerns_quality
+from spectramind_kit.detector import LightCurveStore, find_visits, read_shared_tables
+from spectramind_kit.detector.building import build_visits, select_shard
+from spectramind_kit.detector.flags import concerns_quality, concerns_the_folder
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.spectral_axis import AXIS_TURNED
-from spectramind_kit.detector.store import say_stale, select_shard
+from spectramind_kit.detector.store import say_stale
 from spectramind_kit.run_folder.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -54,17 +54,10 @@ def extract_light_curves(
                 known[files.planet_id, files.visit] = store.load(files.planet_id, files.visit)
             elif reason:
                 stale[files] = reason
-    missing = sorted({v.planet_id for v in visits if (v.planet_id, v.visit) not in known})
+    planets = {v.planet_id for v in visits if (v.planet_id, v.visit) not in known}
+    missing = [v for v in visits if v.planet_id in planets]
     with run.step(f"light curves of {split}"):
-        report = build_light_curves(
-            run.data_dir,
-            run.root / "store",
-            split=split,
-            settings=settings,
-            planets=missing,
-            tables=tables,
-            tell=run.tell,
-        )
+        report = build_visits(missing, run.root / "store", tables=tables, label=split, settings=settings)
     say_stale(
         {files: reason for files, reason in stale.items() if (files.planet_id, files.visit) in report.done},
         whose="the light curve of an earlier kernel",
@@ -83,10 +76,12 @@ def extract_light_curves(
     for key in sorted({*known, *report.visits}):
         found.setdefault(key[0], []).append(known[key] if key in known else report.store.load(*key))
     curves = [curve for planet in found.values() for curve in planet]
-    if any(AXIS_TURNED in curve.flags for curve in curves):
-        run.tell(AXIS_TURNED)
+    for flag in sorted({f for curve in curves for f in curve.flags if concerns_the_folder(f)}):
+        run.tell(flag)
     told = {
-        (curve.planet_id, curve.visit): [f for f in curve.flags if concerns_quality(f) and f != AXIS_TURNED]
+        (curve.planet_id, curve.visit): [
+            f for f in curve.flags if concerns_quality(f) and not concerns_the_folder(f)
+        ]
         for curve in curves
     }
     run.flagged(f"light_curves_{split}", {key: flags for key, flags in told.items() if flags})

@@ -10,9 +10,10 @@ from spectramind_kit.detector.calibration_set import read_calibration
 from spectramind_kit.detector.frames import all_pixels, read_frames
 from spectramind_kit.detector.instrument import AIRS, FGS1
 from spectramind_kit.detector.layout import find_visits, read_adc_info, read_axis_info
+from spectramind_kit.detector.raw_visit import VisitSource, read_raw_visit
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.timing import dark_read_times
-from spectramind_kit.detector.visit_frames import calibrate_raw, calibrate_visit, read_raw_visit
+from spectramind_kit.detector.visit_frames import calibrate_raw, calibrate_visit
 from spectramind_kit.errors import DataError
 
 
@@ -73,10 +74,9 @@ def test_blocked_float32_equals_the_reference(make_competition, instrument):
     files = find_visits(data, "train")[0]
     settings = DetectorSettings(cosmic_rays=False)
     axis, adc = read_axis_info(data), read_adc_info(data)
-    raw = read_raw_visit(
-        files, instrument, settings=settings, axis=axis, adc=adc, selection=all_pixels(instrument)
-    )
-    fast = calibrate_raw(raw, settings=settings)
+    source = VisitSource(files, settings, axis, adc)
+    raw = read_raw_visit(source, instrument, selection=all_pixels(instrument))
+    fast = calibrate_raw(raw)
     calibration = read_calibration(files, instrument)
     adu = read_frames(files.signal(instrument), all_pixels(instrument))
     reference = c.calibrate_frames(
@@ -89,7 +89,7 @@ def test_blocked_float32_equals_the_reference(make_competition, instrument):
     np.testing.assert_array_equal(fast.images.shape, reference.shape)
     good = ~calibration.unusable
     np.testing.assert_allclose(fast.images[:, good], reference[:, good], atol=1e-6 * np.nanmax(reference))
-    binned = calibrate_raw(raw, settings=settings, bin_edges=np.arange(0, len(raw.exposures) + 1, 4)[:11])
+    binned = calibrate_raw(raw, bin_edges=np.arange(0, len(raw.exposures) + 1, 4)[:11])
     np.testing.assert_allclose(
         binned.images[:, good],
         reference[:40].reshape(10, 4, *instrument.shape).mean(1)[:, good],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.csv_table import read_cells, read_planet_table, whole_number
+from spectramind_kit.detector.csv_table import read_cells
+from spectramind_kit.detector.planet_rows import read_planet_table, whole_number
 from spectramind_kit.errors import DataError
 
 PLAIN = "planet_id,a,b\n7,1.5,2\n8,3,4\n"

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.dead_time import NO_LIGHT, OFF, REPEATED, check_exposures, sum_of_pixels
+from spectramind_kit.detector.dead_time import NO_LIGHT, OFF, REPEATED, check_exposures
+from spectramind_kit.detector.raw_counts import sum_of_pixels
 
 N, SIDE = 400, 16
 

@@ -115,7 +115,7 @@ def test_a_run_with_a_broken_polars_on_the_path(tmp_path, make_competition):
         encoding="utf-8",
     )
     code = (
-        "import sys\nfrom spectramind_kit.detector.store import build_light_curves\n"
+        "import sys\nfrom spectramind_kit.detector import build_light_curves\n"
         "from spectramind_kit.runtime import describe_environment\n"
         "report = build_light_curves(sys.argv[1], sys.argv[2], workers=2)\n"
         "print('done', len(report.done), len(report.failed))\n"

@@ -126,7 +126,7 @@ def test_light_curve_of_real_frames(data_dir):
 def test_the_real_tables_are_in_order(reference_data):
     """Guards against limits that a real star, axis or sample would cross: nothing is told of the
     competition's own tables."""
-    from spectramind_kit.detector.tables import read_shared_tables, read_star_info
+    from spectramind_kit.detector import read_shared_tables, read_star_info
     from spectramind_kit.submission import read_submission
 
     told = []

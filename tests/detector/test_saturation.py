@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectramind_kit.detector.calibrate import PixelCalibration
+from spectramind_kit.detector.pixel_calibration import PixelCalibration
 from spectramind_kit.detector.saturation import find_saturated
 
 GAIN, OFFSET = 0.4369, -1000.0
@@ -19,7 +19,6 @@ def calibration(n: int) -> PixelCalibration:
     return PixelCalibration(
         factor=np.float32(1 / GAIN),
         offset=np.float32(OFFSET),
-        direction="divide",
         coefficients=coefficients,
         dark_charge=np.zeros(n, np.float32),
         inverse_flat=np.ones(n, np.float32),

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectramind_kit.detector import extract_light_curve, find_visits
+from spectramind_kit.detector.flags import AXIS_TURNED
 from spectramind_kit.detector.instrument import AIRS
-from spectramind_kit.detector.spectral_axis import AXIS_TURNED, against_the_light, bin_order, spectral_axis
+from spectramind_kit.detector.spectral_axis import against_the_light, bin_order, spectral_axis
 from spectramind_kit.errors import DataError
 
 COLUMNS = np.linspace(4.08, 1.63, 356) ** 1.01

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spectramind_kit.detector.building import build_light_curves, select_shard
 from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1
 from spectramind_kit.detector.layout import find_visits, read_shared_tables
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.source import source_fingerprints
-from spectramind_kit.detector.store import LightCurveStore, build_light_curves, choose_workers, select_shard
+from spectramind_kit.detector.store import LightCurveStore
+from spectramind_kit.detector.visit_job import choose_workers
 from spectramind_kit.errors import DataError
 
 PLANETS = (11, 12, 13)
@@ -276,14 +278,14 @@ def test_shards_share_the_planets_out(make_competition, tmp_path):
 
 def test_workers_follow_cores_and_memory(monkeypatch, capsys):
     """Guards against as many workers as cores on a machine without the memory for them."""
-    import spectramind_kit.detector.store as store
+    import spectramind_kit.detector.visit_job as visit_job
 
-    monkeypatch.setattr(store, "cpu_count", lambda: 16)
-    monkeypatch.setattr(store, "free_memory_mb", lambda: 5000.0)
+    monkeypatch.setattr(visit_job, "cpu_count", lambda: 16)
+    monkeypatch.setattr(visit_job, "free_memory_mb", lambda: 5000.0)
     assert choose_workers(100) == 3 and "3 workers" in capsys.readouterr().out
-    monkeypatch.setattr(store, "free_memory_mb", lambda: 100.0)
+    monkeypatch.setattr(visit_job, "free_memory_mb", lambda: 100.0)
     assert choose_workers(100) == 1
-    monkeypatch.setattr(store, "free_memory_mb", lambda: 1e9)
+    monkeypatch.setattr(visit_job, "free_memory_mb", lambda: 1e9)
     assert choose_workers(100) == 16 and choose_workers(2) == 2 and choose_workers(9, workers=4) == 4
     with pytest.raises(DataError):
         choose_workers(3, workers=0)
@@ -312,7 +314,7 @@ def test_sigkill_in_the_middle_then_restart(make_competition, tmp_path):
     planets = tuple(range(20, 29))
     data = make_competition(planets=planets)
     code = (
-        "from spectramind_kit.detector.store import build_light_curves; import sys; "
+        "from spectramind_kit.detector import build_light_curves; import sys; "
         "build_light_curves(sys.argv[1], sys.argv[2], workers=1)"
     )
     process = subprocess.Popen(

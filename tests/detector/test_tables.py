@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectramind_kit.detector import extract_light_curve, find_visits
-from spectramind_kit.detector.tables import (
+from spectramind_kit.detector.layout import (
     read_adc_info,
     read_axis_info,
     read_labels,
     read_shared_tables,
-    read_spectra,
     read_star_info,
     read_wavelengths,
 )
+from spectramind_kit.detector.spectra import read_spectra
 from spectramind_kit.errors import DataError
 
 ADC = ["FGS1_adc_offset", "FGS1_adc_gain", "AIRS-CH0_adc_offset", "AIRS-CH0_adc_gain"]

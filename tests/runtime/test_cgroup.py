@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spectramind_kit.detector.store import choose_workers
+from spectramind_kit.detector.visit_job import choose_workers
 from spectramind_kit.runtime import cpu_count, free_memory_mb
 from spectramind_kit.runtime.cgroup import cpu_quota, memory_left_mb
 
@@ -97,11 +97,11 @@ def test_more_used_than_allowed_is_nothing_left(tmp_path):
 def test_workers_follow_the_limit(tmp_path, monkeypatch, capsys):
     """Guards against workers that the machine could hold and the container cannot: one process, and a word of
     warning."""
-    import spectramind_kit.detector.store as store
+    import spectramind_kit.detector.visit_job as visit_job
 
     tree(tmp_path, V2 | {"proc/meminfo": "MemAvailable: 32000000 kB"})
-    monkeypatch.setattr(store, "cpu_count", lambda: 16)
-    monkeypatch.setattr(store, "free_memory_mb", lambda: free_memory_mb(root=tmp_path))
+    monkeypatch.setattr(visit_job, "cpu_count", lambda: 16)
+    monkeypatch.setattr(visit_job, "free_memory_mb", lambda: free_memory_mb(root=tmp_path))
     assert choose_workers(100) == 1
     assert "100 MB are free" in capsys.readouterr().out
     assert choose_workers(100, workers=2) == 2, "asked for: done, and said"
