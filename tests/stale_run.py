@@ -11,13 +11,14 @@ import pandas as pd
 
 from spectramind_kit.detector.layout import read_star_info
 from spectramind_kit.detector.light_curve import LightCurve
-from spectramind_kit.inference import submit
+from spectramind_kit.inference import rerun_planets, submit
 from spectramind_kit.inference.finish import finish_training
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.submission import submission_columns
-from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
+from spectramind_kit.training.anchors import cross_fit_anchors
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
+from spectramind_kit.training.measurements import measure_planets
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 TRAIN, TEST = tuple(range(1, 9)), (101, 102)
@@ -62,7 +63,7 @@ class SmallRun:
         network = train_folds(
             run,
             curves,
-            measured=measured,
+            measurements=measured,
             anchors=anchors,
             labels=labels,
             stars=read_star_info(self.data_dir, "train"),
@@ -75,7 +76,7 @@ class SmallRun:
         """03_submit; returns the prediction."""
         self.write_tables()
         monkeypatch.setattr(
-            submit,
+            rerun_planets,
             "extract_light_curves",
             lambda run, split, planet_ids, **_: {p: self.light_curves["test"][p] for p in planet_ids},
         )

@@ -55,12 +55,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
-    from spectramind_kit.inference.predict import predict_anchors
-    from spectramind_kit.models.build import build_model
-    from spectramind_kit.training.anchors import Measured
-    from spectramind_kit.training.checkpoint import load_checkpoint
-    from spectramind_kit.training.dataset import VisitDataset
-    from spectramind_kit.training.folds import planet_rows
+    from spectramind_kit.inference.predict import load_fold, predict_anchors
+    from spectramind_kit.training.dataset import VisitDataset, planet_rows
     from spectramind_kit.training.made_from import fits_light_curve
 
     bundle = load_bundle(folder.parent)
@@ -70,28 +66,20 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
     found = {planet: stored_measurement(run, planet) for planet in planets}
     # a fit of an older light curve would show a mixture
-    measured = Measured(
-        {
-            planet: one
-            for planet, one in found.items()
-            if all(fits_light_curve(one, curve) for curve in light_curves[planet])
-        },
-        (),
-    )
-    anchors, _ = predict_anchors(bundle, measured)
+    measurements = {
+        planet: one
+        for planet, one in found.items()
+        if all(fits_light_curve(one, curve) for curve in light_curves[planet])
+    }
+    anchors, _ = predict_anchors(bundle, measurements)
     if not anchors:
         raise DataError("no planet has both light curves and a measurement", where=str(run.work_dir))
     stars = run.star if run.star is not None else pd.DataFrame()
     dataset = VisitDataset(
-        planet_rows(light_curves, measured=measured, anchors=anchors, stars=stars),
+        planet_rows(light_curves, measurements=measurements, anchors=anchors, stars=stars),
         normaliser=bundle.normaliser,
     )
-    model = build_model(
-        bundle.config["model"],
-        bin_features=dataset.tensors["bins"].shape[-1],
-        star_features=dataset.tensors["star"].shape[-1],
-    )
-    model.load_state_dict(load_checkpoint(bundle.weights[0], digest=bundle.digest)["model"])
+    model = load_fold(bundle, bundle.weights[0], dataset)
     return LoadedNetwork(
         predict=model.eval(), batch=dataset.batch(np.arange(len(dataset))), planet_id=dataset.planet_id
     )

@@ -9,7 +9,7 @@ fold_<k>.pt       averaged weights of each fold (absent with model=anchor)
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,107 +21,100 @@ from spectramind_kit.detector.layout import AdcInfo
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import file_fingerprint, file_fingerprints, fingerprint, what_changed
+from spectramind_kit.inference.flat_depth import FlatBaseline
 from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.json_file import plain, read_json, write_json
 from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import save_checkpoint
-from spectramind_kit.training.dataset import Normaliser
 from spectramind_kit.training.folds import Network
+from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.transit import AnchorCalibration, SpectralPrior
 from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION
 
 FORMAT = 2
 # of the competition: a changed one asks for a new training
 LABEL_TABLES = ("train.csv", "train_star_info.csv")
+_ANCHOR_FILES = ("prior.npz", "calibration.json")
+_AGAIN, _COPY_AGAIN = "run 02_train again, or attach its output", "copy the bundle again, whole"
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """What `save_bundle` wrote. ``config`` holds the data, anchor and model groups that the weights belong
-    to.
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What a training has learned, but for the network."""
 
-    ``fingerprint`` is of all that it holds; ``made_from`` names its inputs (`training.made_from`), ``tables``
-    the files of the competition that it was trained on, ``kit`` the version that trained it.
-    """
-
-    folder: Path
-    config: dict[str, Any]
-    naive: dict[str, float]
+    config: dict[str, Any]  # the data, anchor and model groups that it belongs to
+    metric: Metric
     prior: SpectralPrior
     calibration: AnchorCalibration
     anchor_scale: SigmaScale
     network_scale: SigmaScale
-    normaliser: Normaliser | None
-    weights: tuple[Path, ...]
-    digest: str
-    flat_ratio: float
-    flat_sigma: float
+    flat: FlatBaseline
     time_flip: bool
+    # gain and offset where all train planets share them: for a rerun whose adc_info.csv cannot be used
     adc: AdcInfo | None = None
-    """Gain and offset of the training, where all its planets share them: for a rerun whose adc_info.csv
-    cannot be used."""
-    fingerprint: str = ""
-    made_from: Mapping[str, str] = field(default_factory=dict)
-    tables: Mapping[str, str] = field(default_factory=dict)
-    kit: str = ""
+    made_from: Mapping[str, str] = field(
+        default_factory=dict
+    )  # fingerprints of its inputs, `training.made_from`
+    tables: Mapping[str, str] = field(default_factory=dict)  # `table_fingerprints` of the training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle(Learned):
+    """What `save_bundle` wrote."""
+
+    folder: Path
+    weights: tuple[Path, ...]  # of the folds; empty without a network
+    normaliser: Normaliser | None
+    digest: str  # of the inputs of the folds
+    fingerprint: str  # of all that it holds
+    kit: str  # the version that trained it
 
 
 def recipes(data: Mapping[str, Any]) -> dict[str, str]:
-    """What the kit's own numbers depend on before any label: stage 1 with these settings, and the
-    measurement."""
+    """What the kit's own numbers depend on before any label: stage 1 with these settings, the measurement."""
     return {"light curves": DetectorSettings.from_mapping(data).digest, "measurements": str(RECIPE_VERSION)}
 
 
-def save_bundle(
-    folder: Path,
-    *,
-    config: dict[str, Any],
-    naive: dict[str, float],
-    prior: SpectralPrior,
-    calibration: AnchorCalibration,
-    anchor_scale: SigmaScale,
-    network_scale: SigmaScale,
-    network: Network | None,
-    flat: tuple[float, float],
-    time_flip: bool,
-    adc: AdcInfo | None = None,
-    made_from: Mapping[str, str] | None = None,
-    tables: Mapping[str, str] | None = None,
-) -> Path:
-    """Write into a folder beside and exchange it for the old one, so that a kill leaves one or the other."""
+def save_bundle(folder: Path, learned: Learned, *, network: Network | None) -> str:
+    """Write a bundle and return its fingerprint.
+
+    It is written into a folder beside and exchanged for the old one: a kill leaves one or the other.
+    """
     fresh = folder.with_name(folder.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    prior.save(fresh / "prior.npz")
-    calibration.save(fresh / "calibration.json")
+    learned.prior.save(fresh / "prior.npz")
+    learned.calibration.save(fresh / "calibration.json")
     names = []
     for result in network.folds if network else ():
         names.append(f"fold_{result.fold}.pt")
-        save_checkpoint(
-            fresh / names[-1], {"model": result.state, "fold": result.fold}, digest=network.digest
-        )
+        weights = {"model": result.state, "fold": result.fold}
+        save_checkpoint(fresh / names[-1], weights, digest=network.digest)
+    adc = learned.adc
     content = {
         "format": FORMAT,
-        "config": config,
-        "naive": naive,
-        "anchor_scale": anchor_scale.to_dict(),
-        "network_scale": network_scale.to_dict(),
+        "config": learned.config,
+        "naive": learned.metric.to_dict(),
+        "anchor_scale": learned.anchor_scale.to_dict(),
+        "network_scale": learned.network_scale.to_dict(),
         "normaliser": network.normaliser.to_dict() if network else None,
         "weights": names,
         "digest": network.digest if network else "",
-        "flat": {"ratio": flat[0], "sigma": flat[1]},
-        "time_flip": time_flip,
+        "flat": learned.flat._asdict(),
+        "time_flip": learned.time_flip,
         "adc": list(adc.values) if adc and np.isfinite(adc.values).all() else None,
         "kit": __version__,
-        "recipes": recipes(config["data"]),
-        "made_from": dict(made_from or {}),
-        "tables": dict(tables or {}),
-        "files": {name: file_fingerprint(fresh / name) for name in ("prior.npz", "calibration.json", *names)},
+        "recipes": recipes(learned.config["data"]),
+        "made_from": dict(learned.made_from),
+        "tables": dict(learned.tables),
+        "files": {name: file_fingerprint(fresh / name) for name in (*_ANCHOR_FILES, *names)},
     }
-    write_json(fresh / "bundle.json", {**content, "fingerprint": fingerprint(plain(content))})
+    content["fingerprint"] = fingerprint(plain(content))
+    write_json(fresh / "bundle.json", content)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-    return folder
+    return content["fingerprint"]
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -136,23 +129,36 @@ def load_bundle(folder: Path) -> Bundle:
     """
     folder = Path(folder)
     content = read_json(folder / "bundle.json")
-    again = "run 02_train again, or attach its output"
+    _check_fits(content, folder)
+    foreign = _foreign_files(content, folder)
+    return Bundle(
+        folder=folder,
+        config=content["config"],
+        metric=Metric.from_dict(content["naive"]),
+        prior=SpectralPrior.load(folder / "prior.npz"),
+        calibration=AnchorCalibration.load(folder / "calibration.json"),
+        anchor_scale=SigmaScale.from_dict(content["anchor_scale"]),
+        network_scale=SigmaScale.from_dict(content["network_scale"]),
+        normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None,
+        weights=_usable_weights([folder / name for name in content["weights"]], foreign),
+        digest=content["digest"],
+        flat=FlatBaseline(**content["flat"]),
+        time_flip=bool(content["time_flip"]),
+        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None,
+        **{name: content[name] for name in ("fingerprint", "made_from", "tables", "kit")},
+    )
+
+
+def _check_fits(content: Mapping[str, Any], folder: Path) -> None:
+    """Raise `DataError` for what is no bundle, or one that another version of the kit has learned."""
+    path = str(folder / "bundle.json")
     if not content:
-        raise DataError(
-            "the bundle is damaged",
-            where=str(folder / "bundle.json"),
-            expected="JSON",
-            found="a file that is cut short, or another's",
-            fix="copy the bundle again, whole",
-        )
+        what, found = "the bundle is damaged", "a file that is cut short, or another's"
+        raise DataError(what, where=path, expected="JSON", found=found, fix=_COPY_AGAIN)
     if content.get("format") != FORMAT:
-        raise DataError(
-            "no bundle of this version",
-            where=str(folder / "bundle.json"),
-            expected=f"format {FORMAT}",
-            found=str(content.get("format", "no file")),
-            fix=again,
-        )
+        found = str(content.get("format", "no file"))
+        what, expected = "no bundle of this version", f"format {FORMAT}"
+        raise DataError(what, where=path, expected=expected, found=found, fix=_AGAIN)
     own = recipes(content["config"]["data"])
     changed = what_changed(content["recipes"], own)
     if changed:
@@ -160,67 +166,38 @@ def load_bundle(folder: Path) -> Bundle:
             f"the bundle was learned from {' and '.join(changed)} that this kit makes in another way now",
             where=str(folder),
             expected=f"recipes {own}",
-            fix=again,
             found=f"{content['recipes']}, of kit {content.get('kit')}",
+            fix=_AGAIN,
         )
+
+
+def _foreign_files(content: Mapping[str, Any], folder: Path) -> list[str]:
+    """Files that are not those of ``bundle.json``; an error where prior or calibration are among them."""
     kept = content["files"]
     found = {path.name: value for path, value in file_fingerprints(folder / name for name in kept).items()}
     foreign = [name for name in kept if found.get(name, kept[name]) != kept[name]]
-    if {"prior.npz", "calibration.json"} & set(foreign):
+    if set(_ANCHOR_FILES) & set(foreign):
         raise DataError(
             "files of the bundle are damaged, or of another training",
             where=str(folder),
             found=", ".join(foreign),
             expected="the files that bundle.json was written with",
-            fix="copy the bundle again, whole",
+            fix=_COPY_AGAIN,
         )
-    weights = tuple(folder / name for name in content["weights"])
+    return foreign
+
+
+def _usable_weights(weights: Sequence[Path], foreign: Sequence[str]) -> tuple[Path, ...]:
+    """All of them, or none, and a line why."""
     missing = [path.name for path in weights if not path.is_file()]
     for names, what in ((missing, "missing"), (foreign, "damaged or of another training")):
         if names:
-            say(
-                f"{folder}: {', '.join(names)} {what}; the network is left out, the anchor stands. "
-                "Copy the bundle again."
-            )
-            weights = ()
-    return Bundle(
-        folder=folder,
-        config=content["config"],
-        naive=content["naive"],
-        prior=SpectralPrior.load(folder / "prior.npz"),
-        calibration=AnchorCalibration.load(folder / "calibration.json"),
-        anchor_scale=SigmaScale.from_dict(content["anchor_scale"]),
-        network_scale=SigmaScale.from_dict(content["network_scale"]),
-        normaliser=Normaliser.from_dict(content["normaliser"]) if content["normaliser"] else None,
-        weights=weights,
-        digest=content["digest"],
-        flat_ratio=content["flat"]["ratio"],
-        flat_sigma=content["flat"]["sigma"],
-        time_flip=bool(content["time_flip"]),
-        adc=AdcInfo(*map(float, content["adc"])) if content.get("adc") else None,
-        fingerprint=content["fingerprint"],
-        made_from=content["made_from"],
-        tables=content["tables"],
-        kit=content["kit"],
-    )
+            lost = f"{weights[0].parent}: {', '.join(names)} {what}"
+            say(f"{lost}; the network is left out, the anchor stands. Copy the bundle again.")
+    return () if missing or foreign else tuple(weights)
 
 
 def table_fingerprints(data_dir: Path) -> dict[str, str]:
     """Of the competition's `LABEL_TABLES` that are there."""
     found = file_fingerprints(Path(data_dir) / name for name in LABEL_TABLES)
     return {path.name: value for path, value in found.items()}
-
-
-def bundle_doubts(bundle: Bundle, *, root: Path, data_dir: Path) -> list[str]:
-    """What speaks against using a bundle, in words: the competition's tables have changed, or its training
-    did not end."""
-    doubts = []
-    now = table_fingerprints(data_dir)
-    known = {name: value for name, value in bundle.tables.items() if name in now}
-    changed = what_changed(known, now) if bundle.tables else []
-    if changed:
-        doubts.append(f"it was trained with another {' and '.join(changed)}")
-    train = read_json(Path(root) / "run.json").get("stages", {}).get("train")
-    if train is not None and bundle.folder.parent == Path(root) and train.get("bundle") != bundle.fingerprint:
-        doubts.append("02_train has been started since, and has not come to its end")
-    return doubts

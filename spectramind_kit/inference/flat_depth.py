@@ -7,11 +7,11 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spectramind_kit.metric import N_BINS, array_score
+from spectramind_kit.metric import N_BINS, Metric
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
@@ -21,6 +21,18 @@ _DRIFT_DEGREE = 2
 _INGRESS_FRACTIONS = (0.08, 0.14, 0.22, 0.35)
 _DOUBT = 1e-3  # error of a flat depth when nothing is known about it; counts as one train planet
 _SIGMA_GRID = np.geomspace(2e-5, 5e-3, 120)
+
+
+class FlatBaseline(NamedTuple):
+    """How a flat depth becomes a spectrum."""
+
+    ratio: float  # of the spectrum to the flat depth
+    sigma: float  # depth, of every bin of every planet
+
+    def spectra(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Depths and errors, (N, 283) each, of N flat depths."""
+        mean = np.repeat(self.ratio * flat[:, None], N_BINS, axis=1)
+        return mean, np.full_like(mean, self.sigma)
 
 
 def estimate_flat_depth(light_curve: LightCurve) -> float:
@@ -85,9 +97,8 @@ def flat_depths(light_curves: Mapping[int, Sequence[LightCurve]]) -> dict[int, f
     found = {}
     for planet, visits in light_curves.items():
         values = np.array([_or_nan(visit) for visit in visits], dtype=np.float64)
-        found[planet] = (
-            float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
-        )
+        values = values[np.isfinite(values)]
+        found[planet] = float(values.mean()) if len(values) else float("nan")
     return found
 
 
@@ -98,20 +109,17 @@ def _or_nan(visit: LightCurve) -> float:
         return float("nan")
 
 
-def fit_flat_baseline(
-    depth: np.ndarray, flat: np.ndarray, *, naive: Mapping[str, float]
-) -> tuple[float, float]:
-    """``(offset factor, sigma)`` of the baseline, from train planets: the median ratio of label to flat depth
-    (limb darkening makes the trapezoid too deep by some per cent) and the constant sigma with the best
-    official score.
+def fit_flat_baseline(depth: np.ndarray, flat: np.ndarray, *, metric: Metric) -> FlatBaseline:
+    """The median ratio of label to flat depth (limb darkening makes the trapezoid too deep by some per cent)
+    and the constant sigma with the best official score.
 
     ``depth`` (N, 283) labels, ``flat`` (N,) estimates.
     """
     use = np.isfinite(flat) & (flat > 0)
     if not use.any():
-        return 1.0, naive["naive_sigma"]
+        return FlatBaseline(1.0, metric.sigma)
     ratio = float(np.median(depth[use].mean(axis=1) / flat[use]))
-    mean = np.repeat(ratio * flat[use, None], N_BINS, axis=1)
-    scores = [array_score(depth[use], mean, np.full_like(mean, s), clip=False, **naive) for s in _SIGMA_GRID]
+    spectra = (FlatBaseline(ratio, s).spectra(flat[use]) for s in _SIGMA_GRID)
+    scores = [metric.score(depth[use], *spectrum, clip=False) for spectrum in spectra]
     best, n = float(_SIGMA_GRID[int(np.argmax(scores))]), int(use.sum())
-    return ratio, float(np.sqrt((n * best**2 + _DOUBT**2) / (n + 1)))
+    return FlatBaseline(ratio, float(np.sqrt((n * best**2 + _DOUBT**2) / (n + 1))))

@@ -13,12 +13,12 @@ dozen planets) on planets that this fit has not seen either; else the anchor sta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from spectramind_kit.metric import FGS1_WEIGHT, element_scores, planet_scores
+from spectramind_kit.metric import FGS1_WEIGHT, Metric
 
 NETWORK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
@@ -30,25 +30,20 @@ _PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
 # (docs/decisions.md D49)
 _DOUBT_PLANETS = 12.0
 
+Spectra = tuple[np.ndarray, np.ndarray]  # depths and their 1-sigma errors, (N, 283) each
+
 
 @dataclass(frozen=True)
 class SigmaScale:
-    """``network_share`` w and the factors k; the identity keeps the anchor as it is."""
+    """The step from the anchor to the prediction; the identity keeps the anchor as it is."""
 
-    network_share: float = 0.0
-    fgs1_factor: float = 1.0
-    airs_factor: float = 1.0
+    network_share: float = 0.0  # w
+    fgs1_factor: float = 1.0  # k of bin 0
+    airs_factor: float = 1.0  # k of the others
 
-    def apply(
-        self,
-        anchor_depth: np.ndarray,
-        anchor_err: np.ndarray,
-        *,
-        network_mean: np.ndarray | None = None,
-        network_sigma: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Final depth and sigma (N, 283) from the anchor's and, where there is one, the network's."""
-        mean, sigma = _blend(anchor_depth, anchor_err, network_mean, network_sigma, self.network_share)
+    def apply(self, anchor: Spectra, network: Spectra | None = None) -> Spectra:
+        """The final spectra from the anchors and, where there is one, the network's."""
+        mean, sigma = _blend(anchor, network, self.network_share)
         factor = np.r_[self.fgs1_factor, np.full(mean.shape[-1] - 1, self.airs_factor)]
         return mean, sigma * factor
 
@@ -57,64 +52,67 @@ class SigmaScale:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> SigmaScale:
-        return cls(**{name: float(content[name]) for name in ("network_share", "fgs1_factor", "airs_factor")})
+        return cls(**{f.name: float(content[f.name]) for f in fields(cls)})
 
 
 @dataclass(frozen=True)
 class SigmaFit:
-    """The scale for new planets, and what it is worth: official scores (unclipped) on planets that the fit of
-    their fold has not seen. ``gain`` and ``gain_error`` compare the fitted blend with the best fit of the
-    anchor alone."""
+    """The scale for new planets, and what it is worth on planets that the fit of their fold has not seen.
+
+    Scores are official ones, not clipped.
+    """
 
     scale: SigmaScale
     cross_fitted_score: float
-    anchor_score: float
-    gain: float
-    gain_error: float
-    shares: dict[str, float]
+    anchor_score: float  # of the anchor as it is
+    gain: float  # of the fitted blend over the best fit of the anchor alone
+    gain_error: float  # its standard error over the planets
+    shares: dict[str, float]  # the score by network share
+
+
+@dataclass(frozen=True)
+class _Planets:
+    """N train planets whose predictions are out of fold."""
+
+    depth: np.ndarray  # (N, 283) labels
+    anchor: Spectra
+    network: Spectra | None
+
+    def only(self, rows: np.ndarray) -> _Planets:
+        network = None if self.network is None else tuple(values[rows] for values in self.network)
+        return _Planets(self.depth[rows], tuple(values[rows] for values in self.anchor), network)
 
 
 def fit_sigma_scale(
-    depth: np.ndarray,
-    anchor_depth: np.ndarray,
-    *,
-    anchor_err: np.ndarray,
-    fold: np.ndarray,
-    naive: Mapping[str, float],
-    network_mean: np.ndarray | None = None,
-    network_sigma: np.ndarray | None = None,
+    depth: np.ndarray, anchor: Spectra, network: Spectra | None = None, *, fold: np.ndarray, metric: Metric
 ) -> SigmaFit:
     """Fit `SigmaScale` on out-of-fold predictions.
 
     Parameters
     ----------
-    depth, anchor_depth, anchor_err, network_mean, network_sigma : array (N, 283)
-        Labels and out-of-fold predictions of the train planets.
+    depth : array (N, 283)
+        Labels of the train planets.
+    anchor, network : pairs of arrays (N, 283)
+        Their out-of-fold depths and errors.
     fold : int array (N,)
         The fold of each planet; the fit for a fold uses the others.
-    naive : mapping
-        ``naive_mean`` and ``naive_sigma`` of the metric.
     """
-    anchor = (anchor_depth, anchor_err, None, None)
-    both = (anchor_depth, anchor_err, network_mean, network_sigma)
-    shares = NETWORK_SHARES if network_mean is not None else (0.0,)
-
-    by_share = {w: _cross_fitted(depth, both if w else anchor, fold, share=w, naive=naive) for w in shares}
-    identity = planet_scores(depth, anchor_depth, anchor_err, **naive)
+    planets, shares = _Planets(depth, anchor, network), NETWORK_SHARES if network is not None else (0.0,)
+    by_share = {w: _cross_fitted(planets, fold, share=w, metric=metric) for w in shares}
+    identity = metric.planet_scores(depth, *anchor)
     # scaling the anchor alone does not help out of fold: leave it
     if identity.mean() >= by_share[0.0].mean():
         by_share[0.0] = identity
         base = SigmaScale()
     else:
-        base = _fit_factors(depth, anchor, share=0.0, naive=naive)
+        base = _fit_factors(planets, share=0.0, metric=metric)
     best = max(shares, key=lambda w: by_share[w].mean())
     difference = by_share[best] - by_share[0.0]
     gain = float(difference.mean())
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("inf")
     chosen = best if best > 0.0 and gain > error * (1.0 + _DOUBT_PLANETS / len(depth)) else 0.0
-    scale = _fit_factors(depth, both, share=chosen, naive=naive) if chosen else base
     return SigmaFit(
-        scale=scale,
+        scale=_fit_factors(planets, share=chosen, metric=metric) if chosen else base,
         cross_fitted_score=float(by_share[chosen].mean()),
         anchor_score=float(identity.mean()),
         gain=gain,
@@ -123,46 +121,32 @@ def fit_sigma_scale(
     )
 
 
-def _blend(
-    anchor_depth, anchor_err, network_mean, network_sigma, share: float
-) -> tuple[np.ndarray, np.ndarray]:
-    if not share or network_mean is None:
-        return np.asarray(anchor_depth, dtype=np.float64), np.asarray(anchor_err, dtype=np.float64)
-    mean = anchor_depth + share * (network_mean - anchor_depth)
-    return mean, np.exp((1.0 - share) * np.log(anchor_err) + share * np.log(network_sigma))
+def _blend(anchor: Spectra, network: Spectra | None, share: float) -> Spectra:
+    depth, err = (np.asarray(values, dtype=np.float64) for values in anchor)
+    if not share or network is None:
+        return depth, err
+    mean, sigma = network
+    return depth + share * (mean - depth), np.exp((1.0 - share) * np.log(err) + share * np.log(sigma))
 
 
-def _fit_factors(
-    depth: np.ndarray, predicted: tuple, *, share: float, naive: Mapping[str, float]
-) -> SigmaScale:
-    """The factors that maximise the score: the bins of the two instruments do not share one, so two line
-    searches."""
-    mean, sigma = _blend(*predicted, share)
-    best = []
-    for part in (slice(0, 1), slice(1, None)):
-        curve = [_part_score(depth, mean, sigma * np.exp(log_k), part, naive) for log_k in _LOG_SCALES]
-        log_k = float(_LOG_SCALES[int(np.argmax(curve))])
+def _fit_factors(planets: _Planets, *, share: float, metric: Metric) -> SigmaScale:
+    """The factors with the best score: the two instruments' bins share none, so two line searches."""
+    mean, sigma = _blend(planets.anchor, planets.network, share)
+    n, best = len(planets.depth), []
+    for part, weight in ((slice(0, 1), FGS1_WEIGHT), (slice(1, None), 1.0)):
+        scores = (metric.element_scores(planets.depth, mean, sigma * np.exp(log_k)) for log_k in _LOG_SCALES)
+        log_k = float(_LOG_SCALES[int(np.argmax([float(s[:, part].sum() * weight) for s in scores]))])
         shy = _PLANETS_TO_NARROW if log_k < 0 else _PLANETS_TO_WIDEN
-        best.append(float(np.exp(log_k * len(depth) / (len(depth) + shy))))
+        best.append(float(np.exp(log_k * n / (n + shy))))
     return SigmaScale(network_share=share, fgs1_factor=best[0], airs_factor=best[1])
 
 
-def _part_score(depth, mean, sigma, part: slice, naive) -> float:
-    scores = element_scores(depth, mean, sigma, **naive)[:, part]
-    return float(scores.sum() * (FGS1_WEIGHT if part.start == 0 else 1.0))
-
-
-def _cross_fitted(depth, predicted: tuple, fold, *, share: float, naive) -> np.ndarray:
+def _cross_fitted(planets: _Planets, fold: np.ndarray, *, share: float, metric: Metric) -> np.ndarray:
     """Score of each planet (N,) with the factors fitted on the other folds."""
-    scores = np.empty(len(depth))
+    scores = np.empty(len(planets.depth))
     for k in np.unique(fold):
-        inside, outside = fold == k, fold != k
-        scale = _fit_factors(depth[outside], _rows(predicted, outside), share=share, naive=naive)
-        a, e, n, s = _rows(predicted, inside)
-        mean, sigma = scale.apply(a, e, network_mean=n, network_sigma=s)
-        scores[inside] = planet_scores(depth[inside], mean, sigma, **naive)
+        scale = _fit_factors(planets.only(fold != k), share=share, metric=metric)
+        inside = planets.only(fold == k)
+        spectra = scale.apply(inside.anchor, inside.network)
+        scores[fold == k] = metric.planet_scores(inside.depth, *spectra)
     return scores
-
-
-def _rows(predicted: tuple, rows: np.ndarray) -> tuple:
-    return tuple(None if values is None else values[rows] for values in predicted)

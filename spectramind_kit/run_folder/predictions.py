@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -50,6 +51,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.planet_id)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many planets have their spectrum from which source."""
+        return {} if self.source is None else dict(Counter(self.source.tolist()))
+
     def save(self, path: Path) -> Path:
         """Write the file, atomically."""
         content = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -94,6 +100,21 @@ class Predictions:
             return np.where(missing, self.anchor_depth, mean), np.where(missing, self.anchor_err, sigma)
         return mean, sigma
 
+    def with_rows(
+        self, planet_ids: Sequence[int], spectra: tuple[np.ndarray, np.ndarray], *, source: str
+    ) -> Predictions:
+        """The same with other spectra, depths and errors (M, 283), and their source, for some planets."""
+        rows = self.rows_of(planet_ids)
+        mean, sigma, sources = self.depth_mean.copy(), self.depth_sigma.copy(), self.source.copy()
+        mean[rows], sigma[rows] = spectra
+        sources[rows] = source
+        return replace(self, depth_mean=mean, depth_sigma=sigma, source=sources)
+
+    def rows_of(self, planet_ids: Sequence[int]) -> list[int]:
+        """Where these planets stand."""
+        row = {int(p): k for k, p in enumerate(self.planet_id)}
+        return [row[int(p)] for p in planet_ids]
+
     def with_stage(self, name: str) -> Predictions:
         """The same planets with ``depth_mean`` and ``depth_sigma`` of another stage."""
         mean, sigma = self.stage(name)
@@ -103,6 +124,12 @@ class Predictions:
         """The same for some planets: ``rows`` is a mask or an index array."""
         by_planet = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NOT_BY_PLANET}
         return replace(self, **{k: None if value is None else value[rows] for k, value in by_planet.items()})
+
+    def in_bins(self, order: np.ndarray) -> Predictions:
+        """The same with the wavelength bins in another order (283,)."""
+        spectra = {name: getattr(self, name) for pair in _STAGE_FIELDS.values() for name in pair}
+        moved = {name: values[:, order] for name, values in spectra.items() if values is not None}
+        return replace(self, wavelength_um=self.wavelength_um[order], **moved)
 
 
 def read_predictions(path: Path, *, tell: Callable[[str], object]) -> Predictions | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spectramind_kit.errors import PlanetFailure
+from spectramind_kit.errors import PlanetFailure, in_words
 from spectramind_kit.run_folder.files import RUN_JSON, RunFiles
 from spectramind_kit.run_folder.json_file import plain, read_json, write_json
 from spectramind_kit.run_folder.logbook import Logbook
@@ -73,6 +73,11 @@ class StageRecord(RunFiles):
             visits = ["" if f.visit is None else f" visit {f.visit}" for f in failed]
             lines = [f"left out: planet {f.planet_id}{visit}: {f.error}" for f, visit in zip(failed, visits)]
             say_some(lines, rest="more, see run.json")
+
+    def went_wrong(self, part: str, what: str, error: Exception) -> None:
+        """Say what was lost by an error that the stage survives, and keep the error as ``<part>_failed``."""
+        say(f"{what}: {in_words(error)}")
+        self.record_stage(**{f"{part}_failed": in_words(error)})
 
     def flagged(self, what: str, flags: Mapping[tuple[int, int], Sequence[str]]) -> None:
         """Keep and show what is said of visits that are used all the same; ``flags`` by planet and visit."""

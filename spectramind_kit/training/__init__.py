@@ -1,4 +1,3 @@
-"""Learning from the train planets: the batch contract, folds, the loop and its log. Import the modules
-directly."""
+"""Learning from the train planets: measurements, anchors, folds. Import the modules directly."""
 
 from __future__ import annotations

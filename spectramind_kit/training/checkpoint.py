@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.runtime import say
 from spectramind_kit.whole_file import whole_file
 
@@ -15,8 +15,7 @@ FORMAT = 1
 
 
 def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -> Path:
-    """Write atomically, so that a kill leaves the previous epoch's file. The same content gives the same
-    bytes."""
+    """Write atomically: a kill leaves the previous epoch's file. The same content gives the same bytes."""
     path = Path(path)
     # given a path, torch writes the file's name into the file
     with whole_file(path) as part, open(part, "wb") as file:
@@ -24,26 +23,24 @@ def save_checkpoint(path: str | Path, content: dict[str, Any], *, digest: str) -
     return path
 
 
-def load_checkpoint(path: str | Path, *, digest: str | None = None, device: str = "cpu") -> dict[str, Any]:
-    """Read a checkpoint; tensors and plain values only, no pickled code.
+def load_checkpoint(path: str | Path, *, digest: str) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU; tensors and plain values only, no pickled code.
 
-    Raises `DataError` when the file is damaged, or when ``digest`` is given and does not match.
+    Raises `DataError` when the file is damaged, or is of another digest.
     """
     path = Path(path)
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
     except FileNotFoundError:
         raise DataError("checkpoint not found", where=str(path), fix="run 02_train first") from None
     except Exception as error:  # torch raises whatever the unpickler met
+        fix = "delete the file; the fold is then trained again"
         raise DataError(
-            "a checkpoint cannot be read",
-            where=str(path),
-            found=f"{type(error).__name__}: {error}",
-            fix="delete the file; the fold is then trained again",
+            "a checkpoint cannot be read", where=str(path), found=in_words(error), fix=fix
         ) from error
-    if digest is not None and content["digest"] != digest:
+    if content["digest"] != digest:
         raise DataError(
             "a checkpoint belongs to another configuration",
             where=str(path),

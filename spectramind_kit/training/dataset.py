@@ -1,131 +1,72 @@
-"""The batch contract: light curves, measurement and anchor of each visit as tensors. One row is one visit.
+"""Light curves, measurements and anchors as batches for a network, which `models.batch` describes.
 
-Letters: V visits, T time steps, F features of a bin, S features of a star.
-
-    fgs1 (V,T)        residual to the anchor's model in units of flux_err      fgs1_transit (V,T)  transit
-    shape in [-1, 0] airs (V,T,282)    the same per wavelength                                  time (V,T)
-    half durations from mid-transit mask (V,T)        True where a time step is real
-    bins (V,283,F), star (V,S)  standardised features anchor_depth, anchor_err (V,283)  transit depth
-                      depth (V,283)  label, where there is one wavelength_um (283,)
+One row is one visit. V visits, T time steps, F features of a bin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.training.normaliser import FEATURE_LIMIT, Normaliser
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.transit.anchor.spectrum import Anchor
     from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 RESIDUAL_LIMIT = 8.0  # standard deviations: one cosmic ray must not own a layer's input
-FEATURE_LIMIT = 5.0
 DEPTH_UNIT = 1e-4  # 100 ppm, the natural size of a spectrum's features
 STAR_COLUMNS = ("Rs", "Ms", "Ts", "Mp", "P", "sma", "i")
+_SERIES = ("fgs1", "fgs1_transit", "airs", "time")
 
 
-@dataclass(frozen=True)
-class Normaliser:
-    """Mean and scale of the features, learned from the train rows and saved with the model."""
-
-    bin_mean: np.ndarray
-    bin_scale: np.ndarray
-    star_mean: np.ndarray
-    star_scale: np.ndarray
-    star_names: tuple[str, ...]
-
-    @classmethod
-    def fit(cls, rows: Sequence[Mapping[str, Any]]) -> Normaliser:
-        bins = np.stack([row["bins"] for row in rows])  # (V, 283, F)
-        names = tuple(sorted(set.intersection(*(set(row["star"]) for row in rows))))
-        star = np.array([[row["star"][name] for name in names] for row in rows], dtype=np.float64)
-        star = np.where(np.isfinite(star), star, np.nan)
-        with np.errstate(all="ignore"):
-            star_mean, star_scale = (
-                np.nan_to_num(np.nanmean(star, axis=0)),
-                np.nan_to_num(np.nanstd(star, axis=0)),
-            )
-        return cls(
-            bin_mean=bins.mean(axis=(0, 1)),
-            bin_scale=np.maximum(bins.std(axis=(0, 1)), 1e-6),
-            star_mean=star_mean,
-            star_scale=np.where(star_scale > 1e-9, star_scale, 1.0),
-            star_names=names,
-        )
-
-    def bins(self, values: np.ndarray) -> np.ndarray:
-        return np.clip((values - self.bin_mean) / self.bin_scale, -FEATURE_LIMIT, FEATURE_LIMIT)
-
-    def star(self, features: Mapping[str, float]) -> np.ndarray:
-        """A missing or non-finite feature becomes the train mean, that is 0."""
-        values = np.array([features.get(name, np.nan) for name in self.star_names], dtype=np.float64)
-        z = np.where(np.isfinite(values), (values - self.star_mean) / self.star_scale, 0.0)
-        return np.clip(z, -FEATURE_LIMIT, FEATURE_LIMIT)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "bin_mean": self.bin_mean.tolist(),
-            "bin_scale": self.bin_scale.tolist(),
-            "star_mean": self.star_mean.tolist(),
-            "star_scale": self.star_scale.tolist(),
-            "star_names": list(self.star_names),
-        }
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Normaliser:
-        arrays = {
-            name: np.asarray(content[name]) for name in ("bin_mean", "bin_scale", "star_mean", "star_scale")
-        }
-        return cls(**arrays, star_names=tuple(content["star_names"]))
+def planet_rows(
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    measurements: Mapping[int, DepthMeasurement],
+    anchors: Mapping[int, Anchor],
+    stars: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """`visit_row` of every measured visit of every planet that has an anchor."""
+    rows = []
+    for planet, anchor in anchors.items():
+        star = stars.loc[planet].to_dict() if planet in stars.index else {}
+        measurement = measurements[planet]
+        measured = {visit.visit for visit in measurement.visits}
+        visits = [curve for curve in light_curves[planet] if curve.visit in measured]
+        rows += [visit_row(curve, measurement, anchor, star=star) for curve in visits]
+    return rows
 
 
 def visit_row(
     light_curve: LightCurve, measurement: DepthMeasurement, anchor: Anchor, *, star: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Arrays of one visit, not yet standardised; see the module's docstring for shapes and units."""
+    """Arrays of one visit as in `models.batch.CONTRACT`, but not yet standardised, and the star's by name."""
     fit = next(visit for visit in measurement.visits if visit.visit == light_curve.visit)
     # the anchor's own depths, not the raw ones
     model = fit.baseline_flux * fit.transit(anchor.depth)
-    noise = light_curve.flux_err * fit.noise_scale
+    residual = (light_curve.flux - model) / (light_curve.flux_err * fit.noise_scale)
     residual = np.clip(
-        np.nan_to_num((light_curve.flux - model) / noise, nan=0.0, posinf=0.0, neginf=0.0),
-        -RESIDUAL_LIMIT,
-        RESIDUAL_LIMIT,
-    )
-    half = max(0.5 * fit.duration_h, 0.25)
-    anchor_err, raw_err = np.maximum(anchor.depth_err, 1e-7), np.maximum(anchor.raw_err, 1e-7)
-    level = float(np.average(anchor.depth[1:], weights=anchor_err[1:] ** -2))
-    bins = np.stack(
-        [
-            (anchor.depth - level) / DEPTH_UNIT,
-            np.clip(
-                (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, anchor_err),
-                -FEATURE_LIMIT,
-                FEATURE_LIMIT,
-            ),
-            np.log(anchor_err / DEPTH_UNIT),
-            np.log(raw_err / DEPTH_UNIT),
-            np.full(anchor_err.shape, np.log(max(level, 1e-5))),
-        ],
-        axis=-1,
+        np.nan_to_num(residual, nan=0.0, posinf=0.0, neginf=0.0), -RESIDUAL_LIMIT, RESIDUAL_LIMIT
     )
     features = {name: float(star[name]) for name in STAR_COLUMNS if name in star}
     features |= {f"anchor_{name}": float(value) for name, value in anchor.features.items()}
+    anchor_err = np.maximum(anchor.depth_err, 1e-7)
     return {
         "planet_id": light_curve.planet_id,
         "visit": light_curve.visit,
         "fgs1": residual[:, 0],
         "airs": residual[:, 1:],
         "fgs1_transit": fit.transit_shape[:, 1],
-        "time": (light_curve.time - fit.mid_transit_time) / half,
-        "bins": np.nan_to_num(bins),
+        "time": (light_curve.time - fit.mid_transit_time) / max(0.5 * fit.duration_h, 0.25),
+        "bins": _bin_features(anchor, anchor_err),
         "star": features,
         "anchor_depth": anchor.depth,
         "anchor_err": anchor_err,
@@ -133,9 +74,23 @@ def visit_row(
     }
 
 
+def _bin_features(anchor: Anchor, anchor_err: np.ndarray) -> np.ndarray:
+    """(283, F): the spectrum's shape, how far the prior moved it, logarithms of both errors and the level."""
+    raw_err = np.maximum(anchor.raw_err, 1e-7)
+    level = float(np.average(anchor.depth[1:], weights=anchor_err[1:] ** -2))
+    moved = (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, anchor_err)
+    features = (
+        (anchor.depth - level) / DEPTH_UNIT,
+        np.clip(moved, -FEATURE_LIMIT, FEATURE_LIMIT),
+        np.log(anchor_err / DEPTH_UNIT),
+        np.log(raw_err / DEPTH_UNIT),
+        np.full(anchor_err.shape, np.log(max(level, 1e-5))),
+    )
+    return np.nan_to_num(np.stack(features, axis=-1))
+
+
 class VisitDataset:
-    """All rows of a run as stacked tensors, padded to the longest visit; ``batch(rows)`` gives a batch
-    dict."""
+    """All rows of a run as stacked tensors, padded to the longest visit; ``batch(rows)`` gives a batch."""
 
     def __init__(
         self,
@@ -153,35 +108,41 @@ class VisitDataset:
                 fix="see the failures in run.json",
             )
         self.planet_id = np.array([row["planet_id"] for row in rows], dtype=np.int64)
-        self.visit = np.array([row["visit"] for row in rows], dtype=np.int64)
         self.normaliser = normaliser
-        steps = max(len(row["time"]) for row in rows)
-        self.tensors: dict[str, torch.Tensor] = {}
-        for name in ("fgs1", "fgs1_transit", "time", "airs"):
-            self.tensors[name] = torch.stack([_padded(row[name], steps) for row in rows])
-        self.tensors["mask"] = torch.stack([torch.arange(steps) < len(row["time"]) for row in rows])
+        lengths = [len(row["time"]) for row in rows]
+        steps = max(lengths)
+        self.tensors: dict[str, torch.Tensor] = {
+            name: torch.stack([_padded(row[name], steps) for row in rows]) for name in _SERIES
+        }
+        self.tensors["mask"] = torch.stack([torch.arange(steps) < length for length in lengths])
         self.tensors["bins"] = _float32(np.stack([normaliser.bins(row["bins"]) for row in rows]))
         self.tensors["star"] = _float32(np.stack([normaliser.star(row["star"]) for row in rows]))
-        for name in ("anchor_depth", "anchor_err"):
-            self.tensors[name] = torch.from_numpy(np.stack([row[name] for row in rows]).astype(np.float64))
+        depths = {name: [row[name] for row in rows] for name in ("anchor_depth", "anchor_err")}
         if depth is not None:
-            self.tensors["depth"] = torch.from_numpy(
-                np.stack([depth[int(p)] for p in self.planet_id]).astype(np.float64)
-            )
+            depths["depth"] = [depth[int(p)] for p in self.planet_id]
+        for name, values in depths.items():
+            self.tensors[name] = torch.from_numpy(np.stack(values).astype(np.float64))
         self.wavelength_um = _float32(rows[0]["wavelength_um"])
 
     def __len__(self) -> int:
         return len(self.planet_id)
 
+    @property
+    def features(self) -> dict[str, int]:
+        """How many features a bin and a star have, as `models.build_model` takes them."""
+        return {
+            "bin_features": self.tensors["bins"].shape[-1],
+            "star_features": self.tensors["star"].shape[-1],
+        }
+
     def batch(
         self, rows: Sequence[int] | np.ndarray, *, device: str = "cpu", flipped: bool = False
     ) -> dict[str, torch.Tensor]:
-        """Rows as a batch on ``device``; ``flipped`` reverses time, under which a transit's depth does not
-        change."""
+        """Rows as a batch; ``flipped`` reverses time, under which a transit's depth does not change."""
         index = torch.as_tensor(np.asarray(rows, dtype=np.int64))
         batch = {name: tensor[index].to(device) for name, tensor in self.tensors.items()}
         if flipped:
-            for name in ("fgs1", "fgs1_transit", "airs", "time", "mask"):
+            for name in (*_SERIES, "mask"):
                 batch[name] = batch[name].flip(1)
             batch["time"] = -batch["time"]
         batch["wavelength_um"] = self.wavelength_um.to(device)

@@ -1,16 +1,19 @@
-"""Run a model over rows of a dataset, and put visits together to planets."""
+"""Run a model over rows of a dataset, combine visits to planets, and score planets that were held out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import nn
 
+from spectramind_kit.metric import Metric
+from spectramind_kit.run_folder.predictions import EMBEDDINGS
 from spectramind_kit.training.dataset import VisitDataset
+from spectramind_kit.training.precision import FLOAT32_CPU, Precision
 
 
 @torch.no_grad()
@@ -19,8 +22,7 @@ def evaluate_rows(
     dataset: VisitDataset,
     rows: np.ndarray,
     *,
-    device: str = "cpu",
-    autocast: Callable[[], Any] = nullcontext,
+    precision: Precision = FLOAT32_CPU,
     batch_size: int = 32,
     flip_average: bool = False,
 ) -> dict[str, np.ndarray]:
@@ -33,19 +35,16 @@ def evaluate_rows(
     dict of arrays: ``depth_mean, depth_sigma`` (R, 283), ``fused, fgs1_embedding, airs_embedding`` (R, D).
     """
     model.eval()
+    device, directions = precision.device.name, (False, True) if flip_average else (False,)
     parts: dict[str, list[np.ndarray]] = {}
     for first in range(0, len(rows), batch_size):
         index = rows[first : first + batch_size]
-        outputs = []
-        for flipped in (False, True) if flip_average else (False,):
-            with autocast():
-                outputs.append(model(dataset.batch(index, device=device, flipped=flipped)))
+        with precision.autocast():
+            outputs = [model(dataset.batch(index, device=device, flipped=flipped)) for flipped in directions]
         found = {
             "depth_mean": torch.stack([o.depth_mean.double() for o in outputs]).mean(0),
             "depth_sigma": torch.stack([o.depth_sigma.double().log() for o in outputs]).mean(0).exp(),
-            "fused": _pooled(outputs[0].fused),
-            "fgs1_embedding": _pooled(outputs[0].fgs1_embedding),
-            "airs_embedding": _pooled(outputs[0].airs_embedding),
+            **{name: _pooled(getattr(outputs[0], name)) for name in EMBEDDINGS},
         }
         for name, value in found.items():
             parts.setdefault(name, []).append(value.double().cpu().numpy())
@@ -70,6 +69,55 @@ def combine_visits(
     np.add.at(mean, group, depth_mean)
     np.add.at(variance, group, depth_sigma**2)
     return planet_id[np.sort(first)], mean / count, np.sqrt(variance / count)
+
+
+def planets_of_rows(planet_id: np.ndarray, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What `evaluate_rows` gives, for planets: depths and sigmas by `combine_visits`, embeddings averaged.
+
+    ``planet_id`` (R,) are those of the rows; the result has its own, (N,).
+    """
+    planets, mean, sigma = combine_visits(planet_id, found["depth_mean"], found["depth_sigma"])
+    pooled = {name: np.stack([found[name][planet_id == p].mean(0) for p in planets]) for name in EMBEDDINGS}
+    return {"planet_id": planets, "depth_mean": mean, "depth_sigma": sigma, **pooled}
+
+
+def spread(values: np.ndarray, rows: np.ndarray | list[int], n: int) -> np.ndarray:
+    """Rows of values in an array of ``n`` rows, the others NaN."""
+    full = np.full((n, values.shape[1]), np.nan)
+    full[rows] = values
+    return full
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Planets that a network is scored on, and neither trained on nor selected by."""
+
+    dataset: VisitDataset  # with labels
+    rows: np.ndarray  # (R,) int, of the dataset
+    metric: Metric
+
+    @property
+    def planet_id(self) -> np.ndarray:
+        """Of the rows, (R,)."""
+        return self.dataset.planet_id[self.rows]
+
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """(N, 283) in the order of `combine_visits`."""
+        depth = self._of_rows("depth")
+        return combine_visits(self.planet_id, depth, depth)[1]
+
+    @property
+    def anchor_score(self) -> float:
+        return self.score(self._of_rows("anchor_depth"), self._of_rows("anchor_err"))
+
+    def score(self, depth_mean: np.ndarray, depth_sigma: np.ndarray) -> float:
+        """Official score, not clipped, of predictions (R, 283) of the rows."""
+        _, mean, sigma = combine_visits(self.planet_id, depth_mean, depth_sigma)
+        return self.metric.score(self.truth, mean, sigma, clip=False)
+
+    def _of_rows(self, name: str) -> np.ndarray:
+        return self.dataset.tensors[name][torch.as_tensor(self.rows)].numpy()
 
 
 def _pooled(tokens: torch.Tensor | None) -> torch.Tensor:

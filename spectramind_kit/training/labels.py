@@ -1,4 +1,4 @@
-"""The train labels of a run, and the statistics of the metric that come from all of them."""
+"""The train labels of a run, and the metric whose naive prediction is theirs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ import numpy as np
 
 from spectramind_kit.detector.layout import read_labels
 from spectramind_kit.errors import DataError, PlanetFailure
-from spectramind_kit.metric import naive_statistics
+from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.folder import RunFolder
 
 
 @dataclass(frozen=True)
 class Labels:
-    """``depth`` (N, 283) of ``planet_ids`` (N,); ``naive`` holds ``naive_mean`` and ``naive_sigma`` of the
-    metric, taken from every label of the table, also of planets without light curves.
+    """Labels of N planets. Raises DataError where planets and rows do not match, or a planet stands twice."""
 
-    Raises `DataError` where planets and rows do not match, or a planet stands twice."""
-
-    planet_ids: np.ndarray
-    depth: np.ndarray
-    naive: dict[str, float]
+    planet_ids: np.ndarray  # (N,)
+    depth: np.ndarray  # (N, 283)
+    metric: Metric  # from every label of the table, also of planets without light curves
 
     def __post_init__(self) -> None:
         ids = [int(p) for p in self.planet_ids]
@@ -56,7 +53,7 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
             found=f"{len(values)} rows",
             fix="use the competition's file",
         )
-    mean, sigma = naive_statistics(values[finite])
+    metric = Metric.of(values[finite])
     usable = set(table.index[finite])
     chosen = [p for p in planet_ids if p in usable]
     missing = [PlanetFailure(p, "no complete label in train.csv") for p in planet_ids if p not in usable]
@@ -68,9 +65,5 @@ def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
             where=str(run.data_dir),
             fix="check train/ and train.csv",
         )
-    run.record(naive={"naive_mean": mean, "naive_sigma": sigma})
-    return Labels(
-        np.array(chosen),
-        table.loc[chosen].to_numpy(dtype=np.float64),
-        {"naive_mean": mean, "naive_sigma": sigma},
-    )
+    run.record(naive=metric.to_dict())
+    return Labels(np.array(chosen), table.loc[chosen].to_numpy(dtype=np.float64), metric)

@@ -1,5 +1,4 @@
-"""What measurements and trainings were made from: fingerprints by name, kept in each result and compared
-before it is used again."""
+"""What measurements and trainings are made from: fingerprints by name, kept in each result and compared."""
 
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spectramind_kit.fingerprint import fingerprint, what_changed
+from spectramind_kit.metric import Metric
 from spectramind_kit.runtime import say
 from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION, DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
@@ -23,24 +23,17 @@ _STAR, _SETTINGS, _RECIPE = "row of the star table", "settings of the anchor", "
 _SAID_ONE_BY_ONE = 10
 
 
-def light_curve_fingerprint(curve: LightCurve) -> str:
-    """Of everything that a light curve holds; under 1 ms."""
-    return fingerprint(curve)
-
-
 def fits_light_curve(measurement: DepthMeasurement, curve: LightCurve) -> bool:
-    """Whether a measurement was made from this very light curve; one without fingerprints, or without the
-    visit, may be."""
+    """Whether a measurement was made from this very light curve; without a fingerprint of it, it may be."""
     known = measurement.made_from.get(f"{_LIGHT_CURVE}{curve.visit}")
-    return known is None or known == light_curve_fingerprint(curve)
+    return known is None or known == fingerprint(curve)
 
 
 def measurement_made_from(
     light_curves: Sequence[LightCurve], star: Mapping[str, float], *, settings: AnchorSettings
 ) -> dict[str, str]:
-    """Fingerprints of what one planet's measurement depends on: its visits, its star, the settings, the kit's
-    recipe."""
-    found = {f"{_LIGHT_CURVE}{curve.visit}": light_curve_fingerprint(curve) for curve in light_curves}
+    """Fingerprints of what a planet's measurement depends on: visits, star, settings, the kit's recipe."""
+    found = {f"{_LIGHT_CURVE}{curve.visit}": fingerprint(curve) for curve in light_curves}
     return found | {
         _STAR: fingerprint({name: float(value) for name, value in star.items()}),
         _SETTINGS: fingerprint(settings.to_mapping()),
@@ -84,8 +77,8 @@ def training_made_from(
     planet_ids: np.ndarray,
     fold: np.ndarray,
     depth: np.ndarray,
-    naive: Mapping[str, float],
-    measurements: Mapping[int, DepthMeasurement],
+    metric: Metric,
+    measurements: Sequence[DepthMeasurement],
 ) -> dict[str, str]:
     """Fingerprints of what prior, calibration, folds and bundle are learned from.
 
@@ -95,19 +88,18 @@ def training_made_from(
     Parameters
     ----------
     settings : plain mappings, the groups of the configuration that shape the training
-    depth : (N, 283) labels of ``planet_ids``
+    planet_ids, fold, depth, measurements : (N,), (N,), (N, 283) labels, N
     """
-    used = [measurements[int(planet)] for planet in planet_ids]
     own = [
         dict(m.made_from) or {"numbers": fingerprint(m.depth_score, m.depth_information, m.coupling)}
-        for m in used
+        for m in measurements
     ]
     return {
         "settings": fingerprint(list(settings)),
         "seed": str(seed),
         "planets": fingerprint(np.asarray(planet_ids, np.int64)),
         "folds": fingerprint(np.asarray(fold, np.int64)),
-        "labels": fingerprint(np.asarray(depth, np.float64), naive),
+        "labels": fingerprint(np.asarray(depth, np.float64), metric.to_dict()),
         "measurements": fingerprint(own),
         "recipe of the training": str(TRAINING_RECIPE),
     }

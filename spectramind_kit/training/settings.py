@@ -1,19 +1,17 @@
-"""Settings of the training. ``configs/train/default.yaml`` mirrors `TrainSettings` and says what each
-means."""
+"""Settings of the training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice
 
 _AMP = ("auto", "float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """``configs/train``: see there for what each means. Raises ConfigError for a value that makes no
-    training."""
+    """As in ``configs/train``, which says what each means. Raises ConfigError for what makes no training."""
 
     folds: int
     epochs: int
@@ -43,11 +41,7 @@ class TrainSettings:
             ("warm_start_epochs", self.warm_start_epochs >= 0, "0 or more"),
             ("release_every_epochs", self.release_every_epochs >= 0, "0 or more"),
             ("num_threads", self.num_threads >= 0, "0 (all cores) or more"),
-            (
-                "device",
-                self.device in ("auto", "cpu", "cuda") or _is_numbered_gpu(self.device),
-                "auto, cpu, cuda or cuda:N",
-            ),
+            ("device", _is_device(self.device), "auto, cpu, cuda or cuda:N"),
         )
         for name, good, expected in limits:
             if not good:
@@ -58,15 +52,8 @@ class TrainSettings:
                     expected=expected,
                     fix=f"correct train.{name}",
                 )
-        if self.amp not in _AMP:
-            raise ConfigError(
-                "unknown precision",
-                where="train.amp",
-                found=repr(self.amp),
-                expected=", ".join(_AMP),
-                fix=nearest(self.amp, _AMP),
-            )
+        check_choice(self.amp, _AMP, what="precision", where="train.amp")
 
 
-def _is_numbered_gpu(device: str) -> bool:
-    return device.startswith("cuda:") and device.removeprefix("cuda:").isdigit()
+def _is_device(name: str) -> bool:
+    return name in ("auto", "cpu", "cuda") or (name.startswith("cuda:") and name[5:].isdigit())

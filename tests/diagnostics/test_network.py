@@ -27,13 +27,15 @@ def network_dir(measured_dir, tmp_path_factory):
         stored_light_curves,
         stored_measurement,
     )
-    from spectramind_kit.inference.bundle import save_bundle
+    from spectramind_kit.inference.bundle import Learned, save_bundle
+    from spectramind_kit.inference.flat_depth import FlatBaseline
     from spectramind_kit.inference.uncertainty import SigmaScale
+    from spectramind_kit.metric import Metric
     from spectramind_kit.models.build import build_model
-    from spectramind_kit.training.anchors import Measured
-    from spectramind_kit.training.dataset import Normaliser
-    from spectramind_kit.training.folds import Network, planet_rows
+    from spectramind_kit.training.dataset import planet_rows
+    from spectramind_kit.training.folds import Network
     from spectramind_kit.training.loop import FoldResult
+    from spectramind_kit.training.normaliser import Normaliser
     from spectramind_kit.transit.anchor.calibration import identity_calibration
     from spectramind_kit.transit.anchor.mixture import apply_prior
     from spectramind_kit.transit.priors.spectral_prior import default_spectral_prior
@@ -42,12 +44,12 @@ def network_dir(measured_dir, tmp_path_factory):
     shutil.copytree(measured_dir, folder)
     run = open_run(folder)
     planets = planets_with_light_curves(run)
-    measured = Measured({p: stored_measurement(run, p) for p in planets}, ())
+    measured = {p: stored_measurement(run, p) for p in planets}
     rows = planet_rows(
         {p: stored_light_curves(run, p) for p in planets},
-        measured=measured,
+        measurements=measured,
         stars=pd.DataFrame(),
-        anchors={p: apply_prior(m) for p, m in measured.measurements.items()},
+        anchors={p: apply_prior(m) for p, m in measured.items()},
     )
     config = {name: to_plain(load_config(profile="smoke")[name]) for name in ("data", "anchor", "model")}
     torch.manual_seed(0)
@@ -59,18 +61,17 @@ def network_dir(measured_dir, tmp_path_factory):
         torch.nn.init.normal_(parameter, std=0.3)  # a fresh head says nothing: give it something to explain
     result = FoldResult(fold=0, state=model.state_dict(), held_out_score=0.5, anchor_score=0.5, epochs_run=1)
     network = Network((result,), normaliser, np.array(planets), {}, "digest")
-    save_bundle(
-        folder / "bundle",
+    learned = Learned(
         config=config,
-        naive={"naive_mean": 0.0147, "naive_sigma": 0.0107},
+        metric=Metric(),
         prior=default_spectral_prior(rows[0]["wavelength_um"]),
         calibration=identity_calibration(),
-        network=network,
         anchor_scale=SigmaScale(),
         network_scale=SigmaScale(),
-        flat=(1.0, 3e-4),
+        flat=FlatBaseline(1.0, 3e-4),
         time_flip=False,
     )
+    save_bundle(folder / "bundle", learned, network=network)
     return folder
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from spectramind_kit.inference.flat_depth import estimate_flat_depth, fit_flat_baseline, flat_depths
+from spectramind_kit.metric import Metric
 
-NAIVE = {"naive_mean": 0.0147, "naive_sigma": 0.0107}
+METRIC = Metric(0.0147, 0.0107)
 
 
 def visit(depth=0.012, t0=3.6, length=3.2, ingress=0.5, noise=1e-4, slope=2e-4, seed=0):
@@ -44,5 +45,5 @@ def test_baseline_learns_offset_and_sigma():
     rng = np.random.default_rng(1)
     depth = rng.uniform(0.005, 0.03, (40, 1)) + rng.normal(0, 1e-4, (40, 283))
     flat = 1.04 * depth.mean(1) + rng.normal(0, 1e-4, 40)
-    ratio, sigma = fit_flat_baseline(depth, flat, naive=NAIVE)
+    ratio, sigma = fit_flat_baseline(depth, flat, metric=METRIC)
     assert ratio == pytest.approx(1 / 1.04, rel=0.01) and 1e-4 < sigma < 4e-4

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.inference import submit
+from spectramind_kit.inference import rerun_inputs, rerun_planets, submit
+from spectramind_kit.inference.ladder import naive_rung
 from spectramind_kit.inference.score import score_run
+from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.submission import read_submission, submission_columns, validate_submission
@@ -65,19 +67,19 @@ def test_fallback_is_there_before_anything_heavy(run):
 def test_each_planet_takes_the_best_it_got(run, monkeypatch):
     """Guards against one broken planet costing the others, or a valid CSV."""
     monkeypatch.setattr(
-        submit,
+        rerun_planets,
         "extract_light_curves",
         lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids if p != 5},
     )
     planets = submit.write_fallback(run)
     prediction = submit.predict_test(run, planets)
     submit.write_prediction(run, prediction)
-    assert dict(zip(prediction.planet_ids, prediction.source)) == {
+    assert dict(zip(prediction.planet_id.tolist(), prediction.source.tolist())) == {
         5: "naive",
         11: "flat depth",
         300: "flat depth",
     }
-    assert prediction.depth_mean[prediction.planet_ids.index(11)] == pytest.approx(0.01, rel=0.03)
+    assert prediction.depth_mean[prediction.planet_id.tolist().index(11)] == pytest.approx(0.01, rel=0.03)
     validate_submission(read_submission(run.root / "submission.csv"), planets)
     assert read_json(run.root / "run.json")["stages"]["submit"]["sources"] == {"naive": 1, "flat depth": 2}
 
@@ -86,7 +88,7 @@ def test_a_table_that_is_broken_for_all_leaves_the_fallback(run, monkeypatch):
     def broken(*_, **__):
         raise OSError("axis_info.parquet cannot be read")
 
-    monkeypatch.setattr(submit, "extract_light_curves", broken)
+    monkeypatch.setattr(rerun_planets, "extract_light_curves", broken)
     planets = submit.write_fallback(run)
     submit.write_prediction(run, submit.predict_test(run, planets))
     validate_submission(read_submission(run.root / "submission.csv"), planets)
@@ -96,7 +98,7 @@ def test_a_table_that_is_broken_for_all_leaves_the_fallback(run, monkeypatch):
 
 def test_no_time_left_keeps_the_fallback(run, monkeypatch):
     monkeypatch.setattr(
-        submit, "extract_light_curves", lambda *_, **__: pytest.fail("there was no time for this")
+        rerun_planets, "extract_light_curves", lambda *_, **__: pytest.fail("there was no time for this")
     )
     run.budget.total_s = 0.0
     planets = submit.write_fallback(run)
@@ -107,7 +109,7 @@ def test_no_time_left_keeps_the_fallback(run, monkeypatch):
 
 def test_score_beside_the_baselines(run, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        submit,
+        rerun_planets,
         "extract_light_curves",
         lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids},
     )
@@ -209,9 +211,10 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
     def broken(*_, **__):
         raise KeyError("nobody thought of this")
 
-    for part in ("_assemble", "tables_of_test", "stars_of_test"):
+    parts = ((submit, "flat_rung"), (rerun_inputs, "tables_of_test"), (rerun_inputs, "stars_of_test"))
+    for module, part in parts:
         with monkeypatch.context() as patch:
-            patch.setattr(submit, part, broken)
+            patch.setattr(module, part, broken)
             assert rows(run) == sorted(PLANETS)
         assert "nobody thought" in read_json(run.root / "run.json")["stages"]["submit"]["prediction_failed"]
 
@@ -219,9 +222,7 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
 def test_a_prediction_that_cannot_be_written_leaves_the_fallback(run):
     planets = submit.write_fallback(run)
     before = (run.root / "submission.csv").read_bytes()
-    broken = submit.Prediction(
-        planets, np.full((3, 283), np.nan), np.full((3, 283), 1e-4), np.full(3, "anchor")
-    )
+    broken = naive_rung(planets, np.full(283, np.nan), Metric(np.nan))
     submit.write_prediction(run, broken)
     assert (run.root / "submission.csv").read_bytes() == before
     assert "write_failed" in read_json(run.root / "run.json")["stages"]["submit"]
@@ -231,7 +232,7 @@ def test_the_truth_is_read_like_every_table(run, monkeypatch, tmp_path):
     """Guards against a doubled row of the truth that scores planets against another's spectrum, and against
     per cent."""
     monkeypatch.setattr(
-        submit,
+        rerun_planets,
         "extract_light_curves",
         lambda run, split, planet_ids, **_: {p: [transit(0.01)] for p in planet_ids},
     )

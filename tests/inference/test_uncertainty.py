@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spectramind_kit.inference.uncertainty import SigmaScale, fit_sigma_scale
-from spectramind_kit.metric import array_score
+from spectramind_kit.metric import Metric
 
-NAIVE = {"naive_mean": 0.0147, "naive_sigma": 0.0107}
+METRIC = Metric(0.0147, 0.0107)
 
 
 @pytest.fixture
@@ -21,19 +21,18 @@ def test_too_small_error_bars_are_widened(planets):
     rng, depth, fold = planets
     err = np.full_like(depth, 1e-4)
     anchor = depth + rng.normal(0, 2e-4, depth.shape)
-    fit = fit_sigma_scale(depth, anchor, anchor_err=err, fold=fold, naive=NAIVE)
+    fit = fit_sigma_scale(depth, (anchor, err), fold=fold, metric=METRIC)
     assert fit.scale.network_share == 0.0
     assert 1.8 < fit.scale.airs_factor <= 2.05 and 1.3 < fit.scale.fgs1_factor < 2.7
-    mean, sigma = fit.scale.apply(anchor, err)
-    assert array_score(depth, mean, sigma, **NAIVE) > array_score(depth, anchor, err, **NAIVE)
+    mean, sigma = fit.scale.apply((anchor, err))
+    assert METRIC.score(depth, mean, sigma) > METRIC.score(depth, anchor, err)
 
 
 def test_good_error_bars_stay(planets):
     rng, depth, fold = planets
     err = np.full_like(depth, 1e-4)
-    fit = fit_sigma_scale(
-        depth, depth + rng.normal(0, 1e-4, depth.shape), anchor_err=err, fold=fold, naive=NAIVE
-    )
+    anchor = depth + rng.normal(0, 1e-4, depth.shape)
+    fit = fit_sigma_scale(depth, (anchor, err), fold=fold, metric=METRIC)
     assert fit.scale.airs_factor == pytest.approx(1.0, abs=0.05)
 
 
@@ -44,18 +43,8 @@ def test_a_network_that_helps_is_used_and_noise_is_not(planets):
     anchor = depth + rng.normal(0, 2e-4, depth.shape)
     better = depth + rng.normal(0, 5e-5, depth.shape)
     worse = anchor + rng.normal(0, 2e-4, depth.shape)
-    good = fit_sigma_scale(
-        depth,
-        anchor,
-        anchor_err=err,
-        fold=fold,
-        naive=NAIVE,
-        network_mean=better,
-        network_sigma=np.full_like(err, 5e-5),
-    )
-    bad = fit_sigma_scale(
-        depth, anchor, anchor_err=err, fold=fold, naive=NAIVE, network_mean=worse, network_sigma=err
-    )
+    good = fit_sigma_scale(depth, (anchor, err), (better, np.full_like(err, 5e-5)), fold=fold, metric=METRIC)
+    bad = fit_sigma_scale(depth, (anchor, err), (worse, err), fold=fold, metric=METRIC)
     assert good.scale.network_share == 1.0 and good.gain > 2 * good.gain_error
     assert bad.scale.network_share == 0.0
 
@@ -66,9 +55,8 @@ def test_a_dozen_lucky_planets_do_not_narrow_the_error_bars_much(planets):
     rng, depth, _ = planets
     few = depth[:12]
     anchor = few + rng.normal(0, 2e-5, (12, 1)) + rng.normal(0, 1e-5, few.shape)
-    fit = fit_sigma_scale(
-        few, anchor, anchor_err=np.full_like(few, 1e-4), fold=np.arange(12) % 2, naive=NAIVE
-    )
+    err = np.full_like(few, 1e-4)
+    fit = fit_sigma_scale(few, (anchor, err), fold=np.arange(12) % 2, metric=METRIC)
     assert fit.scale.airs_factor > 0.75 and fit.scale.fgs1_factor > 0.75
 
 

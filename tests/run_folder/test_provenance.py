@@ -12,7 +12,8 @@ import pytest
 
 from spectramind_kit.diagnostics.report import write_report
 from spectramind_kit.errors import DataError
-from spectramind_kit.inference.bundle import bundle_doubts, load_bundle
+from spectramind_kit.inference.bundle import load_bundle
+from spectramind_kit.inference.rerun_bundle import bundle_doubts
 from spectramind_kit.inference.score import main, score_run
 from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.run_folder.provenance import report_is_of, submission_differs, submission_fingerprint

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spectramind_kit.errors import DataError
+from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.training.labels import Labels, train_labels
@@ -59,7 +60,6 @@ def test_what_is_no_label_is_left_out_by_name(run):
 
 def test_labels_check_themselves():
     """Guards against rows and planets of different length, whoever made them."""
-    naive = {"naive_mean": 0.01, "naive_sigma": 0.01}
     for planets, rows in (([1, 2], 3), ([1, 1], 2)):
         with pytest.raises(DataError, match="do not match"):
-            Labels(np.array(planets), np.zeros((rows, 283)), naive)
+            Labels(np.array(planets), np.zeros((rows, 283)), Metric())

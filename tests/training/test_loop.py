@@ -12,16 +12,19 @@ import torch
 from spectramind_kit.configs import load_config
 from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.errors import DataError
+from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.logbook import Logbook, read_logbook
 from spectramind_kit.runtime import Device, TimeBudget
 from spectramind_kit.training.contributions import embedding_drops
-from spectramind_kit.training.dataset import Normaliser, VisitDataset
-from spectramind_kit.training.evaluation import combine_visits, evaluate_rows
-from spectramind_kit.training.loop import TrainSettings, train_fold
+from spectramind_kit.training.dataset import VisitDataset
+from spectramind_kit.training.evaluation import HeldOut, combine_visits, evaluate_rows
+from spectramind_kit.training.loop import Fold, train_fold
+from spectramind_kit.training.normaliser import Normaliser
+from spectramind_kit.training.settings import TrainSettings
 
 CPU = Device("cpu", "cpu", "float32", "CPU")
-NAIVE = {"naive_mean": 0.0147, "naive_sigma": 0.0107}
+METRIC = Metric(0.0147, 0.0107)
 STEPS = 40
 
 
@@ -98,20 +101,13 @@ def fit(dataset, path, **changes):
     logbook = Logbook(path / "metrics.jsonl", stage="train")
     model, loss = model_and_loss()
     budget = changes.pop("budget", None)
-    held_out = dataset.rows_of(range(8))
+    held_out = HeldOut(dataset, dataset.rows_of(range(8)), METRIC)
     result = train_fold(
         model,
         loss,
-        dataset=dataset,
-        train_rows=dataset.rows_of(range(8, 24)),
-        held_out_rows=held_out,
-        fold=0,
+        Fold(0, dataset.rows_of(range(8, 24)), held_out, 0, path / "fold_0.pt", digest="abc"),
         settings=settings(**changes),
         device=CPU,
-        seed=0,
-        naive=NAIVE,
-        checkpoint=path / "fold_0.pt",
-        digest="abc",
         log=logbook.write,
         budget=budget,
     )
@@ -199,14 +195,10 @@ def test_time_flip_turns_every_time_series(dataset):
 def test_an_embedding_that_says_nothing_drops_nothing(dataset):
     """Guards against contributions that are artefacts: the untouched anchored head ignores both encoders."""
     model, _ = model_and_loss()
-    rows = dataset.rows_of(range(8))
-    found = evaluate_rows(model, dataset, rows)
-    _, mean, sigma = combine_visits(dataset.planet_id[rows], found["depth_mean"], found["depth_sigma"])
-    from spectramind_kit.metric import array_score
-
-    truth = mean + 1e-5
-    score = array_score(truth, mean, sigma, clip=False, **NAIVE)
-    drops = embedding_drops(model, dataset, rows, truth=truth, score=score, naive=NAIVE)
+    held_out = HeldOut(dataset, dataset.rows_of(range(8)), METRIC)
+    found = evaluate_rows(model, dataset, held_out.rows)
+    score = held_out.score(found["depth_mean"], found["depth_sigma"])
+    drops = embedding_drops(model, held_out, score=score)
     assert max(abs(v) for v in drops.values()) < 1e-6
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from spectramind_kit.fingerprint import fingerprint
 from spectramind_kit.run_folder.json_file import read_json
-from spectramind_kit.training.made_from import light_curve_fingerprint, why_measure_again
+from spectramind_kit.training.made_from import why_measure_again
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from tests.stale_run import SMALL, TRAIN, make_small_run
 
@@ -109,7 +110,7 @@ def test_what_one_planet_is_made_from(small, capsys, change):
     before, line = stamps(small), change(small)
     capsys.readouterr()
     measured = measure(small)
-    assert changed(small, before) == [3] and sorted(measured.measurements) == list(TRAIN)
+    assert changed(small, before) == [3] and sorted(measured) == list(TRAIN)
     assert [text for text in capsys.readouterr().out.splitlines() if "measured again" in text] == [line]
     again = stamps(small)
     measure(small)
@@ -118,14 +119,14 @@ def test_what_one_planet_is_made_from(small, capsys, change):
 
 def test_a_stale_measurement_does_not_outlive_a_failure(small, monkeypatch):
     """Guards against the old number being shown (or used next time) where the new one could not be made."""
-    from spectramind_kit.training import anchors
+    from spectramind_kit.training import measurements
 
     change_flux(small)
     monkeypatch.setattr(
-        anchors, "run_measurements", lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs])
+        measurements, "run_jobs", lambda jobs, **_: iter([(job.planet_id, "broken") for job in jobs])
     )
     measured = measure(small)
-    assert 3 not in measured.measurements and not list(small.root.glob("anchor/*/3.npz"))
+    assert 3 not in measured and not list(small.root.glob("anchor/*/3.npz"))
 
 
 def test_another_recipe_measures_every_planet_again_in_one_line(small, monkeypatch, capsys):
@@ -163,7 +164,7 @@ def test_a_light_curve_counts_whole():
     from tests.transit.synthetic import make_light_curve, make_planet
 
     curve = make_light_curve(make_planet(0), seed=0, n_times=20)
-    prints = {light_curve_fingerprint(curve)}
+    prints = {fingerprint(curve)}
     flux = curve.flux.copy()
     flux[3, 7] = np.nan
     for other in (
@@ -176,7 +177,7 @@ def test_a_light_curve_counts_whole():
         {"time": curve.time[::-1]},
         {"flux_err": curve.flux_err * 2},
     ):
-        prints.add(light_curve_fingerprint(dataclasses.replace(curve, **other)))
+        prints.add(fingerprint(dataclasses.replace(curve, **other)))
     assert len(prints) == 9
     stored = {"light curve of visit 0": "a", "light curve of visit 1": "b"}
     assert why_measure_again(stored, {"light curve of visit 0": "a"}) == "its light curve of visit 1 is gone"

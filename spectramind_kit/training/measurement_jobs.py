@@ -1,5 +1,4 @@
-"""Anchor measurements of many planets: batches in worker processes, or on a GPU where that is the faster of
-the two."""
+"""Measure many planets: batches in worker processes, or on a GPU where that is the faster of the two."""
 
 from __future__ import annotations
 
@@ -30,30 +29,30 @@ _SHARED = 0.8  # of its speed that a core keeps when all of them work
 
 @dataclass(frozen=True)
 class MeasurementJob:
-    """One planet: its visits, its row of the star table, the file that keeps its measurement, and the
-    fingerprints of all that it is made from (`made_from.measurement_made_from`)."""
+    """One planet to measure."""
 
-    path: Path
-    light_curves: Sequence[LightCurve]
-    star: dict[str, float]
-    made_from: Mapping[str, str] = field(default_factory=dict)
+    path: Path  # the file that keeps its measurement
+    light_curves: Sequence[LightCurve]  # its visits
+    star: dict[str, float]  # its row of the star table
+    made_from: Mapping[str, str] = field(default_factory=dict)  # `made_from.measurement_made_from`
 
     @property
     def planet_id(self) -> int:
         return self.light_curves[0].planet_id
 
 
+Tell = Callable[[str], None]
 Result = tuple[int, DepthMeasurement | str]  # planet, and its measurement or the text of what went wrong
 
 
-def run_measurements(
+def run_jobs(
     jobs: Sequence[MeasurementJob],
     *,
     settings: AnchorSettings,
     workers: int,
     gpu: str | None = None,
     winner: str | None = None,
-    tell: Callable[[str], None] = say,
+    tell: Tell = say,
 ) -> Iterator[Result]:
     """Measure every planet, write its file, and yield it as soon as it is there (batches in any order).
 
@@ -74,24 +73,20 @@ def run_measurements(
             left = left[len(results) :]
         while on_gpu and left:
             batch, left = left[:GPU_BATCH], left[GPU_BATCH:]
-            yield from measure_batch(batch, settings, gpu)
+            yield from run_batch(batch, settings, gpu)
     yield from _on_processor(left, settings=settings, workers=workers)
 
 
-def measure_batch(
-    jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: str = "cpu"
-) -> list[Result]:
-    """Fit a few planets together. Whatever breaks is said with its planet: one planet must not cost the
-    run."""
+def run_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: str = "cpu") -> list[Result]:
+    """Fit a few planets together. Whatever breaks is said with its planet: one must not cost the run."""
     from spectramind_kit.transit import measure_together
 
+    planets = [(job.light_curves, job.star) for job in jobs]
     try:
-        measurements = measure_together(
-            [(job.light_curves, job.star) for job in jobs], settings=settings, device=device
-        )
+        measurements = measure_together(planets, settings=settings, device=device)
     except Exception as error:
         if len(jobs) > 1:
-            return [result for job in jobs for result in measure_batch([job], settings, device)]
+            return [result for job in jobs for result in run_batch([job], settings, device)]
         return [(jobs[0].planet_id, f"{type(error).__name__}: {error}")]
     results: list[Result] = []
     for job, measurement in zip(jobs, measurements):
@@ -105,59 +100,48 @@ def measure_batch(
 
 
 def _race(
-    jobs: Sequence[MeasurementJob],
-    *,
-    settings: AnchorSettings,
-    workers: int,
-    gpu: str,
-    tell: Callable[[str], None],
+    jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int, gpu: str, tell: Tell
 ) -> tuple[bool, list[Result]]:
     """Whether the GPU is faster than ``workers`` cores, and what was measured to find out."""
     few, many = _RACERS
     seconds, results = [], []
     # the first batch of each warms up: kernels are loaded, tables are made
-    for device, size, counts in (
-        ("cpu", 1, False),
-        ("cpu", few, True),
-        (gpu, many, False),
-        (gpu, many, True),
-    ):
+    trials = (("cpu", 1, False), ("cpu", few, True), (gpu, many, False), (gpu, many, True))
+    for device, size, counts in trials:
         batch = jobs[len(results) : len(results) + size]
         start = time.perf_counter()
-        results += measure_batch(batch, settings, device)
+        results += run_batch(batch, settings, device)
         if counts:
             seconds.append((time.perf_counter() - start) / len(batch))
     cpu, on_gpu = seconds[0] / max(1.0, _SHARED * workers), seconds[1]
     faster = on_gpu < cpu
-    tell(
-        f"{_GPU_WINS if faster else _PROCESSOR_WINS}, float64 ({1e3 * on_gpu:.0f} ms a planet on the GPU, "
-        f"{1e3 * cpu:.0f} ms on {workers} cores)"
-    )
+    times = f"{1e3 * on_gpu:.0f} ms a planet on the GPU, {1e3 * cpu:.0f} ms on {workers} cores"
+    tell(f"{_GPU_WINS if faster else _PROCESSOR_WINS}, float64 ({times})")
     return faster, results
 
 
 def _on_processor(
     jobs: Sequence[MeasurementJob], *, settings: AnchorSettings, workers: int
 ) -> Iterator[Result]:
+    """In worker processes where there are many planets; what those leave is measured in this one."""
     left = {job.planet_id: job for job in jobs}
     if workers > 1 and len(jobs) > SERIAL_BELOW:
-        size = max(1, min(BATCH, -(-len(jobs) // workers)))
+        batches = _batches(jobs, max(1, min(BATCH, -(-len(jobs) // workers))))
         with worker_pool(workers, task="anchor measurements", initializer=_one_thread) as pool:
-            if pool is not None:
-                try:
-                    futures = [
-                        pool.submit(measure_batch, jobs[k : k + size], settings)
-                        for k in range(0, len(jobs), size)
-                    ]
-                    for future in as_completed(futures):
-                        for planet, result in future.result():
-                            del left[planet]
-                            yield planet, result
-                except BrokenProcessPool:
-                    say(f"a worker process died; the {len(left)} planets left are measured by this one")
-    rest = list(left.values())
-    for k in range(0, len(rest), BATCH):
-        yield from measure_batch(rest[k : k + BATCH], settings)
+            try:
+                futures = [] if pool is None else [pool.submit(run_batch, b, settings) for b in batches]
+                for future in as_completed(futures):
+                    for planet, result in future.result():
+                        del left[planet]
+                        yield planet, result
+            except BrokenProcessPool:
+                say(f"a worker process died; the {len(left)} planets left are measured by this one")
+    for batch in _batches(list(left.values()), BATCH):
+        yield from run_batch(batch, settings)
+
+
+def _batches(jobs: Sequence[MeasurementJob], size: int) -> list[Sequence[MeasurementJob]]:
+    return [jobs[first : first + size] for first in range(0, len(jobs), size)]
 
 
 def _one_thread() -> None:
