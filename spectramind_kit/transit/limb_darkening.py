@@ -29,11 +29,11 @@ _BLOCK = 1 << 14  # pairs at a time: the ten-odd work vectors then stay in the p
 
 
 class Overlap(NamedTuple):
-    """Overlap integrals (..., 3) for mu^0, mu^1, mu^2 and their derivatives (..., 3) in z and r."""
+    """Overlap integrals for mu^0, mu^1, mu^2."""
 
-    area: Tensor
-    d_separation: Tensor
-    d_radius: Tensor
+    area: Tensor  # (..., 3)
+    d_separation: Tensor  # (..., 3) their derivatives in z
+    d_radius: Tensor  # (..., 3) and in r
 
 
 @lru_cache(maxsize=8)
@@ -77,37 +77,50 @@ def _partial_overlap(z: Tensor, r: Tensor, nodes: int) -> tuple[Tensor, Tensor, 
     """`overlap_integrals` on flat vectors of pairs that do overlap."""
     z2, r2 = z * z, r * r
     inside, covered = z <= 1.0 - r, z <= r - 1.0
-    # 4 x the area of the triangle with sides 1, z, r (Kahan's stable order); zero where the limbs do not
-    # cross
-    sides, _ = torch.sort(torch.stack([torch.ones_like(z), z, r]), dim=0)
-    c, b, a = sides
-    kite = ((a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c))).clamp_min(0.0).sqrt()
-    kite = torch.where(inside | covered, torch.zeros_like(kite), kite)
-    half_arc = torch.atan2(kite, (r - 1.0) * (r + 1.0) + z2)  # of the planet's edge, seen from its centre
-    half_limb = torch.atan2(kite, (1.0 - r) * (1.0 + r) + z2)  # of the stellar limb
-    half_arc = torch.where(inside, torch.full_like(z, math.pi), half_arc)
-    half_limb = torch.where(inside, torch.zeros_like(z), half_limb)
-
+    kite, half_arc, half_limb = _lens(z, r, inside, covered)
     area0 = half_limb + r2 * half_arc - 0.5 * kite
-    rho2 = 0.25 * (
-        2.0 * half_limb
-        + 2.0 * r2 * (z2 + r2) * half_arc
-        - kite * (z2 + 3.0 * r2)
-        + 2.0 * z2 * r2 * half_arc
-        + 0.5 * kite * (z2 + r2 - 1.0)
-    )
+    rho2 = 2.0 * half_limb + 2.0 * r2 * (z2 + r2) * half_arc - kite * (z2 + 3.0 * r2)
+    rho2 = 0.25 * (rho2 + 2.0 * z2 * r2 * half_arc + 0.5 * kite * (z2 + r2 - 1.0))
     over_z = kite / z.clamp_min(1e-300)  # = 2 r sin(half_arc); zero at z = 0
     one_less = 1.0 - z2 - r2
     dr0, dz0 = 2.0 * r * half_arc, -over_z
     dr2, dz2 = 2.0 * r * (one_less * half_arc + kite), -0.5 * one_less * over_z - 2.0 * z * r2 * half_arc
+    edge, dr1, dz1 = _edge_integrals(z, r, inside, nodes)
+    area1 = (2.0 * area0 + 4.0 * r * edge) / 3.0
 
-    # A_1 = 1/3 of the line integral of (1 - mu^3)/(1 - mu^2) = 1 + mu^2/(1 + mu): the 1 is the area itself,
-    # the rest vanishes at the limb and is regular at the stellar centre
+    area = torch.stack([area0, area1, area0 - rho2], dim=-1)
+    d_z, d_r = torch.stack([dz0, dz1, dz2], dim=-1), torch.stack([dr0, dr1, dr2], dim=-1)
+    if bool(covered.any()):  # the whole star is hidden
+        whole = torch.tensor([math.pi, 2.0 * math.pi / 3.0, 0.5 * math.pi], dtype=z.dtype, device=z.device)
+        area = torch.where(covered[:, None], whole, area)
+        d_z, d_r = (d.masked_fill(covered[:, None], 0.0) for d in (d_z, d_r))
+    return area, d_z, d_r
+
+
+def _lens(z: Tensor, r: Tensor, inside: Tensor, covered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """4 x the area of the triangle with sides 1, z, r (Kahan's stable order), zero where the limbs do not
+    cross; half of the planet's edge inside the star, and half of the limb behind the planet, as angles."""
+    sides, _ = torch.sort(torch.stack([torch.ones_like(z), z, r]), dim=0)
+    c, b, a = sides
+    kite = ((a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c))).clamp_min(0.0).sqrt()
+    kite = torch.where(inside | covered, torch.zeros_like(kite), kite)
+    half_arc = torch.atan2(kite, (r - 1.0) * (r + 1.0) + z * z)
+    half_limb = torch.atan2(kite, (1.0 - r) * (1.0 + r) + z * z)
+    half_arc = torch.where(inside, torch.full_like(z, math.pi), half_arc)
+    return kite, half_arc, torch.where(inside, torch.zeros_like(z), half_limb)
+
+
+def _edge_integrals(z: Tensor, r: Tensor, inside: Tensor, nodes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Line integrals along the planet's edge: for A_1, and A_1's derivatives in r and z.
+
+    A_1 is 1/3 of the line integral of (1 - mu^3)/(1 - mu^2) = 1 + mu^2/(1 + mu): the 1 is the area itself,
+    the rest (the first value) vanishes at the limb and is regular at the stellar centre.
+    """
     top = ((1.0 - z + r) * (1.0 + z - r)).clamp_min(0.0)  # mu^2 at the innermost point of the edge
     four_zr = 4.0 * z * r
     k2 = torch.where(inside, torch.ones_like(z), (top / four_zr.clamp_min(1e-300)).clamp_max(1.0))
     k = k2.sqrt()
-    edge, dr1, dz1 = torch.zeros_like(z), torch.zeros_like(z), torch.zeros_like(z)
+    edge, d_r, d_z = torch.zeros_like(z), torch.zeros_like(z), torch.zeros_like(z)
     for weight, sin2, cos in _quadrature(nodes):
         t2 = k2 * sin2
         mu2 = torch.addcmul(top, four_zr, t2, value=-1.0).clamp_min_(0.0)
@@ -116,19 +129,9 @@ def _partial_overlap(z: Tensor, r: Tensor, nodes: int) -> tuple[Tensor, Tensor, 
         cos_phi = 2.0 * t2 - 1.0
         edge.addcmul_(step, mu2 / (1.0 + mu) * torch.addcmul(r, z, cos_phi))
         step = step * mu
-        dr1.add_(step)
-        dz1.addcmul_(step, cos_phi)
-    area1 = (2.0 * area0 + 4.0 * r * edge) / 3.0
-    dr1, dz1 = 4.0 * r * dr1, 4.0 * r * dz1
-
-    area = torch.stack([area0, area1, area0 - rho2], dim=-1)
-    d_z, d_r = torch.stack([dz0, dz1, dz2], dim=-1), torch.stack([dr0, dr1, dr2], dim=-1)
-    if bool(covered.any()):  # the whole star is hidden
-        whole = torch.tensor([math.pi, 2.0 * math.pi / 3.0, 0.5 * math.pi], dtype=z.dtype, device=z.device)
-        area = torch.where(covered[:, None], whole, area)
-        d_z = d_z.masked_fill(covered[:, None], 0.0)
-        d_r = d_r.masked_fill(covered[:, None], 0.0)
-    return area, d_z, d_r
+        d_r.add_(step)
+        d_z.addcmul_(step, cos_phi)
+    return edge, 4.0 * r * d_r, 4.0 * r * d_z
 
 
 class _OverlapFunction(torch.autograd.Function):
@@ -145,11 +148,22 @@ class _OverlapFunction(torch.autograd.Function):
         return (grad * d_z).sum(-1), (grad * d_r).sum(-1), None
 
 
+def _star_integral(u1: Tensor, u2: Tensor) -> Tensor:
+    return (math.pi * (1.0 - u1 / 3.0 - u2 / 6.0)).unsqueeze(-1)
+
+
 def limb_darkening_weights(u1: Tensor, u2: Tensor) -> Tensor:
     """Weights (..., 3) of mu^0, mu^1, mu^2 in the intensity, divided by the star's integral."""
     u1, u2 = torch.broadcast_tensors(u1, u2)
-    total = math.pi * (1.0 - u1 / 3.0 - u2 / 6.0)
-    return torch.stack([1.0 - u1 - u2, u1 + 2.0 * u2, -u2], dim=-1) / total.unsqueeze(-1)
+    return torch.stack([1.0 - u1 - u2, u1 + 2.0 * u2, -u2], dim=-1) / _star_integral(u1, u2)
+
+
+def limb_darkening_slopes(weights: Tensor, u1: Tensor, u2: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives (..., 3) of `limb_darkening_weights` in u1 and u2."""
+    total = _star_integral(u1, u2)
+    by_u1 = (weights.new_tensor([-1.0, 1.0, 0.0]) + weights * (math.pi / 3.0)) / total
+    by_u2 = (weights.new_tensor([-1.0, 2.0, -1.0]) + weights * (math.pi / 6.0)) / total
+    return by_u1, by_u2
 
 
 def as_double(value: Tensor | np.ndarray | float, like: Tensor | None = None) -> Tensor:

@@ -17,7 +17,7 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.transit.limb_darkening import as_double
 
 HOURS_PER_DAY = 24.0
-_FAR = 10.0  # stellar radii added behind the star: larger than 1 + r for any planet, so no transit there
+FAR = 10.0  # stellar radii added behind the star: larger than 1 + r for any planet, so no transit there
 
 
 class ContactTimes(NamedTuple):
@@ -41,12 +41,9 @@ def _cos2_inclination(a: Tensor, inclination_deg, impact) -> Tensor:
             where="transit.orbit",
             fix="pass exactly one of inclination_deg, impact_parameter",
         )
-    cos_i = (
-        torch.cos(torch.deg2rad(as_double(inclination_deg, a)))
-        if impact is None
-        else as_double(impact, a) / a
-    )
-    return cos_i.square()
+    if impact is None:
+        return torch.cos(torch.deg2rad(as_double(inclination_deg, a))).square()
+    return (as_double(impact, a) / a).square()
 
 
 def projected_separation(
@@ -70,14 +67,26 @@ def projected_separation(
     phase = (2.0 * math.pi / HOURS_PER_DAY) * (time_h - t0) / period
     sin2 = torch.sin(phase).square()
     z = a * (sin2 + cos2_i * (1.0 - sin2)).clamp_min(1e-24).sqrt()
-    return torch.where(torch.cos(phase) < 0.0, z + _FAR, z)
+    return torch.where(torch.cos(phase) < 0.0, z + FAR, z)
 
 
-def _half_duration(period: Tensor, a: Tensor, cos2_i: Tensor, reach: Tensor) -> Tensor:
-    """Half of the time during which z < reach, h; NaN where that never happens."""
-    sin2 = ((reach / a).square() - cos2_i) / (1.0 - cos2_i).clamp_min(1e-12)
-    half = period * HOURS_PER_DAY / (2.0 * math.pi) * torch.asin(sin2.clamp(0.0, 1.0).sqrt())
-    return torch.where((sin2 >= 0.0) & (reach > 0.0), half, torch.full_like(half, math.nan))
+def half_duration(
+    *,
+    period_d: Tensor | float,
+    semi_major_axis: Tensor | float,
+    impact2: Tensor | float,
+    reach: Tensor | float,
+    least_swing: float = 1e-4,
+) -> Tensor:
+    """Half of the time (h) during which z < ``reach``, from b^2: at most a quarter of the period.
+
+    ``least_swing`` bounds sin^2 of the orbital phase from below: a fit needs a duration also where the planet
+    never comes so near.
+    """
+    reach = as_double(reach)
+    period, a, b2 = (as_double(value, reach) for value in (period_d, semi_major_axis, impact2))
+    swing = (reach.square() - b2) / (a.square() - b2).clamp_min(1e-9)
+    return torch.asin(swing.clamp(least_swing, 1.0).sqrt()) * period * (HOURS_PER_DAY / (2.0 * math.pi))
 
 
 def contact_times(
@@ -92,9 +101,14 @@ def contact_times(
     """First to fourth contact, hours; inputs broadcast (Seager & Mallen-Ornelas 2003, circular orbit)."""
     t0 = as_double(mid_transit_time)
     period, a, r = (as_double(value, t0) for value in (period_d, semi_major_axis, radius_ratio))
-    cos2_i = _cos2_inclination(a, inclination_deg, impact_parameter)
-    outer = _half_duration(period, a, cos2_i, 1.0 + r)
-    inner = _half_duration(period, a, cos2_i, 1.0 - r)
+    impact2 = _cos2_inclination(a, inclination_deg, impact_parameter) * a.square()
+
+    def half(reach: Tensor) -> Tensor:
+        reached = (reach > 0.0) & (reach.square() >= impact2)
+        orbit = dict(period_d=period, semi_major_axis=a, impact2=impact2)
+        return torch.where(reached, half_duration(**orbit, reach=reach, least_swing=0.0), math.nan)
+
+    outer, inner = half(1.0 + r), half(1.0 - r)
     return ContactTimes(t0 - outer, t0 - inner, t0 + inner, t0 + outer)
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice
+
+_LIMITS = {
+    "time_bins": (12, 100000),
+    "supersample": (1, 101),
+    "radius_nodes": (2, 32),
+    "iterations": (1, 1000),
+    "starts": (1, 100),
+    **dict.fromkeys(("drift_time_degree", "drift_wavelength_degree", "fgs1_drift_degree"), (0, 12)),
+    "drift_decay": (0.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
 class AnchorSettings:
-    """What the light-curve fit assumes before it sees data. Widths are generous; the learned priors narrow
-    them.
+    """What the light-curve fit assumes before it sees data. Widths are generous; learned priors narrow them.
 
     Units: hours, dimensionless depths, relative flux, a/Rs in natural logarithm.
     """
@@ -38,8 +47,7 @@ class AnchorSettings:
     drift_time_degree: int = 4  # raised in steps; what is not needed shrinks: docs/decisions.md D13
     drift_wavelength_degree: int = 4
     fgs1_drift_degree: int = 4
-    # prior of a coefficient of degree 1, relative flux; re-estimated on every visit
-    drift_scatter: float = 4e-4
+    drift_scatter: float = 4e-4  # of a coefficient of degree 1, relative flux; re-estimated on every visit
     drift_decay: float = 0.6  # the same, per further degree in time
     drift_scatter_floor: float = 3e-5
 
@@ -48,24 +56,13 @@ class AnchorSettings:
     fgs1_offset_scatter: float = 0.05  # FGS1 minus AIRS in the reference spectrum, relative to the depth
 
     def __post_init__(self) -> None:
-        limits = {
-            "time_bins": (12, 100000),
-            "supersample": (1, 101),
-            "radius_nodes": (2, 32),
-            "iterations": (1, 1000),
-            "starts": (1, 100),
-            "drift_time_degree": (0, 12),
-            "drift_wavelength_degree": (0, 12),
-            "fgs1_drift_degree": (0, 12),
-            "drift_decay": (0.0, 1.0),
-        }
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_limb_darkening"):
                 if len(value) != 2 or not all(-1.0 <= v <= 2.0 for v in value):
                     raise _out_of_range(field.name, value, "two coefficients in -1 … 2")
-            elif field.name in limits:
-                low, high = limits[field.name]
+            elif field.name in _LIMITS:
+                low, high = _LIMITS[field.name]
                 if not low <= value <= high:
                     raise _out_of_range(field.name, value, f"{low} … {high}")
             elif not 0.0 < value < 100.0:  # widths and thresholds: a prior of no width has no inverse
@@ -74,26 +71,17 @@ class AnchorSettings:
     @classmethod
     def from_mapping(cls, values: Mapping[str, object] | None) -> AnchorSettings:
         """From a config node; an unknown key is an error that names the nearest valid one."""
-        known = {f.name for f in fields(cls)}
+        known = [f.name for f in fields(cls)]
         given = {str(key): value for key, value in dict(values or {}).items() if key != "_target_"}
         for key in given:
-            if key not in known:
-                raise ConfigError("unknown setting of the anchor", found=key, fix=nearest(key, known))
-        return cls(
-            **{key: tuple(value) if key.endswith("limb_darkening") else value for key, value in given.items()}
-        )
+            check_choice(key, known, what="setting of the anchor")
+        pairs = {key: tuple(value) for key, value in given.items() if key.endswith("limb_darkening")}
+        return cls(**{**given, **pairs})
 
     def to_mapping(self) -> dict[str, object]:
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
-        }
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
 
 def _out_of_range(name: str, value: object, expected: str) -> ConfigError:
-    return ConfigError(
-        f"{name} is out of range",
-        where="anchor settings",
-        found=repr(value),
-        expected=expected,
-        fix=f"correct anchor.{name}",
-    )
+    what, where, fix = f"{name} is out of range", "anchor settings", f"correct anchor.{name}"
+    return ConfigError(what, where=where, found=repr(value), expected=expected, fix=fix)

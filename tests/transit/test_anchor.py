@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spectramind_kit.errors import ConfigError, DataError
+from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric
 from spectramind_kit.transit import (
-    AnchorSettings,
     SpectralPrior,
     apply_prior,
     assign_folds,
@@ -24,7 +23,6 @@ from spectramind_kit.transit import (
 )
 from spectramind_kit.transit.anchor.calibration import AnchorCalibration, _planet_scores
 from spectramind_kit.transit.anchor.spectrum import Anchor
-from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 torch.set_num_threads(1)
@@ -104,50 +102,6 @@ def test_prior_saves_and_loads(tmp_path) -> None:
         SpectralPrior.load(tmp_path / "missing.npz")
     with pytest.raises(DataError, match="do not fit"):
         learn_spectral_prior(np.ones((4, 10)), WAVELENGTH)
-
-
-def test_update_equals_dense_gaussian_algebra(train) -> None:
-    """Guards against a wrong Schur complement or a sign: the same posterior from the full (W + K) matrix."""
-    m = train[0][0]
-    w, k = 283, m.n_nuisances
-    rng = np.random.default_rng(0)
-    basis = np.c_[np.ones(w), rng.normal(size=(w, 5)) * 1e-4]
-    basis_precision = np.r_[1e4, np.ones(5)]
-    origin = m.reference_depth + 1e-4
-    nuisance_precision, pull = np.diag(1.0 / m.nuisance_sd**2), rng.normal(size=k)
-    projected = Projected.of(m, basis, origin)
-    got = projected.solve(
-        np.diag(basis_precision)[None], nuisance_precision[None], pull[None], basis_mean=np.zeros((1, 6))
-    )
-
-    information = np.block(
-        [[np.diag(m.depth_information), m.coupling], [m.coupling.T, m.nuisance_information]]
-    )
-    information -= m.common_noise @ m.common_noise.T
-    score = np.r_[m.depth_score, m.nuisance_score]
-    design = np.zeros((w + k, 6 + k))
-    design[:w, :6], design[w:, 6:] = basis, np.eye(k)
-    shift = np.r_[origin - m.reference_depth, np.zeros(k)]
-    total = design.T @ information @ design
-    total[:6, :6] += np.diag(basis_precision)
-    total[6:, 6:] += nuisance_precision
-    rhs = design.T @ (score - information @ shift) + np.r_[np.zeros(6), pull]
-    expected = np.linalg.solve(total, rhs)
-    sd = np.sqrt(np.diagonal(got.covariance[0]))
-    assert np.allclose(got.step[0] / sd, expected / sd, atol=1e-5)
-    assert np.allclose(np.diagonal(got.covariance[0]), np.diagonal(np.linalg.inv(total)), rtol=1e-5)
-    assert projected.n_basis == 6
-
-
-def test_cut_gaussian_has_the_moments_of_a_sample() -> None:
-    """Guards against a wrong formula for b^2 >= 0."""
-    mean, covariance = np.array([0.3, -0.1]), np.array([[1.0, 0.5], [0.5, 0.4]])
-    sample = np.random.default_rng(0).multivariate_normal(mean, covariance, 400_000)
-    kept = sample[sample[:, 1] > 0.2]
-    new_mean, new_covariance = cut_below(mean, covariance, 1, 0.2)
-    assert np.allclose(new_mean, kept.mean(0), atol=0.01) and np.allclose(
-        new_covariance, np.cov(kept.T), atol=0.02
-    )
 
 
 def _fake_anchors(n: int, *, scale: float, bias: float, seed: int = 0) -> tuple[list[Anchor], np.ndarray]:
@@ -289,16 +243,3 @@ def test_default_prior_needs_no_label() -> None:
     """Guards against an ad-hoc use that asks for training first."""
     prior = default_spectral_prior(WAVELENGTH)
     assert prior.modes.shape[0] == 283 and prior.learned_from == 0
-
-
-def test_unknown_setting_is_an_error() -> None:
-    """Guards against a misspelt setting that is silently ignored; the YAML mirrors the dataclass."""
-    with pytest.raises(ConfigError, match="drift_scatter"):
-        AnchorSettings.from_mapping({"drift_scater": 1.0})
-    from omegaconf import OmegaConf
-
-    from spectramind_kit.configs import CONFIG_DIR
-
-    loaded = OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / "anchor" / "default.yaml"))
-    assert AnchorSettings.from_mapping(loaded) == AnchorSettings()
-    assert set(loaded) - {"_target_"} == set(AnchorSettings().to_mapping())

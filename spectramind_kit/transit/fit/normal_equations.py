@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.transit.likelihood.linear_model import DEPTH, DRIFT, SensorModel, sensor_models
-from spectramind_kit.transit.likelihood.parameters import SHARED, Grid, PlanetState
+from spectramind_kit.transit.likelihood.parameters import SENSORS, SHARED, Grid, PlanetState
 from spectramind_kit.transit.likelihood.planet_batch import LightCurveBatch
 from spectramind_kit.transit.settings import AnchorSettings
 
@@ -49,12 +49,11 @@ class NormalEquations:
 
 @dataclass(frozen=True)
 class Columns:
-    """The nuisances of one sensor: column k is field ``field[k]`` times ``basis[k]`` (L,), at ``place[k]``
-    among a visit's."""
+    """The nuisances of one sensor: field ``field[k]`` times ``basis[k]`` is column ``place[k]`` of them."""
 
-    field: Tensor
-    basis: Tensor
-    place: Tensor
+    field: Tensor  # (K,)
+    basis: Tensor  # (K, L)
+    place: Tensor  # (K,)
 
     @classmethod
     def of(
@@ -62,25 +61,16 @@ class Columns:
         *,
         limb_basis: Tensor,
         limb_start: int,
-        drift_basis: Tensor,
-        degree: int,
-        drift_start: int,
         clocks: int,
+        drift_basis: Tensor,
+        drift_start: int,
+        degree: int,
     ) -> Columns:
         terms, limb_terms, one = len(drift_basis), len(limb_basis), torch.ones_like(drift_basis[:1])
-        field = (
-            [0, 1]
-            + [2] * limb_terms
-            + [3] * limb_terms
-            + [4] * clocks
-            + [DRIFT + a for a in range(degree) for _ in range(terms)]
-        )
-        place = (
-            [0, 1]
-            + list(range(limb_start, limb_start + 2 * limb_terms))
-            + list(range(SHARED, SHARED + clocks))
-            + list(range(drift_start, drift_start + degree * terms))
-        )
+        field = [0, 1] + [2] * limb_terms + [3] * limb_terms + [4] * clocks
+        field += [DRIFT + a for a in range(degree) for _ in range(terms)]
+        place = [0, 1, *range(limb_start, limb_start + 2 * limb_terms), *range(SHARED, SHARED + clocks)]
+        place += range(drift_start, drift_start + degree * terms)
         basis = torch.cat([one, one, limb_basis, limb_basis] + [one] * clocks + [drift_basis] * degree)
         index = dict(dtype=torch.long, device=basis.device)
         return cls(torch.tensor(field, **index), basis, torch.tensor(place, **index))
@@ -98,18 +88,18 @@ def sensor_columns(state: PlanetState, grid: Grid) -> tuple[Columns, Columns]:
     fgs1 = Columns.of(
         limb_basis=one,
         limb_start=2,
-        drift_basis=one,
-        degree=state.fgs1_drift.shape[-1],
-        drift_start=SHARED + 2 + airs_degree * terms,
         clocks=2,
+        drift_basis=one,
+        drift_start=SHARED + 2 + airs_degree * terms,
+        degree=state.fgs1_drift.shape[-1],
     )
     airs = Columns.of(
         limb_basis=grid.limb_basis,
         limb_start=4,
-        drift_basis=grid.drift_basis,
-        degree=airs_degree,
-        drift_start=SHARED + 2,
         clocks=1,
+        drift_basis=grid.drift_basis,
+        drift_start=SHARED + 2,
+        degree=airs_degree,
     )
     return fgs1, airs
 
@@ -122,63 +112,61 @@ def visit_places(visit: int, n_own: int, *, device: torch.device | str = "cpu") 
 
 @dataclass(frozen=True)
 class SensorSums:
-    """One sensor: what sums over time leave, and the residuals. ``scaled`` are the centred fields times root
-    weight."""
+    """One sensor: what sums over time leave, and the residuals. F fields; the last one is the residual."""
 
-    gram: Tensor  # (N, V, L, F + 1, F + 1), the last field is the residual
-    scaled: Tensor  # (N, V, L, F + 1, T)
-    level: Tensor
-    residual: Tensor
-    weight: Tensor
-    base_weight: Tensor
+    gram: Tensor  # (N, V, L, F + 1, F + 1)
+    scaled: Tensor  # (N, V, L, F + 1, T) the centred fields times root weight
+    level: Tensor  # (N, V, L)
+    residual: Tensor  # (N, V, L, T)
+    weight: Tensor  # (N, V, L, T)
+    base_weight: Tensor  # (N, V, L, T)
 
 
 def sensor_sums(model: SensorModel, flux: Tensor, weight: Tensor, robust: Tensor) -> SensorSums:
     """Eliminate the star's level of every wavelength and multiply the fields with each other."""
-    kept = weight * robust
-    level = (
-        (kept * model.relative * flux).sum(-1) / (kept * model.relative.square()).sum(-1).clamp_min(1e-300)
-    ).clamp_min(1e-6)
-    expected = (model.relative * level[..., None]).clamp_min(1e-9)
+    kept, relative = weight * robust, model.relative
+    level = (kept * relative * flux).sum(-1) / (kept * relative.square()).sum(-1).clamp_min(1e-300)
+    level = level.clamp_min(1e-6)
+    expected = (relative * level[..., None]).clamp_min(1e-9)
     residual = flux / expected - 1.0
     base = weight * expected.square()
     total = base * robust
     fields = model.fields
     fields[..., -1, :] = residual
-    norm = total.sum(-1).clamp_min(1e-300)
-    mean = (fields @ total[..., None])[..., 0] / norm[..., None]
+    mean = (fields @ total[..., None])[..., 0] / total.sum(-1).clamp_min(1e-300)[..., None]
     scaled = fields.sub_(mean[..., None]).mul_(total.sqrt()[..., None, :])
-    return SensorSums(
-        gram=scaled @ scaled.mT, scaled=scaled, level=level, residual=residual, weight=total, base_weight=base
-    )
+    return SensorSums(scaled @ scaled.mT, scaled, level, residual, total, base)
+
+
+def _both_sums(
+    state: PlanetState, data: LightCurveBatch, grid: Grid, settings: AnchorSettings, robust: Tensor
+) -> list[SensorSums]:
+    """FGS1 and AIRS-CH0."""
+    models = sensor_models(state, data, grid, settings=settings)
+    return [
+        sensor_sums(model, *(values[:, :, part] for values in (data.flux, data.weight, robust)))
+        for model, part in zip(models, SENSORS)
+    ]
 
 
 def assemble(
     state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor
 ) -> NormalEquations:
     """Linearise the model around ``state`` for all planets and visits and accumulate the normal equations."""
-    sums = [
-        sensor_sums(model, data.flux[:, :, part], data.weight[:, :, part], robust[:, :, part])
-        for model, part in zip(
-            sensor_models(state, data, grid, settings=settings), (slice(0, 1), slice(1, None))
-        )
-    ]
-    columns = sensor_columns(state, grid)
-    visits = _visit_equations(sums, columns)
-    n, v, n_wave, n_columns = visits.coupling.shape
-    n_own = n_columns - SHARED
-    total = SHARED + v * n_own
-    information, coupling = visits.score.new_zeros(n, total, total), visits.score.new_zeros(n, n_wave, total)
-    score = visits.score.new_zeros(n, total)
+    sums = _both_sums(state, data, grid, settings, robust)
+    visits = _visit_equations(sums, sensor_columns(state, grid), SHARED + state.n_own)
+    n, v, n_wave, _ = visits.coupling.shape
+    total, new = SHARED + v * state.n_own, visits.score.new_zeros
+    information, coupling, score = new(n, total, total), new(n, n_wave, total), new(n, total)
     for k in range(v):
-        where = visit_places(k, n_own, device=score.device)
+        where = visit_places(k, state.n_own, device=score.device)
         information[:, where[:, None], where] += visits.information[:, k]
         coupling[:, :, where] += visits.coupling[:, k]
         score[:, where] += visits.score[:, k]
-
-    def both(name: str) -> Tensor:
-        return torch.cat([getattr(s, name) for s in sums], dim=2)
-
+    whole = {
+        name: torch.cat([getattr(s, name) for s in sums], dim=2)
+        for name in ("level", "residual", "weight", "base_weight")
+    }
     return NormalEquations(
         chi2=sum(s.gram[..., -1, -1].sum((1, 2)) for s in sums),
         depth_information=visits.depth_information.sum(1),
@@ -187,22 +175,19 @@ def assemble(
         depth_score=visits.depth_score.sum(1),
         nuisance_score=score,
         visits=visits,
-        level=both("level"),
-        residual=both("residual"),
-        weight=both("weight"),
-        base_weight=both("base_weight"),
+        **whole,
     )
 
 
-def _visit_equations(sums: list[SensorSums], columns: tuple[Columns, Columns]) -> VisitEquations:
+def _visit_equations(
+    sums: list[SensorSums], columns: tuple[Columns, Columns], n_columns: int
+) -> VisitEquations:
     """Sums over the wavelengths of both sensors, at the places of a visit's columns."""
     n, v = sums[0].gram.shape[:2]
-    n_columns = int(max(int(c.place.max()) for c in columns)) + 1
     new = sums[0].gram.new_zeros
     information, score, couplings = new(n, v, n_columns, n_columns), new(n, v, n_columns), []
     for s, c in zip(sums, columns):
-        # (N, V, L, K, F + 1)
-        by_column = s.gram[:, :, :, c.field] * c.basis.T[..., None]
+        by_column = s.gram[:, :, :, c.field] * c.basis.T[..., None]  # (N, V, L, K, F + 1)
         # the sum over wavelengths, and over the field that each column stands for, as one product
         inner = torch.einsum("nvlkf,mlf->nvkm", by_column, c.selector(s.gram.shape[-1]))
         information[:, :, c.place[:, None], c.place] += inner
@@ -222,22 +207,13 @@ def _visit_equations(sums: list[SensorSums], columns: tuple[Columns, Columns]) -
 def white_columns(
     state: PlanetState, data: LightCurveBatch, grid: Grid, *, settings: AnchorSettings, robust: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Weighted sums of AIRS-CH0 over its wavelengths at every time: depths (N, V, T, W - 1), a visit's
-    columns (N, V, T, K_v).
+    """What an offset that all AIRS wavelengths have in common at one time shares with depths and nuisances.
 
-    They are what an offset that all wavelengths share at one time has in common with the depths and the
-    nuisances.
+    Weighted sums over wavelengths at every time: depths (N, V, T, W - 1), a visit's columns (N, V, T, K_v).
     """
-    airs = sensor_sums(
-        sensor_models(state, data, grid, settings=settings)[1],
-        data.flux[:, :, 1:],
-        data.weight[:, :, 1:],
-        robust[:, :, 1:],
-    )
-    own = sensor_columns(state, grid)
-    # (N, V, L, F + 1, T)
-    weighted = airs.scaled * airs.weight.sqrt()[..., None, :]
-    summed = torch.einsum("nvlft,klf->nvtk", weighted, own[1].selector(weighted.shape[3]))
-    columns = summed.new_zeros(*summed.shape[:3], int(max(int(c.place.max()) for c in own)) + 1)
-    columns[..., own[1].place] = summed
+    airs, own = _both_sums(state, data, grid, settings, robust)[1], sensor_columns(state, grid)[1]
+    weighted = airs.scaled * airs.weight.sqrt()[..., None, :]  # (N, V, L, F + 1, T)
+    summed = torch.einsum("nvlft,klf->nvtk", weighted, own.selector(weighted.shape[3]))
+    columns = summed.new_zeros(*summed.shape[:3], SHARED + state.n_own)
+    columns[..., own.place] = summed
     return weighted[..., DEPTH, :].mT, columns

@@ -13,86 +13,86 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from spectramind_kit.transit import flags
-from spectramind_kit.transit.fit.problem import PlanetCase
+from spectramind_kit.transit.fit.flagging import VISITS_DISAGREE_SIGMA
+from spectramind_kit.transit.fit.planet_case import PlanetCase
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.visit_data import VisitData
 from spectramind_kit.transit.likelihood.visit_fit import VisitFit
 from spectramind_kit.transit.priors.raw_depths import raw_spectrum
 
-# shared noise over the error of a white bin, beyond which the ends are tried; 2 of 226 clean visits from
-# frames pass 1
-SLOW_NOISE = 1.25
-_SLOW_FLAG = 1.5  # the same, beyond which what is left is flagged; none of the 226 reaches 1.25
+# common noise over the error of a white bin, beyond which the ends are tried, and beyond which what is left
+# is flagged: 2 of 226 clean visits from frames pass 1, none 1.25 (docs/decisions.md D24)
+_SLOW_NOISE, _SLOW_FLAG = 1.25, 1.5
 _SHARES = (0.1, 0.2)  # of the visit that is left out at one end
 _BETTER = 0.5  # the slow noise must fall to this share of what it was
 _SAME = 0.15  # of two cuts whose slow noise is this close the smaller one is taken
 _FEWEST_LEFT = 4  # points between the cut and the transit
 _SHOWS_TRANSIT = 8.0  # errors of the level above zero
-_DISAGREE = 3.5  # errors between the levels of two visits
 
-Measure = Callable[[Sequence[PlanetCase]], list[DepthMeasurement]]
+_IN_TROUBLE = (flags.VISITS_DISAGREE, flags.NOT_CONVERGED, flags.POOR_FIT, flags.NO_INFORMATION)
+
+Fit = Callable[[Sequence[PlanetCase]], list[DepthMeasurement]]
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """One planet measured otherwise. ``share`` of the visit that is left out; 0 where a whole visit is."""
+    """One planet fitted otherwise."""
 
     planet: int
     case: PlanetCase
     visit: int
-    share: float = 0.0
+    share: float = 0.0  # of the visit that is left out; 0 where a whole visit is
+
+
+_Planet = tuple[PlanetCase, DepthMeasurement]
+_Fitted = tuple[_Trial, DepthMeasurement]
 
 
 def second_look(
-    cases: Sequence[PlanetCase], measurements: Sequence[DepthMeasurement], measure: Measure
+    cases: Sequence[PlanetCase], measurements: Sequence[DepthMeasurement], fit: Fit
 ) -> list[DepthMeasurement]:
     """The measurements, with those in trouble replaced where leaving something out is clearly better.
 
-    ``measure`` fits several planets; all trials of one kind are fitted together.
+    ``fit`` takes several planets; all trials of one kind are fitted together.
     """
-    cases, found = list(cases), list(measurements)
-    _try(_single_visits(cases, found), cases, found, measure, _choose_visit)
-    _try(_cut_ends(cases, found), cases, found, measure, _choose_cut)
-    return [_flagged(m) for m in found]
+    looked_at = list(zip(cases, measurements, strict=True))
+    for trials, choose in ((_single_visits, _choose_visit), (_cut_ends, _choose_cut)):
+        looked_at = _tried(looked_at, trials(looked_at), fit, choose)
+    return [_flagged(m) for _, m in looked_at]
 
 
-def _try(
+def _tried(
+    looked_at: list[_Planet],
     trials: list[_Trial],
-    cases: list[PlanetCase],
-    found: list[DepthMeasurement],
-    measure: Measure,
-    choose: Callable[
-        [DepthMeasurement, list[tuple[_Trial, DepthMeasurement]]], tuple[_Trial, DepthMeasurement] | None
-    ],
-) -> None:
-    if not trials:
-        return
-    results = measure([t.case for t in trials])
-    for planet in dict.fromkeys(t.planet for t in trials):
-        chosen = choose(
-            found[planet], [(t, m) for t, m in zip(trials, results, strict=True) if t.planet == planet]
-        )
+    fit: Fit,
+    choose: Callable[[DepthMeasurement, list[_Fitted]], _Fitted | None],
+) -> list[_Planet]:
+    results = zip(trials, fit([t.case for t in trials]), strict=True) if trials else ()
+    by_planet: dict[int, list[_Fitted]] = {}
+    for trial, m in results:
+        by_planet.setdefault(trial.planet, []).append((trial, m))
+    looked_at = list(looked_at)
+    for planet, fitted in by_planet.items():
+        chosen = choose(looked_at[planet][1], fitted)
         if chosen is not None:
-            cases[planet], found[planet] = chosen[0].case, chosen[1]
+            looked_at[planet] = chosen[0].case, chosen[1]
+    return looked_at
 
 
 # ---------------------------------------------------------------- a visit that shows nothing
 
 
-def _single_visits(cases: Sequence[PlanetCase], found: Sequence[DepthMeasurement]) -> list[_Trial]:
+def _single_visits(looked_at: Sequence[_Planet]) -> list[_Trial]:
     """Each visit alone, of planets whose joint fit is in trouble."""
-    trials = []
-    for k, (case, m) in enumerate(zip(cases, found, strict=True)):
-        if len(case.visits) > 1 and flags.has(
-            m.flags, flags.VISITS_DISAGREE, flags.NOT_CONVERGED, flags.POOR_FIT, flags.NO_INFORMATION
-        ):
-            trials += [_Trial(k, replace(case, visits=[v]), v.visit) for v in case.visits]
-    return trials
+    return [
+        _Trial(k, replace(case, visits=[v]), v.visit)
+        for k, (case, m) in enumerate(looked_at)
+        if len(case.visits) > 1 and flags.has(m.flags, *_IN_TROUBLE)
+        for v in case.visits
+    ]
 
 
-def _choose_visit(
-    joint: DepthMeasurement, alone: list[tuple[_Trial, DepthMeasurement]]
-) -> tuple[_Trial, DepthMeasurement] | None:
+def _choose_visit(joint: DepthMeasurement, alone: list[_Fitted]) -> _Fitted | None:
     """The visits that show a transit: if only one does, it stands alone; if both do, apart but not together,
     the one that tells more."""
     levels = [(pair, *_level(pair[1])) for pair in alone]
@@ -122,7 +122,7 @@ def _choose_visit(
 def _really_disagree(levels: Sequence[tuple[object, float, float]]) -> bool:
     """Whether two visits, each alone, show different depths: then both stay, and the error covers both."""
     return any(
-        abs(a - b) > _DISAGREE * math.hypot(error_a, error_b)
+        abs(a - b) > VISITS_DISAGREE_SIGMA * math.hypot(error_a, error_b)
         for k, (_, a, error_a) in enumerate(levels)
         for _, b, error_b in levels[:k]
     )
@@ -144,25 +144,24 @@ def _level(m: DepthMeasurement) -> tuple[float, float]:
 # ---------------------------------------------------------------- an end that has not settled
 
 
-def _cut_ends(cases: Sequence[PlanetCase], found: Sequence[DepthMeasurement]) -> list[_Trial]:
+def _cut_ends(looked_at: Sequence[_Planet]) -> list[_Trial]:
     """The first and the last part left out, of visits with slow noise. Whether that leaves a baseline on that
     side is asked afterwards: a fit that a ramp has bent does not know where its transit begins."""
-    trials = []
-    for k, (case, m) in enumerate(zip(cases, found, strict=True)):
-        for fit in m.visits:
-            if fit.slow_noise <= SLOW_NOISE:
-                continue
-            (place,) = (i for i, v in enumerate(case.visits) if v.visit == fit.visit)
-            for share in _SHARES:
-                for at_start in (True, False):
-                    cut = _without_end(case.visits[place], share=share, at_start=at_start)
-                    visits = [*case.visits[:place], cut, *case.visits[place + 1 :]]
-                    name = flags.START_LEFT_OUT if at_start else flags.END_LEFT_OUT
-                    flag = flags.of_visit(name, fit.visit, n_visits=len(case.visits))
-                    trials.append(
-                        _Trial(k, replace(case, visits=visits, flags=(*case.flags, flag)), fit.visit, share)
-                    )
-    return trials
+    return [
+        _cut_end(k, case, fit.visit, share, at_start)
+        for k, (case, m) in enumerate(looked_at)
+        for fit in m.visits
+        if fit.slow_noise > _SLOW_NOISE
+        for share in _SHARES
+        for at_start in (True, False)
+    ]
+
+
+def _cut_end(planet: int, case: PlanetCase, visit: int, share: float, at_start: bool) -> _Trial:
+    visits = [_without_end(v, share=share, at_start=at_start) if v.visit == visit else v for v in case.visits]
+    name = flags.START_LEFT_OUT if at_start else flags.END_LEFT_OUT
+    flag = flags.of_visit(name, visit, n_visits=len(visits))
+    return _Trial(planet, replace(case, visits=visits, flags=(*case.flags, flag)), visit, share)
 
 
 def _without_end(data: VisitData, *, share: float, at_start: bool) -> VisitData:
@@ -172,9 +171,7 @@ def _without_end(data: VisitData, *, share: float, at_start: bool) -> VisitData:
     return replace(data, weight=data.weight * kept[:, None])
 
 
-def _choose_cut(
-    whole: DepthMeasurement, cuts: list[tuple[_Trial, DepthMeasurement]]
-) -> tuple[_Trial, DepthMeasurement] | None:
+def _choose_cut(whole: DepthMeasurement, cuts: list[_Fitted]) -> _Fitted | None:
     """The smallest cut without which there is no slow noise any more, or none: half a cure is none, and may
     be of the wrong end."""
     better = []
@@ -184,7 +181,7 @@ def _choose_cut(
         if (
             fit is not None
             and not torn
-            and fit.slow_noise <= min(SLOW_NOISE, _BETTER * before.slow_noise)
+            and fit.slow_noise <= min(_SLOW_NOISE, _BETTER * before.slow_noise)
             and _has_baseline(trial, fit)
         ):
             better.append((trial.share, fit.slow_noise, trial, m))

@@ -1,5 +1,4 @@
-"""Levenberg-Marquardt over all wavelengths of many planets: spectra (in a smooth basis) and nuisances
-together, in closed steps.
+"""Levenberg-Marquardt over all wavelengths of many planets: spectra (in a smooth basis) and nuisances.
 
 Every planet goes its own way (its own damping, drift degree, outliers, end); they only share the tensors.
 """
@@ -13,12 +12,11 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.transit.fit.drift_size import learn_drift, staged
-from spectramind_kit.transit.fit.normal_equations import assemble
 from spectramind_kit.transit.fit.outliers import outlier_factor
 from spectramind_kit.transit.fit.problem import FitProblem, FitResult, PlanetInputs
 from spectramind_kit.transit.likelihood.parameters import DEPTH_FLOOR, SHARED, PlanetState, nuisances
 from spectramind_kit.transit.likelihood.planet_batch import choose, join, put, take
-from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior, OrbitPoint
+from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
 
 _STEP_LIMIT = {"log_duration": 0.25, "impact2": 0.25, "limb": 0.3, "mid_time": 0.3}
 _GRAZING_MARGIN = 0.03  # b stays below reach - margin: beyond it nothing is hidden and nothing has a slope
@@ -29,8 +27,7 @@ _ALL_DEGREES = 99
 
 def _step_limits(state: PlanetState) -> Tensor:
     """(K,)"""
-    visits = state.mid_time.shape[1]
-    own = 2 + state.airs_drift[0, 0].numel() + state.fgs1_drift.shape[-1]
+    visits, own = state.mid_time.shape[1], state.n_own
     limits = torch.full((SHARED + visits * own,), math.inf, dtype=torch.float64, device=state.depth.device)
     limits[0], limits[1], limits[2:SHARED] = (_STEP_LIMIT[k] for k in ("log_duration", "impact2", "limb"))
     limits[SHARED:].unflatten(0, (visits, own))[:, :2] = _STEP_LIMIT["mid_time"]
@@ -55,57 +52,35 @@ def moved(state: PlanetState, step: Tensor, alpha: Tensor, basis: Tensor) -> Pla
     )
 
 
-def orbit_point(state: PlanetState, point: OrbitPoint) -> OrbitPoint:
-    return replace(
-        point,
-        period_d=state.period_d,
-        reach=state.reach,
-        log_duration=state.log_duration,
-        impact2=state.impact2,
-    )
-
-
 def prior_terms(
     problem: FitProblem, planets: PlanetInputs, state: PlanetState, alpha: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Precision (N, M + K, M + K) and pull (N, M + K) of all priors at a state, and their chi^2 (N,)."""
-    n_alpha = alpha.shape[1]
     scale = 1.0 / (problem.basis_sd * alpha[:, :1].clamp_min(1e-3)).square()
     # a depth of 100 stars: no prior, but a bounded matrix
     scale = torch.cat([torch.full_like(scale[:, :1], 1e-4), scale[:, 1:]], dim=1)
-    orbit_precision, orbit_pull, chi2 = problem.prior.orbit_terms(orbit_point(state, planets.point))
+    orbit_precision, orbit_pull, orbit_chi2 = problem.prior.orbit_terms(planets.point.at(state))
     limb_gap = state.limb - planets.limb_mean
     limb_pull = -(planets.limb_precision @ limb_gap[..., None])[..., 0]
     mean, sd = own_priors(planets, problem.prior)
     gap = nuisances(state)[:, SHARED:] - mean
     own_precision = 1.0 / sd.square()
     diagonal = torch.cat([scale, torch.zeros_like(gap[:, :1]).expand(-1, SHARED), own_precision], dim=1)
-    precision, k = torch.diag_embed(diagonal), n_alpha
+    precision, k = torch.diag_embed(diagonal), alpha.shape[1]
     precision[:, k : k + 2, k : k + 2] = orbit_precision
     precision[:, k + 2 : k + SHARED, k + 2 : k + SHARED] = planets.limb_precision
     pull = torch.cat([-scale * alpha, orbit_pull, limb_pull, -own_precision * gap], dim=1)
-    chi2 = (
-        chi2
-        + (scale[:, 1:] * alpha[:, 1:].square()).sum(1)
-        - (limb_gap * limb_pull).sum(1)
-        + (own_precision * gap.square()).sum(1)
-    )
-    return precision, pull, chi2
+    shape_chi2 = (scale[:, 1:] * alpha[:, 1:].square()).sum(1)
+    own_chi2 = (own_precision * gap.square()).sum(1)
+    return precision, pull, orbit_chi2 + shape_chi2 - (limb_gap * limb_pull).sum(1) + own_chi2
 
 
 def own_priors(planets: PlanetInputs, prior: NuisancePrior) -> tuple[Tensor, Tensor]:
     """Mean and width (N, V * K_own) of the nuisances that belong to visits: clocks and drift."""
     data = planets.data
     middle, width = 0.5 * (data.start + data.end), (data.end - data.start).clamp_min(1.0)
-    sd = torch.cat(
-        [
-            width[..., None],
-            torch.full_like(width, prior.time_offset_scatter)[..., None],
-            planets.airs_drift_sd.flatten(-2),
-            planets.fgs1_drift_sd,
-        ],
-        dim=-1,
-    )
+    clocks = torch.stack([width, torch.full_like(width, prior.time_offset_scatter)], dim=-1)
+    sd = torch.cat([clocks, planets.airs_drift_sd.flatten(-2), planets.fgs1_drift_sd], dim=-1)
     mean = torch.zeros_like(sd)
     mean[..., 0], mean[..., 1] = middle, prior.time_offset_mean
     return mean.flatten(1), sd.flatten(1)
@@ -123,14 +98,11 @@ def run_fit(
     """Iterate to the posterior's maximum; re-estimate the drift's size and the outliers on the way.
 
     ``first_degree``: raise the drift's degree in time one by one from here, or it eats the transit
-    (docs/decisions.md D13);
-    None: all degrees from the beginning.
+    (docs/decisions.md D13); None: all degrees from the beginning.
     ``robust_from``: first iteration after which outliers lose weight.
     """
     n, device = len(alpha), alpha.device
-    normal = assemble(
-        state, problem.planets.data, problem.grid, settings=problem.settings, robust=problem.planets.robust
-    )
+    normal = problem.linearised(problem.planets, state)
     size = alpha.shape[1] + normal.nuisance_score.shape[1]
     whole = dict(dtype=torch.long, device=device)
     run = FitResult(
@@ -181,7 +153,7 @@ def _advance(
     state = moved(
         run.state, torch.maximum(torch.minimum(step[:, n_alpha:], limits), -limits), alpha, problem.basis
     )
-    normal = assemble(state, planets.data, problem.grid, settings=settings, robust=planets.robust)
+    normal = problem.linearised(planets, state)
     after = normal.chi2 + prior_terms(problem, planets, state, alpha)[2]
 
     good = (info == 0) & torch.isfinite(after) & (after <= before + 1e-6 * before.abs().clamp_min(1.0))
@@ -249,8 +221,5 @@ def _reweighted(problem: FitProblem, run: FitResult, due: Tensor) -> FitResult:
         has_outliers=run.planets.has_outliers | changed,
     )
     where = changed.nonzero()[:, 0]
-    some = take(planets, where)
-    fresh = assemble(
-        take(run.state, where), some.data, problem.grid, settings=problem.settings, robust=some.robust
-    )
+    fresh = problem.linearised(take(planets, where), take(run.state, where))
     return replace(run, planets=planets, normal=put(run.normal, where, fresh))

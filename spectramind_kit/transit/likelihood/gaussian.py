@@ -72,10 +72,10 @@ class Projected:
         reference."""
         n = self.n_basis
         own, mean = torch.as_tensor(basis_precision), torch.as_tensor(basis_mean)
-        total = torch.as_tensor(self.information).repeat(len(own), 1, 1)
+        total = torch.as_tensor(self.information).expand(len(own), -1, -1).clone()
         total[:, :n, :n] += own
         total[:, n:, n:] += torch.as_tensor(nuisance_precision)
-        rhs = torch.as_tensor(self.score).repeat(len(own), 1)
+        rhs = torch.as_tensor(self.score).expand(len(own), -1).clone()
         pull = (own @ mean[..., None])[..., 0]
         rhs[:, :n] += pull
         rhs[:, n:] += torch.as_tensor(nuisance_pull)

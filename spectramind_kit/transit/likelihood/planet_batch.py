@@ -1,5 +1,4 @@
-"""Planets side by side: records whose every tensor has one row per planet, and their light curves as one such
-record.
+"""Planets side by side: records whose every tensor has one row per planet, and their light curves as one.
 
 A record is a dataclass of tensors (N, ...), of other records, and of plain values that all planets share.
 """
@@ -19,8 +18,7 @@ Record = TypeVar("Record")
 
 
 def _on_tensors(function: Callable[..., Tensor], *records: Record) -> Record:
-    """The first record with ``function`` applied to the tensors that stand in the same place of all of
-    them."""
+    """The first record with ``function`` applied to the tensors in the same place of all."""
     changed = {}
     for f in fields(records[0]):  # type: ignore[arg-type]
         values = [getattr(r, f.name) for r in records]
@@ -31,9 +29,8 @@ def _on_tensors(function: Callable[..., Tensor], *records: Record) -> Record:
     return replace(records[0], **changed)  # type: ignore[type-var]
 
 
-def take(record: Record, index: Tensor | Sequence[int] | int) -> Record:
-    """Some planets of a record (an index tensor, a mask, a list), or one planet without its batch axis (an
-    int)."""
+def take(record: Record, index: Tensor | Sequence[int] | slice | int) -> Record:
+    """Some planets of a record (indices, a mask, a slice), or one without its batch axis (an int)."""
     return _on_tensors(lambda value: value[index], record)
 
 
@@ -64,23 +61,17 @@ def to_device(record: Record, device: torch.device | str) -> Record:
 
 @dataclass(frozen=True)
 class LightCurveBatch:
-    """Light curves of N planets with V visits each. Time is the last axis: sums over it run along memory.
+    """Light curves of N planets with V visits each. Time is the last axis: sums over it run along memory."""
 
-    time (N, V, T) · flux, weight (N, V, W, T), weight = 1/sigma^2, zero where a point is missing or padded ·
-    exposure_h (N, V) · start, end (N, V): first and last bin centre of the light curve as it was given.
-    """
-
-    time: Tensor
-    flux: Tensor
-    weight: Tensor
-    exposure_h: Tensor
-    start: Tensor
-    end: Tensor
+    time: Tensor  # (N, V, T) h
+    flux: Tensor  # (N, V, W, T) e- per exposure
+    weight: Tensor  # (N, V, W, T) 1/sigma^2, zero where a point is missing or padded
+    exposure_h: Tensor  # (N, V)
+    start: Tensor  # (N, V) h, first bin centre of the light curve as it was given
+    end: Tensor  # (N, V) h, the last one
 
 
-def stack_visits(
-    planets: Sequence[Sequence[VisitData]], *, device: torch.device | str = "cpu"
-) -> LightCurveBatch:
+def stack_visits(planets: Sequence[Sequence[VisitData]]) -> LightCurveBatch:
     """Visits of several planets, V each, as one batch; shorter ones are padded with points of no weight."""
     length = max(len(visit.time) for visits in planets for visit in visits)
 
@@ -89,25 +80,20 @@ def stack_visits(
         value = torch.cat([value, value[-1:].expand(short, *value.shape[1:])]) if short else value
         return value.T if value.dim() > 1 else value
 
-    def stacked(of: Callable[[VisitData], Tensor]) -> Tensor:
-        return torch.stack([torch.stack([of(visit) for visit in visits]) for visits in planets]).contiguous()
-
     def weight(visit: VisitData) -> Tensor:
         full = padded(visit.weight).clone()
         full[..., len(visit.time) :] = 0.0
         return full
 
-    def numbers(of: Callable[[VisitData], float]) -> Tensor:
-        return torch.tensor([[of(visit) for visit in visits] for visits in planets], dtype=torch.float64)
+    def stacked(of: Callable[[VisitData], Tensor | float]) -> Tensor:
+        rows = [[torch.as_tensor(of(visit), dtype=torch.float64) for visit in visits] for visits in planets]
+        return torch.stack([torch.stack(row) for row in rows]).contiguous()
 
-    return to_device(
-        LightCurveBatch(
-            time=stacked(lambda v: padded(v.time)),
-            flux=stacked(lambda v: padded(v.flux)),
-            weight=stacked(weight),
-            exposure_h=numbers(lambda v: v.exposure_h),
-            start=numbers(lambda v: v.span[0]),
-            end=numbers(lambda v: v.span[1]),
-        ),
-        device,
+    return LightCurveBatch(
+        time=stacked(lambda v: padded(v.time)),
+        flux=stacked(lambda v: padded(v.flux)),
+        weight=stacked(weight),
+        exposure_h=stacked(lambda v: v.exposure_h),
+        start=stacked(lambda v: v.span[0]),
+        end=stacked(lambda v: v.span[1]),
     )

@@ -8,8 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spectramind_kit.transit.likelihood.linear_model import half_duration, transit_parts
-from spectramind_kit.transit.likelihood.parameters import DEPTH_FLOOR, PlanetState, legendre, time_basis
+from spectramind_kit.transit.likelihood.linear_model import SensorView, transit_parts
+from spectramind_kit.transit.likelihood.parameters import DEPTH_FLOOR, SENSORS, legendre, time_basis
+from spectramind_kit.transit.limb_darkening import as_double
+from spectramind_kit.transit.orbit import half_duration
+from spectramind_kit.transit.orbit_coordinates import OrbitCoordinates
+from spectramind_kit.transit.transit_model import DEFAULT_NODES, DEFAULT_SUPERSAMPLE
 
 
 @dataclass(frozen=True)
@@ -32,85 +36,57 @@ class VisitFit:
     period_d: float
     semi_major_axis: float  # a/Rs
     impact_parameter: float
-    noise_scale: np.ndarray  # (W,) measured scatter in units of flux_err
+    noise_scale: np.ndarray  # (W,) scatter in units of flux_err
     airs_chi2: float  # per degree of freedom
     fgs1_chi2: float
-    common_noise: float  # rms of the noise that all AIRS wavelengths share, relative flux per bin
+    common_noise: float  # rms of the noise that all AIRS wavelengths have in common, relative flux per bin
     slow_noise: float  # the same over the error of a bin of the white light curve
-    n_out_of_transit: int
+    n_out_of_transit: int  # times
     n_in_transit: int
     coverage: float  # share of T14 that was observed
     outlier_share: float  # share of points that count less than half
     flags: tuple[str, ...] = ()
 
     def transit(self, depth: np.ndarray | None = None) -> np.ndarray:
-        """Relative flux (T, 283) of the transit alone, for the reference spectrum or another one."""
-        return visit_transit(self, self.depth if depth is None else depth)
+        """Relative flux (T, W) of the transit alone, for the reference spectrum or another one."""
+        spectrum = as_double(self.depth if depth is None else depth)[None]
+        orbit = self._orbit(spectrum)
+        time, exposure_h = as_double(self.time)[None, None], as_double([[self.exposure_h]])
+        how = dict(supersample=DEFAULT_SUPERSAMPLE, nodes=DEFAULT_NODES)
+        columns = []
+        for part, mid_time in zip(SENSORS, (self.fgs1_mid_transit_time, self.mid_transit_time)):
+            u1, u2 = (as_double(u[part])[None] for u in (self.u1, self.u2))
+            view = SensorView(as_double([[mid_time]]), spectrum[:, part], u1, u2)
+            columns.append(transit_parts(orbit, view, time, exposure_h, **how).flux[0, 0].T)
+        return torch.cat(columns, dim=1).numpy()
+
+    def _orbit(self, spectrum: Tensor) -> OrbitCoordinates:
+        """Written for the median radius of ``spectrum`` (1, W)."""
+        axis, period, b = (
+            as_double([v]) for v in (self.semi_major_axis, self.period_d, self.impact_parameter)
+        )
+        reach = torch.maximum(1.0 + spectrum.median(1).values.clamp_min(DEPTH_FLOOR).sqrt(), b + 1e-3)
+        width = half_duration(period_d=period, semi_major_axis=axis, impact2=b.square(), reach=reach)
+        return OrbitCoordinates(period, reach, width.log(), b.square())
 
     @property
     def baseline_flux(self) -> np.ndarray:
-        """star * drift without the transit, (T, 283), e- per exposure."""
-        return self.level * visit_drift(self)
+        """star * drift without the transit, (T, W), e- per exposure."""
+        time, airs, fgs1, x = (
+            as_double(v) for v in (self.time, self.airs_drift, self.fgs1_drift, self.drift_x)
+        )
+        span = dict(start=float(time[0]), end=float(time[-1]))
+        airs_part = time_basis(time, len(airs), **span).T @ (airs @ legendre(x, airs.shape[1] - 1))
+        fgs1_part = (time_basis(time, len(fgs1), **span).T @ fgs1)[:, None]
+        return self.level * (1.0 + torch.cat([fgs1_part, airs_part], dim=1)).numpy()
 
     @property
     def model_flux(self) -> np.ndarray:
-        """star * drift * transit, (T, 283), e- per exposure."""
+        """star * drift * transit, (T, W), e- per exposure."""
         return self.baseline_flux * self.transit()
 
     @property
     def transit_shape(self) -> np.ndarray:
-        """(relative flux - 1) / depth of the white transit in AIRS-CH0 and FGS1, (T, 2), mostly in [-1,
-        0]."""
-        relative, depth = self.transit(), np.maximum(np.abs(self.depth), 1e-6)
-        shape = (relative - 1.0) / depth
+        """(relative flux - 1) / depth of the white transit in AIRS-CH0 and FGS1, (T, 2): mostly -1 … 0."""
+        shape = (self.transit() - 1.0) / np.maximum(np.abs(self.depth), 1e-6)
         return np.stack([shape[:, 1:].mean(-1), shape[:, 0]], axis=-1)
-
-
-def visit_transit(fit: VisitFit, depth: np.ndarray, *, supersample: int = 3, nodes: int = 4) -> np.ndarray:
-    """Relative transit flux (T, W) of a fitted visit for the spectrum ``depth`` (W,)."""
-
-    def row(value) -> Tensor:
-        return torch.as_tensor(np.asarray(value, dtype=np.float64))[None]
-
-    time, u1, u2, spectrum = row(fit.time)[:, None], row(fit.u1), row(fit.u2), row(depth)
-    axis, b2, period = row(fit.semi_major_axis), row(fit.impact_parameter**2), row(fit.period_d)
-    reach = torch.maximum(1.0 + spectrum.median(1).values.clamp_min(DEPTH_FLOOR).sqrt(), b2.sqrt() + 1e-3)
-    width = half_duration(period_d=period, semi_major_axis=axis, impact2=b2, reach=reach)
-    empty = torch.zeros(1, 1, dtype=torch.float64)
-    state = PlanetState(
-        period_d=period,
-        reach=reach,
-        log_duration=torch.log(width),
-        impact2=b2,
-        limb=empty,
-        depth=spectrum,
-        mid_time=empty,
-        time_offset=empty,
-        airs_drift=empty,
-        fgs1_drift=empty,
-    )
-    exposure, columns = row([fit.exposure_h]), []
-    for part, mid_time in ((slice(0, 1), fit.fgs1_mid_transit_time), (slice(1, None), fit.mid_transit_time)):
-        parts = transit_parts(
-            state,
-            time,
-            mid_time=row([mid_time]),
-            depth=spectrum[:, part],
-            u1=u1[:, part],
-            u2=u2[:, part],
-            exposure_h=exposure,
-            supersample=supersample,
-            nodes=nodes,
-        )
-        columns.append(parts.flux[0, 0].T)
-    return torch.cat(columns, dim=1).numpy()
-
-
-def visit_drift(fit: VisitFit) -> np.ndarray:
-    """Drift (T, W) of a fitted visit, relative to the star's level."""
-    time = torch.as_tensor(np.asarray(fit.time, dtype=np.float64))
-    airs, fgs1, x = (torch.as_tensor(v) for v in (fit.airs_drift, fit.fgs1_drift, fit.drift_x))
-    span = dict(start=float(time[0]), end=float(time[-1]))
-    airs_part = 1.0 + time_basis(time, len(airs), **span).T @ (airs @ legendre(x, airs.shape[1] - 1))
-    fgs1_part = 1.0 + (time_basis(time, len(fgs1), **span).T @ fgs1)[:, None]
-    return torch.cat([fgs1_part, airs_part], dim=1).numpy()

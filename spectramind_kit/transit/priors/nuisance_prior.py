@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.parameters import ORBIT_NAMES, SHARED
-from spectramind_kit.transit.orbit import HOURS_PER_DAY
+from spectramind_kit.transit.orbit_coordinates import OrbitCoordinates
 from spectramind_kit.transit.settings import AnchorSettings
 
 _TAIL_SHARE = 0.05  # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
@@ -26,55 +26,36 @@ LIMB = slice(len(ORBIT_NAMES), SHARED)  # limb darkening among the nuisances
 
 
 @dataclass(frozen=True)
-class OrbitPoint:
-    """Orbits at the linearisation point, and what the star table says, N planets or one. Hours, days, a/Rs.
+class OrbitPoint(OrbitCoordinates):
+    """Orbits at the linearisation point, and what the star table says, N planets or one."""
 
-    The orbit's coordinates (ln W, b^2) are those of `linear_model`.
-    """
-
-    period_d: Tensor
-    reach: Tensor
-    log_duration: Tensor
-    impact2: Tensor
-    catalogue_axis: Tensor
-    catalogue_impact: Tensor
-    kepler_axis: Tensor  # from Ms, Rs, P; equal to catalogue_axis where the table lacks them
+    catalogue_axis: Tensor  # (N,) a/Rs
+    catalogue_impact: Tensor  # (N,) b
+    kepler_axis: Tensor  # (N,) a/Rs from Ms, Rs, P; equal to catalogue_axis where the table lacks them
 
     @classmethod
     def stacked(cls, orbits: Sequence[Mapping[str, float]]) -> OrbitPoint:
         """Several planets', from plain numbers (`DepthMeasurement.orbit`)."""
-        return cls(
-            **{
-                f.name: torch.tensor([float(orbit[f.name]) for orbit in orbits], dtype=torch.float64)
-                for f in fields(cls)
-            }
-        )
+        columns = {f.name: [float(orbit[f.name]) for orbit in orbits] for f in fields(cls)}
+        return cls(**{name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()})
 
     def to_mapping(self) -> dict[str, float]:
         return {f.name: float(getattr(self, f.name)) for f in fields(self)}
 
+    def at(self, orbit: OrbitCoordinates) -> OrbitPoint:
+        """The same star table, linearised at another orbit."""
+        return replace(self, **{f.name: getattr(orbit, f.name) for f in fields(OrbitCoordinates)})
+
     @property
     def log_axis(self) -> Tensor:
         """ln(a/Rs)."""
-        return 0.5 * self._axis2().clamp_min(1.0).log()
-
-    def _swing(self) -> tuple[Tensor, Tensor]:
-        angle = (2.0 * math.pi / HOURS_PER_DAY * torch.exp(self.log_duration) / self.period_d).clamp_max(
-            0.5 * math.pi
-        )
-        return angle, torch.sin(angle).square().clamp_min(1e-12)
-
-    def _axis2(self) -> Tensor:
-        return self.impact2 + (self.reach.square() - self.impact2) / self._swing()[1]
+        return 0.5 * self.axis2.log()
 
     def log_axis_slope(self) -> Tensor:
         """d ln(a/Rs) / d(ln W, b^2), (..., 2)."""
-        angle, swing = self._swing()
+        angle, swing = self.width_angle, self.swing
         by_width = -(self.reach.square() - self.impact2) * angle * torch.sin(2.0 * angle) / swing.square()
-        return (
-            torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1)
-            / (2.0 * self._axis2().clamp_min(1.0))[..., None]
-        )
+        return torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1) / (2.0 * self.axis2)[..., None]
 
 
 def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
