@@ -56,33 +56,29 @@ def study(sets: dict) -> dict[str, float]:
     """Print the table for the two sets and return its figures."""
     figures: dict[str, float] = {}
     print(f"{'':26s} {'bias / error bar':>27s} {'|bias| / error bar':>27s} {'scatter / limit':>17s}")
-    print(
-        f"{'':26s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} "
-        f"{'FGS1':>8s} {'white':>8s}"
-    )
+    columns = ("FGS1", "white", "AIRS λ", "FGS1", "white", "AIRS λ", "FGS1", "white")
+    print(_line("", columns, ">{}s"))
     for name, switches in progress(VARIANTS.items(), desc="corrections", unit="variants"):
         bias = np.array([b for b, _ in _each(sets["quiet"], switches, some=bool(switches))])  # (planets, 3)
-        # (planets, 2)
-        scatter = np.array([s for _, s in _each(sets["noisy"], switches, some=bool(switches))])
-        mean, size, limit = bias.mean(axis=0), np.abs(bias).mean(axis=0), np.median(scatter, axis=0)
-        print(
-            f"{name:26s} {mean[0]:8.3f} {mean[1]:9.3f} {mean[2]:8.3f} {size[0]:8.3f} {size[1]:9.3f} "
-            f"{size[2]:8.3f} "
-            f"{limit[0]:8.3f} {limit[1]:8.3f}",
-            flush=True,
-        )
-        key = name.replace(" ", "_")
-        figures |= {
-            f"{key}.bias_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), mean, strict=True)
+        scatter = np.array(
+            [s for _, s in _each(sets["noisy"], switches, some=bool(switches))]
+        )  # (planets, 2)
+        found = {
+            "bias": bias.mean(axis=0),
+            "size": np.abs(bias).mean(axis=0),
+            "scatter_over_limit": np.median(scatter, axis=0),
         }
-        figures |= {
-            f"{key}.size_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), size, strict=True)
-        }
-        figures |= {
-            f"{key}.scatter_over_limit_{what}": float(v)
-            for what, v in zip(("fgs1", "white"), limit, strict=True)
-        }
+        print(_line(name, np.concatenate(list(found.values())), "{}.3f"), flush=True)
+        for what, values in found.items():
+            for where, value in zip(("fgs1", "white", "airs"), values):
+                figures[f"{name.replace(' ', '_')}.{what}_{where}"] = float(value)
     return figures
+
+
+def _line(name: str, values, form: str) -> str:
+    """A row of the table; ``form`` takes a column's width."""
+    cells = (format(v, form.format(width)) for v, width in zip(values, (8, 9, 8, 8, 9, 8, 8, 8), strict=True))
+    return " ".join([f"{name:26s}", *cells])
 
 
 def _each(made, switches: dict, *, some: bool):
