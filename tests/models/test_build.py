@@ -201,13 +201,3 @@ def test_missing_and_unknown_parts():
         )
     with pytest.raises(ConfigError, match="decoder"):
         build_model({"fgs1_encoder": {}, "airs_encoder": {}, "fusion": {}, "decoder": {}, "decodr": {}})
-
-
-def test_a_batch_that_does_not_fit_is_told_apart():
-    model, batch = build_model(config_of().model), small_batch()
-    with pytest.raises(DataError, match="anchor_err"):
-        model({k: v for k, v in batch.items() if k != "anchor_err"})
-    with pytest.raises(DataError, match="airs"):
-        model({**batch, "airs": batch["airs"][:, :-1]})
-    with pytest.raises(DataError, match="mask"):
-        model({**batch, "mask": batch["mask"].float()})
