@@ -87,3 +87,11 @@ def test_epochs_of_another_training_are_left_out(run):
     (run.work_dir / "bundle/bundle.json").write_text(json.dumps({"digest": "new"}))
     found = {event.get("training") for event in open_run(run.work_dir).of_kind("epoch")}
     assert found == {None, "new"}, "those of a log without names stay"
+
+
+def test_figures_are_drawn_again_for_another_truth_at_the_same_path(small_run, tmp_path):
+    """Guards against a figure that was drawn against a truth that has been corrected since."""
+    path = small_run.write_truth(tmp_path / "truth.csv")
+    before = open_run(small_run.root, truth=path).fingerprint
+    assert open_run(small_run.root, truth=path).fingerprint == before
+    assert open_run(small_run.root, truth=small_run.write_truth(path, factor=1.1)).fingerprint != before
