@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs.check import misfit
 from spectramind_kit.configs.composition import available_choices, available_groups
 from spectramind_kit.configs.yaml_value import read_yaml_value
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice, nearest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,10 +29,7 @@ def split_overrides(overrides: Sequence[str]) -> tuple[dict[str, str], list[tupl
                 expected="train.epochs=5 or model/fusion=concat",
             )
         if key in groups and not value.startswith("{"):
-            if value not in available_choices(key):
-                raise ConfigError(
-                    f"unknown choice for {key}", found=value, fix=nearest(value, available_choices(key))
-                )
+            check_choice(value, available_choices(key), what=f"choice for {key}")
             choices[key] = value
         elif "/" in key:
             raise ConfigError("unknown config group", found=key, fix=nearest(key, groups))
@@ -52,9 +49,7 @@ def set_value(config: DictConfig, key: str, text: str) -> None:
         raise ConfigError(
             "the value of an override cannot be read", where=key, found=text, fix="quote it as in YAML"
         ) from error
-    known = _key_paths(config)
-    if key not in known:
-        raise ConfigError("unknown override", found=key, fix=nearest(key, known))
+    check_choice(key, _key_paths(config), what="override")
     old = OmegaConf.select(config, key)
     if OmegaConf.is_dict(old) and not OmegaConf.is_dict(value):
         raise ConfigError(
@@ -62,23 +57,17 @@ def set_value(config: DictConfig, key: str, text: str) -> None:
             found=text,
             fix=f"set one of: {', '.join(f'{key}.{k}' for k in old)}",
         )
-    if OmegaConf.is_dict(value) and "_target_" not in value and OmegaConf.is_dict(old):
-        unknown = [k for k in value if k not in old]
-        if unknown:
-            raise ConfigError(
-                "unknown override", found=f"{key}.{unknown[0]}", fix=nearest(unknown[0], map(str, old))
-            )
+    changes_some = OmegaConf.is_dict(value) and "_target_" not in value and OmegaConf.is_dict(old)
+    if changes_some:
+        for name in value:
+            check_choice(f"{key}.{name}", [f"{key}.{k}" for k in old], what="override")
+    if changes_some or not OmegaConf.is_config(old):
         _check_alike(old, value, key)
-        OmegaConf.update(config, key, value, merge=True)
-        return
-    if not OmegaConf.is_config(old):
-        _check_alike(old, value, key)
-    OmegaConf.update(config, key, value, merge=False)
+    OmegaConf.update(config, key, value, merge=changes_some)
 
 
 def _check_alike(old: Any, value: Any, key: str) -> None:
-    """A value is of the kind that it replaces: a text in place of a number is found out here, not after
-    hours."""
+    """A value is of the kind that it replaces: a text for a number is found out here, not after hours."""
     from omegaconf import OmegaConf
 
     if OmegaConf.is_dict(value):
@@ -102,9 +91,8 @@ def _key_paths(config: DictConfig, prefix: str = "") -> list[str]:
 
     paths = []
     for key in config:
-        path = f"{prefix}{key}"
-        paths.append(path)
+        paths.append(f"{prefix}{key}")
         node = config._get_node(key)  # without resolving interpolations
         if OmegaConf.is_dict(node) and not node._is_none():
-            paths += _key_paths(node, f"{path}.")
+            paths += _key_paths(node, f"{prefix}{key}.")
     return paths

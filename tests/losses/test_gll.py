@@ -106,6 +106,7 @@ def test_unknown_labels_are_left_out():
 
 
 def test_a_pull_limit_tames_one_planet_only():
+    """Guards against one broken planet owning the gradient, and against a limit that bends the others."""
     mean, sigma, depth = tensors(*prediction())
     assert float(gaussian_loss(mean, sigma, depth, pull_limit=50.0)) == pytest.approx(
         float(gaussian_loss(mean, sigma, depth))
