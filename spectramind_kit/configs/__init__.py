@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from spectramind_kit.configs.check import check_config
 from spectramind_kit.configs.composition import CONFIG_DIR, available_choices, available_groups, compose
 from spectramind_kit.configs.overrides import set_value, split_overrides
-from spectramind_kit.errors import ConfigError
+from spectramind_kit.configs.target import to_plain
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -45,26 +45,17 @@ def load_config(
         wrong type, or out of range (`spectramind_kit.configs.check`).
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     choices, values = split_overrides([f"profile={profile}", *overrides])
     config = compose(choices, use_hydra=use_hydra)
     for key, value in values:
         set_value(config, key, value)
-    try:
-        plain = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(
-            "the configuration cannot be resolved",
-            found=str(error).splitlines()[0],
-            fix="correct the ${...} reference of an override",
-        ) from error
-    check_config(plain, touched=[*choices, *(key for key, _ in values)])
+    check_config(to_plain(config), touched=[*choices, *(key for key, _ in values)])
     OmegaConf.set_readonly(config, True)
     return config
 
 
-def config_digest(*nodes: Any, length: int = 12) -> str:
+def config_digest(*nodes: Any) -> str:
     """A short digest of the given config nodes or plain values: what names files that they shape."""
     import hashlib
     import json
@@ -73,4 +64,4 @@ def config_digest(*nodes: Any, length: int = 12) -> str:
 
     plain = [OmegaConf.to_container(n, resolve=True) if OmegaConf.is_config(n) else n for n in nodes]
     text = json.dumps(plain, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -99,8 +99,7 @@ def to_plain(config: Any) -> dict[str, Any]:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise ConfigError(
-            "the config cannot be resolved",
-            where="model",
+            "the configuration cannot be resolved",
             found=str(error).splitlines()[0],
             fix="set the value that is missing, or correct the ${...} reference",
         ) from error
