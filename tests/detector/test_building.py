@@ -136,7 +136,7 @@ def test_shards_share_the_planets_out(make_competition, tmp_path):
     visits = find_visits(make_competition(planets=PLANETS), "train")
     parts = [select_shard(visits, f"{i}/2") for i in (1, 2)]
     assert sorted(v.planet_id for part in parts for v in part) == list(PLANETS)
-    assert select_shard(visits, None) == visits and select_shard(visits, (3, 3))[0].planet_id == 13
+    assert select_shard(visits, None) == visits and select_shard(visits, "3/3")[0].planet_id == 13
     for wrong in ("0/2", "3/2", "a/b", "1"):
         with pytest.raises(DataError, match="not a shard"):
             select_shard(visits, wrong)

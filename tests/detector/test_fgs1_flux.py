@@ -24,7 +24,9 @@ def test_flux_is_the_light_of_each_exposure(make_competition, kit):
     fgs1 = read_fgs1(source(make_competition()))
     expected = kit.scene()[1].sum() * kit.truth(kit.Shape())[1]
     assert fgs1.good.all() and fgs1.centre_h.shape == expected.shape and fgs1.flags == ()
-    pull = (fgs1.window.flux - expected * (fgs1.window.flux / expected).mean()) / fgs1.window.predicted_noise
+    pull = (
+        fgs1.window.flux - expected * (fgs1.window.flux / expected).mean()
+    ) / fgs1.window.plan.predicted_noise
     assert pull.std() == pytest.approx(1.0, abs=0.1) and np.abs(pull).max() < 6
     assert (fgs1.window.flux / expected).mean() == pytest.approx(1.0, abs=5e-3)
     assert fgs1.info["fgs1_saturated_share"] == 0.0

@@ -1,4 +1,4 @@
-"""LightCurve: its file, its contract, its means."""
+"""LightCurve: its file and its contract."""
 
 from __future__ import annotations
 
@@ -60,10 +60,6 @@ def test_missing_points_survive_and_infinity_does_not(tmp_path):
     np.testing.assert_array_equal(b.flux, a.flux)
     assert np.isfinite(b.white_airs).all()
     assert b.white_airs[0] == pytest.approx(a.flux[0, 2:].sum(dtype=float))
-    c = b.binned(4)
-    np.testing.assert_allclose(c.flux[0, 0], a.flux[:3, 0].mean(), rtol=1e-6)
-    np.testing.assert_allclose(c.flux_err[:2, 0], 10 / np.sqrt(3), rtol=1e-6)
-    assert np.isnan(c.flux[:, 1]).all() and c.flux_err[0, 2] == pytest.approx(5.0)
     a.flux[:, 1:] = a.flux_err[:, 1:] = np.nan
     a.save(tmp_path / "a.npz")
     assert np.isnan(LightCurve.load(tmp_path / "a.npz").white_airs).all()
@@ -72,15 +68,3 @@ def test_missing_points_survive_and_infinity_does_not(tmp_path):
         a.save(tmp_path / "a.npz")
         with pytest.raises(DataError, match="no usable values"):
             LightCurve.load(tmp_path / "a.npz")
-
-
-def test_binned():
-    """Guards errors of means: they fall with the square root of the number."""
-    a = curve(41)
-    b = a.binned(4)
-    assert len(b.time) == 10 and b.exposure_h == pytest.approx(0.16)
-    np.testing.assert_allclose(b.flux[0], a.flux[:4].mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(b.flux_err, 5.0)
-    assert b.white_airs.shape == (10,) and b.airs.shape == (10, 282) and b.fgs1.shape == (10,)
-    with pytest.raises(DataError, match="cannot bin"):
-        a.binned(100)

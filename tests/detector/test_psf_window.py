@@ -38,7 +38,7 @@ def test_flux_and_pointing_come_out(extraction):
     np.testing.assert_allclose(offset, shift - shift.mean(axis=0), atol=4e-3)
     assert np.corrcoef(window.flux, flux)[0, 1] > 0.99
     assert window.flux.mean() == pytest.approx(STAR, rel=0.02)
-    assert 1.0 < window.predicted_noise / np.sqrt(STAR) < 1.2
+    assert 1.0 < window.plan.predicted_noise / np.sqrt(STAR) < 1.2
 
 
 def test_a_foreground_that_varies_is_subtracted():
