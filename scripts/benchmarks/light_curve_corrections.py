@@ -1,5 +1,4 @@
-"""Stage 1 on simulated planets with the truth known: bias of the depth and scatter, each correction switched
-off in turn."""
+"""Stage 1 with the truth known: bias of the depth and scatter, each correction switched off in turn."""
 
 from __future__ import annotations
 
@@ -30,10 +29,12 @@ READ_NOISE_E = 13.3  # median of the read-noise maps, per read
 
 
 def run(*, quick: bool = False) -> dict[str, float]:
-    """Two sets of reduced-cadence planets: one without shot, reset and read noise (cosmic rays, dead and hot
-    pixels, linearity, flat, dark, foreground, drift and jitter on), which shows biases far below a single
-    planet's error bar; and one with all noise, for the scatter against what shot and read noise allow. 40 and
-    12 planets; quick: 6 and 4."""
+    """Two sets of reduced-cadence planets, 40 and 12 (quick: 6 and 4).
+
+    One without shot, reset and read noise (cosmic rays, dead and hot pixels, linearity, flat, dark,
+    foreground, drift and jitter on) shows biases far below a single planet's error bar; one with all noise
+    the scatter against what shot and read noise allow.
+    """
     from spectramind_kit.simulator import simulate_competition
     from spectramind_kit.simulator.settings import Settings
 
@@ -82,8 +83,10 @@ def _line(name: str, values, form: str) -> str:
 
 
 def _each(made, switches: dict, *, some: bool):
-    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white) of
-    every visit; ``some``: of every third (what a switch costs shows on fewer planets)."""
+    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white).
+
+    Of every visit; ``some``: of every third (what a switch costs shows on fewer planets).
+    """
     from spectramind_kit.detector import DetectorSettings, extract_light_curve, find_visits
 
     switches = dict(switches)
@@ -123,8 +126,7 @@ def _compare(lc, visit):
 
 
 def _depth_bias(flux, truth, star, variance) -> float:
-    """Least squares of flux / star = a + a·κ·(transit shape): (κ − 1) over its error. κ scales the true
-    transit."""
+    """(κ − 1) over its error, by least squares of flux / star = a + a·κ·(transit shape)."""
     shape = truth / star - 1.0
     y = flux / star
     design = np.stack([np.ones_like(shape), shape], axis=1)

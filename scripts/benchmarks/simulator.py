@@ -1,5 +1,4 @@
-"""The simulator: real against simulated numbers, the flat-depth baseline, the bound, agreement of the two
-levels, costs."""
+"""The simulator: real against simulated, the flat-depth baseline, the bound, the two levels, costs."""
 
 from __future__ import annotations
 
@@ -154,8 +153,7 @@ def _bounds(truths) -> dict:
 
 
 def _agreement(made, curves) -> dict:
-    """Frames + stage 1 against the light-curve level on the same visits: noise, drift and depth, as ratios or
-    differences."""
+    """Frames + stage 1 against the light-curve level on the same visits: noise, drift and depth."""
     from spectramind_kit.simulator.level_agreement import compare_levels
 
     pairs = [
