@@ -9,24 +9,21 @@ expected from the star table where that helps.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit.errors import DataError
 from spectramind_kit.transit.priors.label_mismatch import LabelMismatch
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
-from spectramind_kit.whole_file import whole_file
+from spectramind_kit.transit.record_file import Arrays, RecordFile, put_together, taken_apart
 
-_FORMAT = 2
+_FILE = RecordFile("a spectral prior", 2, "run the training stage again")
 _DEFAULT_AMPLITUDE = 6e-5  # median std within a spectrum, where no labels are: docs/decisions.md D15
 _DEFAULT_WIDTH = 0.8  # of ln(amplitude)
-_NESTED = {"nuisance": "n_", "mismatch": "m_"}  # fields that are dataclasses, prefixes of their arrays
-_FIX = "run the training stage again"
+_NESTED = {"nuisance": "n", "mismatch": "m"}  # fields that are dataclasses, prefixes of their arrays
 _JUPITER_IN_SUN_RADII, _SUN_GRAVITY = 0.10276, 27400.0  # cm s^-2
 
 
@@ -62,51 +59,25 @@ class SpectralPrior:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        arrays, text = _parts(self, "s_")
+        arrays, text = taken_apart(self, "s")
         for name, prefix in _NESTED.items():
-            part = getattr(self, name)
-            more, text[name] = ({}, None) if part is None else _parts(part, prefix)
-            arrays |= more
-        text["format"] = _FORMAT
-        with whole_file(path) as part_file, open(part_file, "wb") as handle:
-            np.savez(handle, text=np.array(json.dumps(text)), **arrays)
+            part = text[name]
+            if part is not None:
+                own, text[name] = taken_apart(part, prefix)
+                arrays |= own
+        _FILE.write(path, arrays, text)
 
     @classmethod
     def load(cls, path: str | Path) -> SpectralPrior:
         """Read what `save` wrote; DataError if it is something else."""
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                text = json.loads(str(archive["text"]))
-                arrays = {name: archive[name] for name in archive.files if name != "text"}
-        except (OSError, KeyError, ValueError) as error:
-            raise DataError(
-                "a spectral prior cannot be read", where=str(path), found=str(error), fix=_FIX
-            ) from error
-        if text.pop("format", None) != _FORMAT:
-            raise DataError("a spectral prior of another version", where=str(path), fix=_FIX)
 
-        def of(prefix: str) -> dict[str, np.ndarray]:
-            return {name[2:]: value for name, value in arrays.items() if name.startswith(prefix)}
+        def build(arrays: Arrays, text: dict) -> SpectralPrior:
+            for name, kind in (("nuisance", NuisancePrior), ("mismatch", LabelMismatch)):
+                if text[name] is not None:
+                    text[name] = put_together(kind, _NESTED[name], arrays, text[name])
+            return put_together(cls, "s", arrays, text)
 
-        nuisance, mismatch = (text.pop(name) for name in _NESTED)
-        return cls(
-            nuisance=NuisancePrior(**nuisance, **of(_NESTED["nuisance"])),
-            mismatch=None if mismatch is None else LabelMismatch(**mismatch, **of(_NESTED["mismatch"])),
-            **text,
-            **of("s_"),
-        )
-
-
-def _parts(owner: SpectralPrior | NuisancePrior | LabelMismatch, prefix: str) -> tuple[dict, dict]:
-    """Arrays of a dataclass, their names prefixed, and its plain values; nested dataclasses left out."""
-    arrays, plain = {}, {}
-    for f in fields(owner):
-        value = getattr(owner, f.name)
-        if isinstance(value, np.ndarray):
-            arrays[prefix + f.name] = value
-        elif f.name not in _NESTED:
-            plain[f.name] = dict(value) if isinstance(value, Mapping) else value
-    return arrays, plain
+        return _FILE.read(path, build)
 
 
 def amplitude_features(star: Mapping[str, float], depth: float) -> np.ndarray:
