@@ -21,24 +21,17 @@ from spectramind_kit.errors import DataError
 
 @dataclass(frozen=True)
 class Periodogram:
-    """``frequency`` (F,) in 1/h; ``power`` (..., F), 1 = white noise; ``amplitude`` (..., F), in the flux's
-    unit."""
+    """Power and amplitude of the best sinusoid at each frequency."""
 
-    frequency: np.ndarray
-    power: np.ndarray
-    amplitude: np.ndarray
-    n_independent: int
-
-    def false_alarm_level(self, probability: float = 0.01) -> float:
-        """Power that white noise exceeds anywhere in the spectrum with this probability."""
-        return false_alarm_level(self.n_independent, probability=probability)
+    frequency: np.ndarray  # (F,) 1/h
+    power: np.ndarray  # (..., F), 1 = white noise
+    amplitude: np.ndarray  # (..., F), unit of the residuals
 
 
 def fourier_frequencies(time: np.ndarray) -> np.ndarray:
     """Frequencies k / duration below Nyquist (1/h for hours), for about evenly sampled ``time`` (T,).
 
-    Nyquist itself is left out: it has one degree of freedom instead of two, so its power means something
-    else.
+    Nyquist itself is left out: it has one degree of freedom, not two, so its power means something else.
     """
     time = np.sort(np.asarray(time, dtype=np.float64))
     if time.size < 4:
@@ -58,8 +51,7 @@ def periodogram(
     Parameters
     ----------
     time : (T,) h
-    residual, error : (..., T), same unit; points that are not finite, or whose error is not positive, are
-    left out
+    residual, error : (..., T), same unit; what is not finite, or has no positive error, is left out
     frequency : (F,) 1/h, the Fourier frequencies of ``time`` by default
 
     Returns
@@ -67,13 +59,10 @@ def periodogram(
     Periodogram; NaN power where fewer than 4 points remain.
     """
     time = np.asarray(time, dtype=np.float64)
-    residual, error = np.broadcast_arrays(
-        np.asarray(residual, dtype=np.float64), np.asarray(error, dtype=np.float64)
-    )
+    residual, error = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in (residual, error)))
     if residual.shape[-1] != time.size:
-        raise DataError(
-            "times and residuals differ in length", expected=str(time.size), found=str(residual.shape[-1])
-        )
+        sizes = {"expected": str(time.size), "found": str(residual.shape[-1])}
+        raise DataError("times and residuals differ in length", **sizes)
     frequency = fourier_frequencies(time) if frequency is None else np.asarray(frequency, dtype=np.float64)
     used = np.isfinite(residual) & np.isfinite(error) & (error > 0) & np.isfinite(time)
     weight = np.where(used, 1.0 / np.where(used, error, 1.0) ** 2, 0.0)
@@ -86,31 +75,25 @@ def periodogram(
     safe = np.where(total > 0, total, 1.0)
     mean = (weight * value).sum(axis=-1, keepdims=True) / safe
     wy = weight * (value - mean)
-    # weighted means, (..., F)
-    c, s = weight @ cosine / safe, weight @ sine / safe
-    # the weighted mean of (value − mean) is zero
-    yc, ys = wy @ cosine, wy @ sine
+    c, s = weight @ cosine / safe, weight @ sine / safe  # weighted means, (..., F)
+    yc, ys = wy @ cosine, wy @ sine  # the weighted mean of (value − mean) is zero
     cc = weight @ cosine**2 - safe * c**2
     ss = weight @ sine**2 - safe * s**2
     cs = weight @ (cosine * sine) - safe * c * s
-    # With few points left, or at Nyquist, sine and cosine are degenerate: the pseudo-inverse keeps what is
-    # there.
+    # Of few points, or at Nyquist, sine and cosine are degenerate: the pseudo-inverse keeps what is there.
     matrix = np.stack([np.stack([cc, cs], axis=-1), np.stack([cs, ss], axis=-1)], axis=-2)
     vector = np.stack([yc, ys], axis=-1)
     solution = (np.linalg.pinv(matrix, rcond=1e-9, hermitian=True) @ vector[..., None])[..., 0]
     drop = (solution * vector).sum(axis=-1)
     power = np.where(enough, 0.5 * drop, np.nan)
     amplitude = np.where(enough, np.hypot(solution[..., 0], solution[..., 1]), np.nan)
-    return Periodogram(
-        frequency=frequency, power=power, amplitude=amplitude, n_independent=int(frequency.size)
-    )
+    return Periodogram(frequency, power, amplitude)
 
 
 def false_alarm_level(n_independent: int, *, probability: float = 0.01, n_averaged: int = 1) -> float:
     """Power that the largest of ``n_independent`` frequencies exceeds with this probability, for white noise.
 
-    With ``n_averaged`` spectra averaged, each power is Gamma(n) / n (a chi-square with 2 n degrees of
-    freedom).
+    With ``n_averaged`` spectra averaged, each power is Gamma(n) / n (chi-square, 2 n degrees of freedom).
     """
     single = 1.0 - (1.0 - probability) ** (1.0 / max(n_independent, 1))
     if n_averaged == 1:
@@ -125,4 +108,4 @@ def white_noise_interval(n_averaged: int, *, probability: float = 0.95) -> tuple
     from scipy.stats import gamma
 
     tail = (1.0 - probability) / 2.0
-    return (float(gamma.ppf(tail, n_averaged) / n_averaged), float(gamma.isf(tail, n_averaged) / n_averaged))
+    return float(gamma.ppf(tail, n_averaged) / n_averaged), float(gamma.isf(tail, n_averaged) / n_averaged)
