@@ -16,19 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spectramind_kit"
 
 OPTIONAL = {
-    *(
-        "polars",
-        "hydra",
-        "umap",
-        "shap",
-        "matplotlib",
-        "mamba_ssm",
-        "causal_conv1d",
-        "torch_scatter",
-        "pyg_lib",
-    ),
-    *("batman", "dask", "distributed", "papermill", "nbformat", "nbconvert", "IPython", "psutil", "sklearn"),
-    *("numba", "kaggle"),
+    *("polars", "hydra", "umap", "shap", "matplotlib", "batman", "dask", "distributed", "papermill"),
+    *("mamba_ssm", "causal_conv1d", "torch_scatter", "pyg_lib", "psutil", "sklearn", "numba", "kaggle"),
+    *("nbformat", "nbconvert", "IPython"),
 }
 
 # A room may import those of lower floors, itself, and what is named for it below.
