@@ -1,4 +1,4 @@
-"""A Kaggle session on this machine: no network, no checkout, no foreign package, inputs that stay as they are.
+"""A Kaggle session on this machine: no network, no checkout, no foreign package, inputs that stay as is.
 
 The rules are enforced in every Python process of the session by an audit hook, which C code cannot go around
 and nothing can remove; a breach fails at once and is written down, so that a caller who swallows the error is
