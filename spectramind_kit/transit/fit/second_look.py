@@ -121,8 +121,7 @@ def _really_disagree(levels: Sequence[tuple[object, float, float]]) -> bool:
 
 
 def _level(m: DepthMeasurement) -> tuple[float, float]:
-    """Mean depth over AIRS-CH0 (over FGS1 where that is all there is) and its error, without a prior on the
-    spectrum."""
+    """Mean depth over AIRS-CH0 (FGS1 if that is all there is) and its error, without a prior on spectra."""
     if not m.visits:
         return 0.0, math.inf
     depth, covariance = raw_spectrum(m)
@@ -164,8 +163,7 @@ def _without_end(data: VisitData, *, share: float, at_start: bool) -> VisitData:
 
 
 def _choose_cut(whole: DepthMeasurement, cuts: list[_Fitted]) -> _Fitted | None:
-    """The smallest cut without which there is no slow noise any more, or none: half a cure is none, and may
-    be of the wrong end."""
+    """The smallest cut that leaves no slow noise, or none: half a cure may be of the wrong end."""
     better = []
     for trial, m in cuts:
         before, fit = _visit(whole, trial.visit), _visit(m, trial.visit)
@@ -188,8 +186,7 @@ def _visit(m: DepthMeasurement, visit: int) -> VisitFit | None:
 
 
 def _has_baseline(trial: _Trial, fit: VisitFit) -> bool:
-    """Whether points with weight are left on both sides of the transit, or the transit is off the side by
-    itself."""
+    """Whether points with weight are left on each side of the transit, if the visit has that side."""
     data = next(v for v in trial.case.visits if v.visit == trial.visit)
     seen, half = (data.weight > 0).any(1), 0.5 * fit.duration_h
     sides = data.time < fit.mid_transit_time - half, data.time > fit.mid_transit_time + half

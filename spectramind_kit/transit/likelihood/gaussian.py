@@ -79,8 +79,7 @@ class Projected:
 
 
 def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverses and log determinants of positive matrices (G, n, n); one that rounding made indefinite gets
-    the smallest ridge that helps.
+    """Inverses and log determinants of positive matrices (G, n, n), with the least ridge that they need.
 
     They are scaled to a unit diagonal first: levels, slopes and depths differ by ten orders of magnitude.
     """
@@ -101,8 +100,7 @@ def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
 def cut_below(
     mean: np.ndarray, covariance: np.ndarray, index: int, lower: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linearised fit of a central transit would
-    go on below b^2 = 0."""
+    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linear fit would go on below b^2 = 0."""
     variance = covariance[index, index]
     sd = math.sqrt(max(variance, 1e-300))
     alpha = (lower - mean[index]) / sd
