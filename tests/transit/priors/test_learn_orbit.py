@@ -8,7 +8,7 @@ import pytest
 from spectramind_kit.transit import NuisancePrior
 from spectramind_kit.transit.priors.given_label import GivenLabels
 from spectramind_kit.transit.priors.label_mismatch import default_mismatch
-from spectramind_kit.transit.priors.learn_orbit import _intrinsic_scatter, learn_orbit
+from spectramind_kit.transit.priors.learn_orbit import _gaps, _intrinsic_scatter, learn_orbit
 from tests.transit.train_planets import honest
 
 
@@ -34,6 +34,19 @@ def test_a_common_error_of_the_tables_is_an_offset() -> None:
     usual, off = _learned(), _learned(catalogue_axis=1.1, kepler_axis=1.1)
     assert off["axis_offset"] - usual["axis_offset"] == pytest.approx(-np.log(1.1), abs=0.02)
     assert off["axis_scatter"] < usual["axis_scatter"] + 0.02
+
+
+def test_gaps_are_of_the_orbit_that_was_found() -> None:
+    """Guards against gaps at the reference of the measurement instead of the posterior's orbit."""
+    measurements, depths = honest()
+    given = GivenLabels.of([(measurements[0], depths[0])])
+    found = given.posterior(NuisancePrior(), default_mismatch())
+    moved = dataclasses.replace(found, mean=found.mean + np.eye(1, found.mean.shape[1], 1) * 0.05)
+    (gap, *_, impact, _), (gap2, *_, impact2, _) = _gaps(given, found), _gaps(given, moved)
+    slope = given.table.orbit.log_axis_slope().numpy()[:, 1]
+    assert np.allclose(gap2 - gap, 0.05 * slope)
+    b2 = found.mean[:, 1]
+    assert np.allclose(impact2 - impact, np.sqrt(b2 + 0.05) - np.sqrt(b2.clip(0.0)))
 
 
 def test_intrinsic_scatter_lacks_the_measurement_errors_and_the_outliers() -> None:

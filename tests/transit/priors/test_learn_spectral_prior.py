@@ -14,6 +14,10 @@ def test_describes_spectra_it_has_not_seen() -> None:
     """Guards against a prior that is too narrow (over-confident) or knows nothing of shapes."""
     depths = spectra(80)
     prior = learn_spectral_prior(depths[:60], WAVELENGTH)
+    shapes = depths[:60] - depths[:60, 1:].mean(1, keepdims=True)
+    own = np.sqrt(0.8 * shapes[:, 1:].var(1) + 0.2 * (shapes[:, 0] / prior.notes["fgs1_unit"]) ** 2)
+    variance = (shapes / own[:, None]).var(0)[1:].mean()
+    assert (prior.modes**2).sum(1)[1:].mean() == pytest.approx(variance, rel=0.2)
     ratios = []
     for depth in depths[60:]:
         shape = depth - depth[1:].mean()
