@@ -76,7 +76,7 @@ def test_scores_as_the_official_metric_does() -> None:
     ours = planets.scores(torch.as_tensor(mean), torch.as_tensor(sigma))
     assert np.allclose(ours, metric.planet_scores(depths, mean, sigma), atol=1e-12)
     thin = dataclasses.replace(planets, table=table.thinned())
-    bins = [0, *(1 + np.flatnonzero(np.isin(table.place, thin.table.place)))]
+    bins = [0, *(1 + np.flatnonzero(np.isin(table.place.numpy(), thin.table.place.numpy())))]
     flat = thin.scores(
         *(torch.as_tensor(v[:, bins]) for v in (np.full_like(mean, metric.mean), sigma * 0 + 0.01))
     )
