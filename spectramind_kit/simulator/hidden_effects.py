@@ -6,6 +6,7 @@ and a planet hides of each a lens between two circles, so any law costs one matr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from spectramind_kit.simulator.constants import planck_photons
 from spectramind_kit.simulator.settings import Settings
 
-_DISKS = 40  # of the stack, at equal steps of µ
-_MU = (np.arange(_DISKS) + 0.5) / _DISKS  # between the edges of neighbouring disks
-_DISK_RADIUS = np.sqrt(1.0 - (np.arange(_DISKS) / _DISKS) ** 2)  # stellar radii, the star itself first
+_DISKS = 40  # of the stack, the star itself first; finer towards the limb
+_EDGES = np.linspace(np.pi / 2.0, 0.0, _DISKS + 1)  # angle on the star's sphere from the centre of the disk
+_DISK_RADIUS = np.sin(_EDGES[:-1])  # stellar radii
+_MU = np.cos((_EDGES[1:] + _EDGES[:-1]) / 2.0)  # between the edges of neighbouring disks
+_AREA = np.pi * -np.diff(np.sin(_EDGES) ** 2)  # between them
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,24 @@ def draw_other_law(rng: np.random.Generator, u1: np.ndarray, u2: np.ndarray) -> 
     exponent = rng.uniform(0.4, 0.9)
     laws = ([_MU], [_MU, np.sqrt(_MU)], [_MU**exponent], [_MU ** (n / 2) for n in (1, 2, 3, 4)])
     basis = np.stack([1.0 - term for term in laws[int(rng.integers(len(laws)))]], axis=1)
-    weight = _MU[:, None]  # the disk's area between two steps of µ
-    fit = np.linalg.lstsq(basis * np.sqrt(weight), ((1.0 - wanted) * np.sqrt(weight.T)).T, rcond=None)[0]
+    weight = np.sqrt(_AREA)
+    fit = np.linalg.lstsq(basis * weight[:, None], ((1.0 - wanted) * weight).T, rcond=None)[0]
     profile = 1.0 - (basis @ fit).T
-    profile *= (quadratic @ weight) / (profile @ weight)  # as much light from the whole disk
-    excess = (profile - quadratic) / (2.0 * np.pi * (quadratic @ weight) / _DISKS)
-    return np.diff(
-        excess, axis=1, prepend=0.0
-    )  # a profile is a sum of disks; disk k ends where µ = k / disks
+    return _steps(profile, quadratic)
+
+
+def steps_of_profile(profile: Callable, quadratic: Callable) -> np.ndarray:
+    """(W, disks) from brightness as a function of µ (disks,) -> (W, disks)."""
+    return _steps(profile(_MU), quadratic(_MU))
+
+
+def _steps(profile: np.ndarray, quadratic: np.ndarray) -> np.ndarray:
+    """A profile (W, disks) as a sum of disks, less the quadratic law's.
+
+    In units of the star's whole light, of which both profiles get the same.
+    """
+    excess = profile / (profile @ _AREA)[:, None] - quadratic / (quadratic @ _AREA)[:, None]
+    return np.diff(excess, axis=1, prepend=0.0)
 
 
 def draw_hidden_effects(

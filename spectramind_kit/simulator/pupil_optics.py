@@ -21,8 +21,8 @@ _AIRS_ERRORS, _AIRS_SCALE = (0.096, 0.099, -0.028, 0.130, -0.055), 0.751
 _FGS1_ERRORS, _FGS1_SCALE = (0.083, 0.116, 0.166, 0.083, -0.050), 1.07
 _FGS1_UM = (0.62, 0.68, 0.74, 0.80)
 _AIRS_UM = np.linspace(1.58, 4.1, 11)  # where the profile is computed; between them it is interpolated
-_PUPIL = {1: 256, 2: 64}  # samples across the pupil, by the dimensions of the image
-_IMAGE = {1: 4096, 2: 1024}
+_PUPIL = {1: 128, 2: 64}  # samples across the pupil, by the dimensions of the image
+_IMAGE = {1: 8192, 2: 1024}
 _COMA_ANGLE = 0.6  # rad, FGS1's: the real image is drawn out towards one corner
 
 
