@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import check_choice
 from spectramind_kit.programs import run_program
 from spectramind_kit.runtime import TimeBudget, cpu_count, format_seconds, say
 
@@ -53,8 +53,7 @@ def build_wheels(
     package that is none of the three.
     """
     for package in packages:
-        if package not in PACKAGES:
-            raise ConfigError("unknown package", found=package, fix=nearest(package, PACKAGES))
+        check_choice(package, PACKAGES, what="package")
     folder, budget = Path(folder), TimeBudget(budget_hours)
     folder.mkdir(parents=True, exist_ok=True)
     builds: list[WheelBuild] = []

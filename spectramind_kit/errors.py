@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 
 class DataError(Exception):
@@ -12,33 +13,20 @@ class DataError(Exception):
 
     Parameters
     ----------
-    what : str
-        What happened, in one clause.
-    where : str
-        File, planet, visit or stage.
-    expected, found : str
-        What the kit needed and what it met instead.
-    fix : str
-        What the reader can do about it.
+    what : what happened, in one clause.
+    where : file, planet, visit or stage.
+    expected, found : what the kit needed and what it met instead.
+    fix : what the reader can do about it.
     """
 
     def __init__(self, what: str, *, where: str = "", expected: str = "", found: str = "", fix: str = ""):
         self.what, self.where, self.expected, self.found, self.fix = what, where, expected, found, fix
-        parts = [what]
-        parts += [
-            f"{name}: {text}"
-            for name, text in (
-                ("where", where),
-                ("expected", expected),
-                ("found", found),
-                ("what to do", fix),
-            )
-            if text
-        ]
-        super().__init__(" | ".join(parts))
+        named = {"where": where, "expected": expected, "found": found, "what to do": fix}
+        super().__init__(" | ".join([what, *(f"{name}: {text}" for name, text in named.items() if text)]))
 
     def __reduce__(self):  # errors cross process borders; keyword-only arguments do not pickle by themselves
-        return _rebuild, (type(self), self.what, self.where, self.expected, self.found, self.fix)
+        named = {name: getattr(self, name) for name in ("where", "expected", "found", "fix")}
+        return partial(type(self), self.what, **named), ()
 
 
 class ConfigError(DataError):
@@ -57,10 +45,6 @@ class PlanetFailure:
 def in_words(error: BaseException) -> str:
     """Kind and text of an error, for a line or a record."""
     return f"{type(error).__name__}: {error}"
-
-
-def _rebuild(kind: type[DataError], what: str, where: str, expected: str, found: str, fix: str) -> DataError:
-    return kind(what, where=where, expected=expected, found=found, fix=fix)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -12,20 +12,15 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` for a package.
 
-    Parameters
-    ----------
-    package : str
-        The package's ``__name__``.
-    modules : mapping
-        Public name → the module that defines it, relative to the package (or absolute, for a name of another
-        room). A module must not be called like a
-        name that it defines: once imported, it would hide it.
+    ``modules``: public name → the module that defines it, relative to the package, or absolute for a name of
+    another room. A module must not be called like a name that it defines: once imported, it would hide it.
     """
 
     def load(name: str) -> Any:
-        if name in modules:
-            absolute = modules[name].startswith("spectramind_kit.")
-            return getattr(import_module(modules[name] if absolute else f"{package}.{modules[name]}"), name)
-        raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        if name not in modules:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        module = modules[name]
+        inside = not module.startswith("spectramind_kit.")
+        return getattr(import_module(f"{package}.{module}" if inside else module), name)
 
     return load, lambda: sorted(modules)

@@ -110,26 +110,6 @@ def _log_normal(x: Values, mean: Values | float, sigma: Values | float) -> Value
     return -0.5 * ((x - mean) / sigma) ** 2 - log_sigma - 0.5 * np.log(2.0 * np.pi)
 
 
-# Until every room has moved to `Metric`:
-def naive_statistics(depth: np.ndarray) -> tuple[float, float]:
-    metric = Metric.of(depth)
-    return metric.mean, metric.sigma
-
-
-def element_scores(depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float) -> np.ndarray:
-    return Metric(naive_mean, naive_sigma).element_scores(depth, depth_mean, depth_sigma)
-
-
-def planet_scores(depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float) -> np.ndarray:
-    return Metric(naive_mean, naive_sigma).planet_scores(depth, depth_mean, depth_sigma)
-
-
-def array_score(
-    depth, depth_mean, depth_sigma, *, naive_mean: float, naive_sigma: float, clip: bool = True
-) -> float:
-    return Metric(naive_mean, naive_sigma).score(depth, depth_mean, depth_sigma, clip=clip)
-
-
 def gll_score(
     solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: float, naive_sigma: float
 ) -> float:

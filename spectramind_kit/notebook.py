@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.errors import ConfigError, DataError, in_words, nearest
 from spectramind_kit.runtime import EncodedStream, check_seed, format_seconds, say
 
 _TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
@@ -51,8 +51,7 @@ def notebook_parameters(path: str | Path) -> dict[str, Parameter]:
     try:
         found = papermill.inspect_notebook(_plain_path(path))
     except Exception as error:  # nbformat raises its own kinds; to the reader it is one thing
-        found = f"{type(error).__name__}: {error}"
-        raise DataError("the file is not a notebook", where=str(path), found=found) from error
+        raise DataError("the file is not a notebook", where=str(path), found=in_words(error)) from error
     if not found:
         raise DataError(
             "the notebook declares no parameters",

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 SMALLEST_SIGMA = 1e-6  # 1 ppm: the metric's own sigma_true of FGS1; nothing honest is below it
 
 
-def submission_columns(n_bins: int = N_BINS) -> list[str]:
+def submission_columns() -> list[str]:
     """``planet_id, wl_1 … wl_283, sigma_1 … sigma_283``."""
-    return ["planet_id", *(f"{name}_{k}" for name in ("wl", "sigma") for k in range(1, n_bins + 1))]
+    return ["planet_id", *(f"{name}_{k}" for name in ("wl", "sigma") for k in range(1, N_BINS + 1))]
 
 
 def build_submission(

@@ -50,6 +50,24 @@ def run(work_dir, tmp_path):
     return open_run(tmp_path / "run", truth=tmp_path / "run" / "truth.csv")
 
 
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    """02 and 03 of a run of light curves (`tests.stale_run`); a test that changes it takes ``small_run``."""
+    from tests.stale_run import make_small_run
+
+    run = make_small_run(tmp_path_factory.mktemp("small"))
+    with pytest.MonkeyPatch.context() as patch:
+        run.train()
+        run.submit(patch)
+    return run
+
+
+@pytest.fixture
+def small_run(finished_run, tmp_path):
+    """The same in a folder of the test's own."""
+    return finished_run.copy(tmp_path / "copy")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_torch_thread() -> None:
     """Small-op scans are up to five times slower with two threads."""

@@ -3,7 +3,8 @@ process."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,47 @@ class SmallRun:
     labels: pd.DataFrame
     overrides: list[str] = field(default_factory=lambda: ["model=anchor", *SMALL])
 
+    def copy(self, folder: Path) -> SmallRun:
+        """The same in a folder of the test's own."""
+        shutil.copytree(self.root.parent, folder)
+        return replace(
+            self,
+            root=folder / "run",
+            data_dir=folder / "data",
+            light_curves={split: dict(curves) for split, curves in self.light_curves.items()},
+            stars={split: table.copy() for split, table in self.stars.items()},
+            labels=self.labels.copy(),
+        )
+
     def write_tables(self) -> None:
         names = submission_columns()[1:284]
         pd.DataFrame([WAVELENGTH], columns=names).to_csv(self.data_dir / "wavelengths.csv", index=False)
         for split, table in self.stars.items():
             table.to_csv(self.data_dir / f"{split}_star_info.csv")
         self.labels.to_csv(self.data_dir / "train.csv")
+
+    def change_flux(self, planet: int) -> None:
+        """A light curve of a train planet with other numbers."""
+        curve = self.light_curves["train"][planet][0]
+        self.light_curves["train"][planet] = [replace(curve, flux=curve.flux * np.float32(1.0001))]
+
+    def change_star(self, planet: int) -> None:
+        """A row of the star table with other numbers."""
+        self.stars["train"].loc[planet, "sma"] *= 1.2
+
+    def change_submission(self) -> None:
+        """Another number in submission.csv."""
+        path = self.root / "submission.csv"
+        frame = pd.read_csv(path)
+        frame.loc[1, "wl_7"] *= 1.001
+        frame.to_csv(path, index=False)
+
+    def write_truth(self, path: Path, *, factor: float = 1.0) -> Path:
+        """A truth of the test planets, which is nobody's."""
+        frame = pd.DataFrame(np.full((2, 283), 0.0123 * factor), columns=submission_columns()[1:284])
+        frame.insert(0, "planet_id", TEST)
+        frame.to_csv(path, index=False)
+        return path
 
     def open(self, stage: str, **options) -> RunFolder:
         options = {"earlier": (), "profile": "smoke", "overrides": self.overrides, **options}

@@ -7,10 +7,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.standing_environment import standing_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
@@ -20,23 +21,7 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is no
 
 @pytest.fixture
 def standing(tmp_path: Path) -> dict[str, str]:
-    """Variables under which the scripts find this very environment and install nothing."""
-    python = tmp_path / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAMIND_")}
-    environment |= {
-        "SPECTRAMIND_VENV": str(tmp_path / "venv"),
-        "SPECTRAMIND_TORCH": "cpu",
-        "PYTHONPATH": str(ROOT),
-    }
-    stamp = (
-        f"source {ROOT}/scripts/environment.sh; cd {tmp_path}/venv; "
-        f"_stamp {python} cpu {ROOT}/requirements.txt > stamp; cp stamp test_packages"
-    )
-    subprocess.run(["bash", "-c", stamp], env=environment, check=True, timeout=60)
-    return environment
+    return standing_environment(tmp_path)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

@@ -1,5 +1,4 @@
-"""`scripts/benchmark NAME`: import NAME.py from this folder, call its `run(quick=…)`, print and store what it
-returns."""
+"""`scripts/benchmark NAME`: import NAME.py from this folder, call its `run(quick=…)`, keep its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.errors import ConfigError, DataError, check_choice
 from spectramind_kit.runtime import format_seconds, say
 
 FOLDER = Path(__file__).resolve().parent
@@ -31,18 +30,14 @@ def first_line(path: Path) -> str:
 
 def load_benchmark(name: str, folder: Path = FOLDER) -> ModuleType:
     """Import the benchmark called ``name``; raise ConfigError with the nearest name when there is none."""
-    if name not in benchmark_names(folder):
-        raise ConfigError("unknown benchmark", found=name, fix=nearest(name, benchmark_names(folder)))
+    check_choice(name, benchmark_names(folder), what="benchmark")
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and worker processes look their module up by name
     spec.loader.exec_module(module)
     if not callable(getattr(module, "run", None)):
-        raise ConfigError(
-            "a benchmark without run(quick=…)",
-            where=str(folder / f"{name}.py"),
-            fix="define run(*, quick: bool) -> dict",
-        )
+        what, fix = "a benchmark without run(quick=…)", "define run(*, quick: bool) -> dict"
+        raise ConfigError(what, where=str(folder / f"{name}.py"), fix=fix)
     return module
 
 
@@ -50,9 +45,8 @@ def flatten(figures: dict, prefix: str = "") -> dict[str, object]:
     """Nested figures as one level: ``{"a": {"b": 1}}`` becomes ``{"a.b": 1}``."""
     flat: dict[str, object] = {}
     for name, value in figures.items():
-        flat.update(
-            flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-        )
+        nested = isinstance(value, dict)
+        flat |= flatten(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
     return flat
 
 
@@ -67,21 +61,17 @@ def table(figures: dict) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    names = benchmark_names()
-    listing = (
-        "\n".join(f"  {name:24} {first_line(FOLDER / f'{name}.py')}" for name in names) or "  (none yet)"
-    )
+    lines = [f"  {name:24} {first_line(FOLDER / f'{name}.py')}" for name in benchmark_names()]
     parser = argparse.ArgumentParser(
         prog="scripts/benchmark",
         description="Measure one part of the kit and print the figures.",
-        epilog=f"benchmarks:\n{listing}",
+        epilog="\n".join(["benchmarks:", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", help="one of the names below", metavar="NAME")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there")
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes: shows that it works, not the figures to quote"
-    )
+    quick = "small sizes: shows that it works, not the figures to quote"
+    parser.add_argument("--quick", action="store_true", help=quick)
     options = parser.parse_args(arguments)
     try:
         sys.path.insert(0, str(FOLDER))  # a benchmark may import a neighbour that begins with an underscore
@@ -91,19 +81,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if not isinstance(figures, dict):
-        print(
-            f"error: {options.name}.run returned {type(figures).__name__}, not a dict of figures",
-            file=sys.stderr,
-        )
+        kind = type(figures).__name__
+        print(f"error: {options.name}.run returned {kind}, not a dict of figures", file=sys.stderr)
         return 2
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2, default=float) + "\n", encoding="utf-8")
     say(table(figures))
-    say(
-        f"{options.name}: {format_seconds(time.monotonic() - started)}, {time.process_time() - cpu:.1f} CPU s"
-        + (f", figures in {options.json}" if options.json else "")
-    )
+    spent = f"{format_seconds(time.monotonic() - started)}, {time.process_time() - cpu:.1f} CPU s"
+    say(f"{options.name}: {spent}" + (f", figures in {options.json}" if options.json else ""))
     return 0
 
 

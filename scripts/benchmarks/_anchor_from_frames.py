@@ -1,32 +1,26 @@
-"""The anchor on light curves that stage 1 made from simulated frames, beside the same planets at the
-light-curve level."""
+"""The anchor on light curves that stage 1 made from simulated frames, beside the same planets without."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from _planets import TOGETHER, anchors_score, measured_planets
+
+from spectramind_kit.metric import Metric
 
 
-def from_frames(
-    seed: int,
-    *,
-    n_train: int,
-    n_test: int,
-    at_light_curve_level: Callable[[int, int, str], tuple[list, np.ndarray]],
-) -> dict:
-    """Noise scale, chi^2 and flags of every visit, and the score of the test planets from frames and at the
-    light-curve level.
+def from_frames(seed: int, *, n_train: int, n_test: int) -> dict:
+    """Noise scale, chi^2 and flags of every visit, and the score of the test planets from frames and without.
 
-    ``at_light_curve_level(n, seed, split)`` gives measurements and labels of the same planets without frames;
-    its noise is another draw.
+    At the light-curve level the planets are the same, the noise is another draw.
     """
-    found = {split: _measure(seed, split, n) for split, n in (("train", n_train), ("test", n_test))}
-    plain = {
-        split: at_light_curve_level(n, seed, split) for split, n in (("train", n_train), ("test", n_test))
-    }
+    found, plain = {}, {}
+    for split, n in (("train", n_train), ("test", n_test)):
+        found[split] = _measure(seed, split, n)
+        at_light_curve_level = measured_planets(n, seed, split)
+        plain[split] = (at_light_curve_level.measurements, at_light_curve_level.labels)
     measurements = [m for split in found.values() for m in split[0]]
     visits = [v for m in measurements for v in m.visits]
     scales = np.array([[np.median(v.noise_scale[1:]), v.noise_scale[0]] for v in visits])
@@ -61,37 +55,28 @@ def must_show(figures: dict) -> dict[str, bool]:
 
 
 def _measure(seed: int, split: str, n: int) -> tuple[list, np.ndarray]:
-    """Measurements and labels (N, 283) of the planets of a split, their frames written, read and thrown
-    away."""
+    """Measurements and labels (N, 283) of a split; the frames are written, read and thrown away."""
     from spectramind_kit.detector import build_light_curves, read_star_info
     from spectramind_kit.simulator import simulate_competition
     from spectramind_kit.transit import measure_together
 
     with tempfile.TemporaryDirectory(prefix="anchor-frames-") as scratch:
-        counts = {"n_train": n, "n_test": 0} if split == "train" else {"n_train": 0, "n_test": n}
+        counts = {"n_train": 0, "n_test": 0} | {f"n_{split}": n}
         simulated = simulate_competition(Path(scratch) / "simulated", seed=seed, **counts)
         report = build_light_curves(simulated.data_dir, Path(scratch) / "store", split=split)
         curves: dict[int, list] = {}
         for planet, visit in report.visits:
             curves.setdefault(planet, []).append(report.store.load(planet, visit))
-        stars = read_star_info(simulated.data_dir, split)
-        ids: Sequence[int] = simulated.train_ids if split == "train" else simulated.test_ids
+        stars, ids = read_star_info(simulated.data_dir, split), simulated.ids(split)
         planets = [(curves[p], stars.loc[p].to_dict()) for p in ids]
-        measurements = [m for k in range(0, n, 20) for m in measure_together(planets[k : k + 20])]
+        batches = (planets[k : k + TOGETHER] for k in range(0, n, TOGETHER))
+        measurements = [m for batch in batches for m in measure_together(batch)]
         return measurements, np.array([simulated.visits(p)[0].label for p in ids])
 
 
 def _score(found: dict[str, tuple[list, np.ndarray]]) -> float:
-    from spectramind_kit.metric import array_score
     from spectramind_kit.transit import cross_fit
 
     (train, y), (test, y_test) = found["train"], found["test"]
     fitted = cross_fit(train, y, folds=5)
-    anchors = [fitted.predict(m) for m in test]
-    return array_score(
-        y_test,
-        np.array([a.depth for a in anchors]),
-        np.array([a.depth_err for a in anchors]),
-        naive_mean=float(y.mean()),
-        naive_sigma=float(y.std()),
-    )
+    return anchors_score(Metric.of(y), y_test, [fitted.predict(m) for m in test])

@@ -1,5 +1,4 @@
-"""Stage 1 on simulated planets with the truth known: bias of the depth and scatter, each correction switched
-off in turn."""
+"""Stage 1 with the truth known: bias of the depth and scatter, each correction switched off in turn."""
 
 from __future__ import annotations
 
@@ -30,10 +29,12 @@ READ_NOISE_E = 13.3  # median of the read-noise maps, per read
 
 
 def run(*, quick: bool = False) -> dict[str, float]:
-    """Two sets of reduced-cadence planets: one without shot, reset and read noise (cosmic rays, dead and hot
-    pixels, linearity, flat, dark, foreground, drift and jitter on), which shows biases far below a single
-    planet's error bar; and one with all noise, for the scatter against what shot and read noise allow. 40 and
-    12 planets; quick: 6 and 4."""
+    """Two sets of reduced-cadence planets, 40 and 12 (quick: 6 and 4).
+
+    One without shot, reset and read noise (cosmic rays, dead and hot pixels, linearity, flat, dark,
+    foreground, drift and jitter on) shows biases far below a single planet's error bar; one with all noise
+    the scatter against what shot and read noise allow.
+    """
     from spectramind_kit.simulator import simulate_competition
     from spectramind_kit.simulator.settings import Settings
 
@@ -56,38 +57,36 @@ def study(sets: dict) -> dict[str, float]:
     """Print the table for the two sets and return its figures."""
     figures: dict[str, float] = {}
     print(f"{'':26s} {'bias / error bar':>27s} {'|bias| / error bar':>27s} {'scatter / limit':>17s}")
-    print(
-        f"{'':26s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} {'FGS1':>8s} {'white':>9s} {'AIRS λ':>8s} "
-        f"{'FGS1':>8s} {'white':>8s}"
-    )
+    columns = ("FGS1", "white", "AIRS λ", "FGS1", "white", "AIRS λ", "FGS1", "white")
+    print(_line("", columns, ">{}s"))
     for name, switches in progress(VARIANTS.items(), desc="corrections", unit="variants"):
         bias = np.array([b for b, _ in _each(sets["quiet"], switches, some=bool(switches))])  # (planets, 3)
-        # (planets, 2)
-        scatter = np.array([s for _, s in _each(sets["noisy"], switches, some=bool(switches))])
-        mean, size, limit = bias.mean(axis=0), np.abs(bias).mean(axis=0), np.median(scatter, axis=0)
-        print(
-            f"{name:26s} {mean[0]:8.3f} {mean[1]:9.3f} {mean[2]:8.3f} {size[0]:8.3f} {size[1]:9.3f} "
-            f"{size[2]:8.3f} "
-            f"{limit[0]:8.3f} {limit[1]:8.3f}",
-            flush=True,
-        )
-        key = name.replace(" ", "_")
-        figures |= {
-            f"{key}.bias_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), mean, strict=True)
+        scatter = np.array(
+            [s for _, s in _each(sets["noisy"], switches, some=bool(switches))]
+        )  # (planets, 2)
+        found = {
+            "bias": bias.mean(axis=0),
+            "size": np.abs(bias).mean(axis=0),
+            "scatter_over_limit": np.median(scatter, axis=0),
         }
-        figures |= {
-            f"{key}.size_{what}": float(v) for what, v in zip(("fgs1", "white", "airs"), size, strict=True)
-        }
-        figures |= {
-            f"{key}.scatter_over_limit_{what}": float(v)
-            for what, v in zip(("fgs1", "white"), limit, strict=True)
-        }
+        print(_line(name, np.concatenate(list(found.values())), "{}.3f"), flush=True)
+        for what, values in found.items():
+            for where, value in zip(("fgs1", "white", "airs"), values):
+                figures[f"{name.replace(' ', '_')}.{what}_{where}"] = float(value)
     return figures
 
 
+def _line(name: str, values, form: str) -> str:
+    """A row of the table; ``form`` takes a column's width."""
+    cells = (format(v, form.format(width)) for v, width in zip(values, (8, 9, 8, 8, 9, 8, 8, 8), strict=True))
+    return " ".join([f"{name:26s}", *cells])
+
+
 def _each(made, switches: dict, *, some: bool):
-    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white) of
-    every visit; ``some``: of every third (what a switch costs shows on fewer planets)."""
+    """(bias in error bars: FGS1, white, mean over AIRS wavelengths), (scatter over limit: FGS1, white).
+
+    Of every visit; ``some``: of every third (what a switch costs shows on fewer planets).
+    """
     from spectramind_kit.detector import DetectorSettings, extract_light_curve, find_visits
 
     switches = dict(switches)
@@ -127,8 +126,7 @@ def _compare(lc, visit):
 
 
 def _depth_bias(flux, truth, star, variance) -> float:
-    """Least squares of flux / star = a + a·κ·(transit shape): (κ − 1) over its error. κ scales the true
-    transit."""
+    """(κ − 1) over its error, by least squares of flux / star = a + a·κ·(transit shape)."""
     shape = truth / star - 1.0
     y = flux / star
     design = np.stack([np.ones_like(shape), shape], axis=1)

@@ -1,5 +1,4 @@
-"""Stage 1 on one full-size visit: decoding alone, pandas, the host's recipe, ours; CPU seconds and peak
-memory."""
+"""Stage 1 on one full-size visit: decoding alone, pandas, the host's recipe, ours; CPU seconds, memory."""
 
 from __future__ import annotations
 
@@ -10,6 +9,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from _memory import peak_mb
 
 SELF = Path(__file__).resolve()
 ROOT = SELF.parents[2]
@@ -39,22 +40,18 @@ def run(*, quick: bool = False) -> dict[str, float]:
         )
         results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
         for k in range(rounds):
-            for way in WAYS:
-                if way in ("decode", "ours") or k == 0:
-                    results[way].append(
-                        _measure(way, made.data_dir, repeats=3 if way in ("decode", "ours") else 1)
-                    )
+            for way, found in results.items():
+                quickly = way in ("decode", "ours")
+                if quickly or k == 0:
+                    found.append(_measure(way, made.data_dir, repeats=3 if quickly else 1))
     cpu = {way: min(r["cpu_s"] for r in rs) for way, rs in results.items()}
     wall = {way: min(r["wall_s"] for r in rs) for way, rs in results.items()}
     peak = {way: max(r["peak_mb"] for r in rs) for way, rs in results.items()}
     # of each round's pair, then the median: a busy neighbour slows both of a pair
     ratios = sorted(o["cpu_s"] / d["cpu_s"] for o, d in zip(results["ours"], results["decode"], strict=True))
-    figures = (
-        {f"{way}_cpu_s": cpu[way] for way in WAYS}
-        | {f"{way}_wall_s": wall[way] for way in WAYS}
-        | {f"{way}_peak_mb": peak[way] for way in WAYS}
-    )
-    figures |= {
+    measured = {"cpu_s": cpu, "wall_s": wall, "peak_mb": peak}
+    figures = {f"{way}_{what}": values[way] for what, values in measured.items() for way in WAYS}
+    ratios_and_costs = {
         "ours_over_decode": cpu["ours"] / cpu["decode"],
         "ours_over_decode_median_pair": ratios[len(ratios) // 2],
         "host_over_ours": cpu["host"] / cpu["ours"],
@@ -65,29 +62,15 @@ def run(*, quick: bool = False) -> dict[str, float]:
     print(f"\n{'':34s} {'CPU s':>8s} {'wall s':>8s} {'peak MB':>8s}")
     for way, name in WAYS.items():
         print(f"{name:34s} {cpu[way]:8.2f} {wall[way]:8.2f} {peak[way]:8.0f}")
-    for name in (
-        "ours_over_decode",
-        "ours_over_decode_median_pair",
-        "host_over_ours",
-        "peak_mb_per_worker",
-        "minutes_for_1210_visits_on_4_cores",
-        "host_depth_minus_ours_ppm",
-    ):
-        print(f"{name:34s} {figures[name]:8.2f}")
-    return figures
+    for name, value in ratios_and_costs.items():
+        print(f"{name:34s} {value:8.2f}")
+    return figures | ratios_and_costs
 
 
 def _measure(way: str, data_dir: Path, *, repeats: int) -> dict[str, float]:
-    environment = os.environ | dict.fromkeys(
-        (
-            "POLARS_MAX_THREADS",
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "ARROW_DEFAULT_MEMORY_POOL_THREADS",
-        ),
-        "1",
-    )
+    blas = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    arrow = ("POLARS_MAX_THREADS", "ARROW_DEFAULT_MEMORY_POOL_THREADS")
+    environment = os.environ | dict.fromkeys((*blas, *arrow), "1")
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     out = subprocess.run(
         [sys.executable, str(SELF), way, str(data_dir), str(repeats)],
@@ -121,8 +104,7 @@ def _work(way: str, data_dir: str) -> float:
 
 
 def _depth(white) -> float:
-    """1 − flux of the middle tenth over flux of the first and last tenth: enough to see that both ways made a
-    transit."""
+    """1 − flux of the middle tenth over that of both ends: enough to see that both ways made a transit."""
     n = len(white)
     part = max(1, n // 10)
     middle = white[n // 2 - part // 2 : n // 2 + part - part // 2].mean()
@@ -130,9 +112,10 @@ def _depth(white) -> float:
 
 
 def _host_recipe(files, data_dir):
-    """The chain of the host's starter notebook on whole frames in float64: a polynomial object per pixel,
-    then NumPy arrays of all frames, then the sum over the rows and bins of 30 exposures. Returns white
-    AIRS."""
+    """White AIRS by the chain of the host's starter notebook, on whole frames in float64.
+
+    A polynomial object per pixel, then arrays of all frames, then the sum over rows and bins of 30 exposures.
+    """
     import numpy as np
     import pandas as pd
 
@@ -184,18 +167,9 @@ def _child(way: str, data_dir: str, repeats: int) -> None:
     for _ in range(repeats):
         cpu, wall = time.process_time(), time.perf_counter()
         depth = _work(way, data_dir)
-        best_cpu, best_wall = (
-            min(best_cpu, time.process_time() - cpu),
-            min(best_wall, time.perf_counter() - wall),
-        )
-    print(json.dumps({"cpu_s": best_cpu, "wall_s": best_wall, "peak_mb": _peak_mb(), "depth": depth}))
-
-
-def _peak_mb() -> float:
-    """Largest resident size since this program began. (ru_maxrss would count the parent's from before
-    exec.)"""
-    with open("/proc/self/status", encoding="ascii") as lines:
-        return next(float(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
+        best_cpu = min(best_cpu, time.process_time() - cpu)
+        best_wall = min(best_wall, time.perf_counter() - wall)
+    print(json.dumps({"cpu_s": best_cpu, "wall_s": best_wall, "peak_mb": peak_mb(), "depth": depth}))
 
 
 if __name__ == "__main__":

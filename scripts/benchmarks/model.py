@@ -6,13 +6,12 @@ backward, one thread. On a CUDA device also wall times there, against mamba_ssm'
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from functools import partial
 
 import torch
 import torch.nn.functional as F
+from _memory import growth_mb
 from torch import Tensor
 
 SCAN_SHAPE = {"batch": 8, "length": 1125, "width": 128, "states": 16}
@@ -144,34 +143,11 @@ def scan_figures(*, rounds: int) -> dict:
     }
 
 
-# ru_maxrss would begin at the parent's peak: a child inherits it
-_MEMORY_PROBE = """
-import runpy, sys, torch
-torch.set_num_threads(1)
-bench = runpy.run_path(sys.argv[1])
-def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-inputs = bench["scan_inputs"](sys.argv[2], **bench["SCAN_SHAPE"])
-scan = bench["scans"]()[sys.argv[2]]
-bench["forward_backward"](scan, bench["scan_inputs"](sys.argv[2], **{**bench["SCAN_SHAPE"], "length": 4}))
-before = peak()
-bench["forward_backward"](scan, inputs)
-print((peak() - before) * 1024 / 1e6)
-"""
-
-
-def scan_memory_mb(names: tuple[str, ...]) -> dict[str, float]:
-    """Growth of the peak resident size over one forward and backward pass, each in a process of its own, MB
-    (Linux)."""
-    found: dict[str, float] = {}
-    if not sys.platform.startswith("linux"):
-        return found
-    for name in names:
-        done = subprocess.run(
-            [sys.executable, "-c", _MEMORY_PROBE, __file__, name], capture_output=True, text=True, check=True
-        )
-        found[name] = float(done.stdout.split()[-1])
-    return found
+def scan_work(name: str):
+    """One forward and backward pass of a scan, warmed up on a short input."""
+    inputs, scan = scan_inputs(name, **SCAN_SHAPE), scans()[name]
+    forward_backward(scan, scan_inputs(name, **{**SCAN_SHAPE, "length": 4}))
+    return partial(forward_backward, scan, inputs)
 
 
 def graph_figures(*, rounds: int) -> dict:
@@ -224,32 +200,10 @@ def gflop_of(step) -> float:
     return counter.get_total_flops() / 1e9
 
 
-_STEP_PROBE = """
-import runpy, sys, torch
-torch.set_num_threads(1)
-bench = runpy.run_path(sys.argv[1])
-def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-bench["training_step"](sys.argv[2], batch=1, time_steps=8)[0]()
-step, _ = bench["training_step"](sys.argv[2], batch=int(sys.argv[3]))
-before = peak()
-step()
-print((peak() - before) * 1024 / 1e6)
-"""
-
-
-def step_memory_mb(size: str, *, batch: int) -> float:
-    """Growth of the peak resident size over one training step, in a process of its own, MB (Linux; else
-    NaN)."""
-    if not sys.platform.startswith("linux"):
-        return float("nan")
-    done = subprocess.run(
-        [sys.executable, "-c", _STEP_PROBE, __file__, size, str(batch)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout.split()[-1])
+def step_work(size: str, batch: str):
+    """One training step, warmed up on a short input."""
+    training_step(size, batch=1, time_steps=8)[0]()
+    return training_step(size, batch=int(batch))[0]
 
 
 def step_figures(sizes: tuple[str, ...], *, batch: int, rounds: int) -> dict:
@@ -261,7 +215,7 @@ def step_figures(sizes: tuple[str, ...], *, batch: int, rounds: int) -> dict:
             "parameters": model.n_parameters()["total"],
             "step_gflop": gflop_of(step),
             "step_cpu_s": best_of({"step": step}, rounds=rounds)["step"],
-            "step_peak_mb": step_memory_mb(size, batch=batch),
+            "step_peak_mb": growth_mb(__file__, "step_work", size, str(batch)),
         }
     return found
 
@@ -281,8 +235,7 @@ def gpu_seconds(work, *, rounds: int = 20) -> float:
 
 
 def gpu_figures() -> dict:
-    """Our scans against mamba_ssm's kernels, and the share of the GPU's measured matmul rate that `base`
-    reaches."""
+    """Our scans against mamba_ssm's kernels; the share of the measured matmul rate that `base` reaches."""
     from spectramind_kit.models.scan import resolve_scan_backend, run_scan
 
     found: dict = {"device": torch.cuda.get_device_name()}
@@ -307,7 +260,10 @@ def run(*, quick: bool = False) -> dict:
     torch.set_num_threads(1)
     rounds = 3 if quick else 7
     figures = scan_figures(rounds=rounds)
-    figures["scan_peak_mb"] = scan_memory_mb(("mamba1_loop", "mamba1", "mamba2_loop", "ssd"))
+    figures["scan_peak_mb"] = {
+        name: growth_mb(__file__, "scan_work", name)
+        for name in ("mamba1_loop", "mamba1", "mamba2_loop", "ssd")
+    }
     figures["graph_cpu_s"] = graph_figures(rounds=rounds)
     sizes = ("small", "base") if quick else ("small", "base", "large")
     figures["batch_16"] = step_figures(sizes, batch=16, rounds=1 if quick else 3)

@@ -1,5 +1,4 @@
-"""The simulator: real against simulated numbers, the flat-depth baseline, the bound, agreement of the two
-levels, costs."""
+"""The simulator: real against simulated, the flat-depth baseline, the bound, the two levels, costs."""
 
 from __future__ import annotations
 
@@ -11,10 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _planets import flat_estimates, flat_score, population_labels
 
+from spectramind_kit.metric import Metric
 from spectramind_kit.runtime import cpu_count, progress, say
 
 SEED = 2025
+_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def run(*, quick: bool = False) -> dict:
@@ -47,9 +49,7 @@ def run(*, quick: bool = False) -> dict:
             "table": [row.as_dict() for row in rows],
             "rows": len(rows),
             "rows_that_agree": sum(row.agrees for row in rows),
-            "rows_without_agreement_or_reason": [
-                row.quantity for row in rows if not row.agrees and not row.reason
-            ],
+            "rows_without_agreement_or_reason": [r.quantity for r in rows if not (r.agrees or r.reason)],
         }
         _print(rows)
         curves = _light_curves(made)
@@ -58,19 +58,17 @@ def run(*, quick: bool = False) -> dict:
         figures["agreement"] = _agreement(made, curves)
         figures |= _light_curve_speed(quick=quick)
         figures |= _full_cadence(folder, quick=quick)
-        figures["peak_memory_mb"] = (
-            max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-            / 1e3
-        )
+        figures["peak_memory_mb"] = max(resource.getrusage(who).ru_maxrss for who in _WHO) / 1e3
         return figures
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _table(made, truths, *, quick: bool):
-    """Rows about planets and labels from the tables of 1,100 planets, as many as the real ones (200 would
-    scatter by more than the tolerance); rows about light from the simulated visits; rows about the detector
-    from frames."""
+    """Planets and labels from the tables of 1,100 planets, light from the visits, the detector from frames.
+
+    1,100 are as many as the real ones; 200 would scatter by more than the tolerance.
+    """
     import pandas as pd
 
     from spectramind_kit.simulator import comparison, draw_visits
@@ -110,39 +108,29 @@ def _light_curves(made) -> dict:
 
 
 def _flat_baseline(made, curves) -> dict:
-    """One white-light depth per planet and one sigma for all, both fitted on one half of the planets and
-    scored on the other."""
+    """Fitted on one half of the planets and scored on the other, both ways."""
     from spectramind_kit.detector.layout import read_labels
-    from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
-    from spectramind_kit.metric import array_score
 
-    labels = read_labels(made.data_dir)
-    flat = flat_depths(curves)
-    ids = np.array(sorted(curves))
-    depth, estimate = labels.loc[ids].to_numpy(), np.array([flat[i] for i in ids])
-    estimate = np.where(np.isfinite(estimate), estimate, np.nanmedian(estimate))
-    naive = {"naive_mean": float(depth.mean()), "naive_sigma": float(depth.std())}
-    scores = []
-    for half in (0, 1):
-        learn = np.arange(len(ids)) % 2 == half
-        ratio, sigma = fit_flat_baseline(depth[learn], estimate[learn], naive=naive)
-        mean = np.maximum(ratio * np.repeat(estimate[~learn, None], 283, axis=1), 0.0)
-        scores.append(array_score(depth[~learn], mean, np.full_like(mean, sigma), **naive))
+    ids = sorted(curves)
+    depth = read_labels(made.data_dir).loc[ids].to_numpy()
+    estimate, metric, half = (
+        flat_estimates({i: curves[i] for i in ids}),
+        Metric.of(depth),
+        np.arange(len(ids)) % 2,
+    )
+    scores = [
+        flat_score(*((depth[half == k], estimate[half == k]) for k in (learn, 1 - learn)), metric)
+        for learn in (0, 1)
+    ]
     return {"flat_baseline": float(np.mean(scores))}
 
 
 def _bounds(truths) -> dict:
     """Expected score of perfect linear-Gaussian inference, step by step."""
-    from spectramind_kit.simulator import draw_visits
-    from spectramind_kit.simulator.bound import (
-        combine_information,
-        expected_score,
-        learn_knowledge,
-        visit_information,
-    )
+    from spectramind_kit.simulator.bound import combine_information, expected_score, learn_knowledge
+    from spectramind_kit.simulator.visit_information import visit_information
 
-    population = np.array([draw_visits(SEED + 1, "train", k)[0].label for k in range(1000)])
-    knowledge = learn_knowledge(population, seed=SEED)
+    knowledge = learn_knowledge(population_labels(1000, SEED + 1), seed=SEED)
     steps = {
         "bound_without_spectral_prior": {"mismatch": False, "use_prior": False},
         "bound_without_mismatch": {"mismatch": False},
@@ -153,11 +141,10 @@ def _bounds(truths) -> dict:
     for visits in progress(truths, desc="bound", unit="planet"):
         informations = [visit_information(visit) for visit in visits]
         for name, options in steps.items():
-            variance[name].append(
-                np.diag(combine_information(informations, visits[0].label, knowledge, **options))
-            )
-    naive = {"naive_mean": knowledge.naive_mean, "naive_sigma": knowledge.naive_sigma}
-    figures = {name: expected_score(labels, np.array(values), **naive) for name, values in variance.items()}
+            covariance = combine_information(informations, visits[0].label, knowledge, **options)
+            variance[name].append(np.diag(covariance))
+    metric = knowledge.metric
+    figures = {k: expected_score(labels, np.array(values), metric=metric) for k, values in variance.items()}
     sigma = np.sqrt(np.array(variance["bound"])) * 1e6
     return figures | {
         "bound_sigma_fgs1_ppm": float(np.median(sigma[:, 0])),
@@ -166,8 +153,7 @@ def _bounds(truths) -> dict:
 
 
 def _agreement(made, curves) -> dict:
-    """Frames + stage 1 against the light-curve level on the same visits: noise, drift and depth, as ratios or
-    differences."""
+    """Frames + stage 1 against the light-curve level on the same visits: noise, drift and depth."""
     from spectramind_kit.simulator.level_agreement import compare_levels
 
     pairs = [
@@ -205,7 +191,7 @@ def _full_cadence(folder: Path, *, quick: bool) -> dict:
 
 
 def _cpu_seconds() -> float:
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(sum(resource.getrusage(who)[:2]) for who in _WHO)
 
 
 def _megabytes(folder: Path) -> float:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectramind_kit.errors import ConfigError, DataError, nearest
+from spectramind_kit.errors import ConfigError, DataError, check_choice, in_words, nearest
 from spectramind_kit.runtime import COMPETITION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,8 +60,7 @@ def slug_of(title: str) -> str:
 
 def find_kernel(name: str) -> Kernel:
     """The kernel called ``name``, else ConfigError with the nearest name."""
-    if name not in KERNELS:
-        raise ConfigError("unknown kernel", found=name, fix=nearest(name, KERNELS))
+    check_choice(name, KERNELS, what="kernel")
     return KERNELS[name]
 
 
@@ -180,8 +179,7 @@ def write_kernel_folder(
     try:
         json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (ValueError, KeyError, TypeError) as error:
-        found = f"{type(error).__name__}: {error}"
-        raise DataError("the file is not a notebook", where=str(notebook), found=found) from error
+        raise DataError("the file is not a notebook", where=str(notebook), found=in_words(error)) from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / notebook.name).write_text(notebook.read_text(encoding="utf-8"), encoding="utf-8")
     metadata = kernel_metadata(kernel, owner=owner, code_file=notebook.name, with_wheels=with_wheels)

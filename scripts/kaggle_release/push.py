@@ -18,7 +18,7 @@ from scripts.kaggle_release.kernels import (
     find_kernel,
     write_kernel_folder,
 )
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.runtime import say
 
 STAGED = ROOT / "dist" / "kaggle"
@@ -69,8 +69,8 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
         content = json.loads(metadata.read_text(encoding="utf-8"))
         check_dataset_metadata(content)
     except (ValueError, KeyError, TypeError) as error:  # no JSON, no UTF-8, a key that is missing
-        what, found = "the staged metadata are damaged", f"{type(error).__name__}: {error}"
-        raise DataError(what, where=str(metadata), found=found, fix=fix) from error
+        what = "the staged metadata are damaged"
+        raise DataError(what, where=str(metadata), found=in_words(error), fix=fix) from error
     if content["id"].split("/")[0] != owner:
         what, found = "the folder was staged for another owner", content["id"]
         raise DataError(what, where=str(metadata), expected=owner, found=found, fix=fix)

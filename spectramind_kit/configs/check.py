@@ -1,5 +1,4 @@
-"""Types and ranges of a composed configuration, checked against the classes that will take it, before
-anything runs.
+"""Types and ranges of a composed configuration, checked against the classes that will take it.
 
 A node's class is named by its ``_target_``, or below for the groups that have none. Settings classes are
 built, so that their own checks of ranges speak; models and losses, which need torch, are checked by the
@@ -16,8 +15,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spectramind_kit.configs.target import is_own, locate
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.configs.target import is_own, keywords, locate
+from spectramind_kit.errors import ConfigError, check_choice
 
 SETTINGS = {
     "data": "spectramind_kit.detector.settings.DetectorSettings",
@@ -26,6 +25,15 @@ SETTINGS = {
     "simulate": "spectramind_kit.simulator.settings.SimulationSize",
 }
 _PARTS = ("model", "loss")
+
+
+_PLAIN = {
+    type(None): (lambda value: value is None, "nothing (null)"),
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    int: (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    float: (lambda value: _is_number(value) and math.isfinite(value), "a finite number"),
+    str: (lambda value: isinstance(value, str), "a text (in quotes where it looks like a number)"),
+}
 
 
 def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> None:
@@ -38,14 +46,12 @@ def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> N
     """
     for group, target in SETTINGS.items():
         node = dict(config.get(group) or {})
-        own = str(node.pop("_target_", target))
-        if is_own(own):
+        if is_own(node.pop("_target_", target)):
             kind = locate(target)
             check_types(node, kind, where=group)
+            node = {key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
             try:
-                kind(
-                    **{key: tuple(value) if isinstance(value, list) else value for key, value in node.items()}
-                )
+                kind(**node)
             except TypeError as error:  # a key that is missing
                 raise ConfigError(
                     "settings are not complete",
@@ -59,20 +65,13 @@ def check_config(config: Mapping[str, Any], *, touched: Sequence[str] = ()) -> N
 
 
 def check_types(node: Mapping[str, Any], target: Any, *, where: str) -> None:
-    """Every key of ``node`` is one that ``target`` (a dataclass or a callable) takes, with a value of the
-    annotated type."""
-    hints = typing.get_type_hints(
-        target if dataclasses.is_dataclass(target) or not inspect.isclass(target) else target.__init__
-    )
-    parameters = inspect.signature(target).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    """Every key of ``node`` is one that ``target`` takes, with a value of the annotated type."""
+    flat_class = inspect.isclass(target) and not dataclasses.is_dataclass(target)
+    hints = typing.get_type_hints(target.__init__ if flat_class else target)
+    names, takes_any = keywords(target)
     for key, value in node.items():
-        if key not in parameters:
-            if open_ended:
-                continue
-            raise ConfigError(
-                "unknown setting", where=where, found=str(key), fix=nearest(str(key), parameters)
-            )
+        if not takes_any:
+            check_choice(key, names, what="setting", where=where)
         problem = misfit(value, hints.get(key, Any))
         if problem:
             raise ConfigError(
@@ -90,29 +89,23 @@ def misfit(value: Any, hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         found = [misfit(value, part) for part in inner]
         return "" if "" in found else " or ".join(found)
-    if origin is typing.Literal:
-        return "" if value in inner else "one of " + ", ".join(map(str, inner))
-    if hint is type(None):
-        return "" if value is None else "nothing (null)"
-    if hint is bool:
-        return "" if isinstance(value, bool) else "true or false"
-    if hint is int:
-        return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
-    if hint is float:
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        return "" if good else "a finite number"
-    if hint is str:
-        return "" if isinstance(value, str) else "a text (in quotes where it looks like a number)"
+    if hint in _PLAIN:
+        fits, expected = _PLAIN[hint]
+        return "" if fits(value) else expected
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            return f"a list such as {_example(hint)}"
-        kinds = [inner[0]] * len(value) if inner[-1:] == (Ellipsis,) else list(inner)
-        wrong = len(kinds) != len(value) or any(misfit(v, kind) for v, kind in zip(value, kinds))
-        return f"a list such as {_example(hint)}" if wrong else ""
+        values = value if isinstance(value, (list, tuple)) else ()
+        kinds = inner[:1] * len(values) if inner[-1:] == (Ellipsis,) else inner
+        alike = values is value and len(kinds) == len(values)
+        good = alike and not any(misfit(v, kind) for v, kind in zip(values, kinds))
+        return "" if good else f"a list such as {_example(hint)}"
     if origin in (dict, typing.get_origin(Mapping[str, Any])):
         good = isinstance(value, Mapping) and not any(misfit(v, inner[1]) for v in value.values())
         return "" if good else "a mapping of numbers"
     return ""  # annotations that say more than a file can: the class itself checks those
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _check_parts(node: Any, *, where: str) -> None:
@@ -132,12 +125,6 @@ def _example(hint: Any) -> str:
     inner = typing.get_args(hint)
     if typing.get_origin(hint) is tuple:
         kinds = inner[:1] * 2 if inner[-1:] == (Ellipsis,) else inner
-        return (
-            "["
-            + ", ".join(
-                {int: number, float: f"0.{number}"}.get(kind, "…")
-                for kind, number in zip(kinds, ("8", "24", "3", "4"))
-            )
-            + "]"
-        )
+        numbers = [{int: n, float: f"0.{n}"}.get(kind, "…") for kind, n in zip(kinds, ("8", "24", "3", "4"))]
+        return f"[{', '.join(numbers)}]"
     return {int: "10", float: "0.1", bool: "true", str: "auto"}.get(hint, "…")

@@ -1,5 +1,4 @@
-"""``python -m spectramind_kit.configs.simulation_arguments --profile quick``: what to hand to
-scripts/simulate."""
+"""What scripts/run hands to scripts/simulate: ``python -m spectramind_kit.configs.simulation_arguments``."""
 
 from __future__ import annotations
 
@@ -22,9 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        f"--train {simulate.n_train} --test {simulate.n_test} --seed {simulate.seed} --cadence "
-        f"{simulate.cadence} "
-        f"--jobs {cpu_count()}"
+        f"--train {simulate.n_train} --test {simulate.n_test} --seed {simulate.seed} "
+        f"--cadence {simulate.cadence} --jobs {cpu_count()}"
     )
     return 0
 

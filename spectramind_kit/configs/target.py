@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice, nearest
 from spectramind_kit.runtime import say_once
 
 
@@ -76,8 +76,7 @@ def instantiate(
         say_once(f"{where}: {node['_target_']} does not take {', '.join(unused)}; left out")
     place = f"{where} ({node['_target_']})"
     for key in unknown:
-        if key not in unused:
-            raise ConfigError("unknown key", where=place, found=key, fix=nearest(key, names))
+        check_choice(key, {*names, *unused}, what="key", where=place)
     known_now = {key: value for key, value in (given or {}).items() if key in names}
     settings = {key: value for key, value in settings.items() if key not in unused}
     try:
@@ -100,8 +99,7 @@ def to_plain(config: Any) -> dict[str, Any]:
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise ConfigError(
-            "the config cannot be resolved",
-            where="model",
+            "the configuration cannot be resolved",
             found=str(error).splitlines()[0],
             fix="set the value that is missing, or correct the ${...} reference",
         ) from error

@@ -16,7 +16,7 @@ from spectramind_kit.detector.instrument import (
     FGS1,
     Instrument,
 )
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.runtime import say_once
 
 _COLUMNS = (AIRS.time_column, FGS1.time_column, AIRS_WAVELENGTH_COLUMN, AIRS_INTEGRATION_COLUMN)
@@ -74,7 +74,7 @@ def _read_columns(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             "the file cannot be read",
             where=str(path),
-            found=f"{type(error).__name__}: {error}",
+            found=in_words(error),
             expected="a Parquet file",
             fix=COPY_AGAIN,
         ) from error
@@ -86,10 +86,8 @@ def _read_columns(path: Path) -> dict[str, np.ndarray]:
         try:
             columns[name] = table.column(name).to_pandas().to_numpy(dtype=np.float64, copy=True)
         except (ValueError, TypeError) as error:
-            where = f"{path}, {name}"
-            raise odd_table(
-                "a column is not numeric", where=where, expected="numbers", found=str(error)
-            ) from error
+            given = {"where": f"{path}, {name}", "expected": "numbers", "found": str(error)}
+            raise odd_table("a column is not numeric", **given) from error
     return columns
 
 

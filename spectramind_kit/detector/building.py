@@ -41,7 +41,7 @@ def build_light_curves(
     settings: DetectorSettings | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
-    shard: str | tuple[int, int] | None = None,
+    shard: str | None = None,
     planets: Sequence[int] | None = None,
 ) -> BuildReport:
     """Fill the store with the light curves of a split. Finished visits are not computed again.
@@ -68,15 +68,9 @@ def build_light_curves(
     if planets is not None:
         wanted = {int(p) for p in planets}
         visits = [v for v in visits if v.planet_id in wanted]
-    return build_visits(
-        visits,
-        store_root,
-        tables=read_shared_tables(data_dir),
-        settings=settings,
-        workers=workers,
-        executor=executor,
-        label=f"{split}, shard {shard}" if shard else split,
-    )
+    given = {"settings": settings, "workers": workers, "executor": executor}
+    label = f"{split}, shard {shard}" if shard else split
+    return build_visits(visits, store_root, tables=read_shared_tables(data_dir), label=label, **given)
 
 
 def build_visits(
@@ -114,11 +108,9 @@ def build_visits(
     failed: list[PlanetFailure] = []
     if todo:
         job = VisitJob(store, settings, tables)
+        shown = {"desc": f"light curves ({label})", "total": len(todo), "unit": "visits"}
         with choose_executor(executor, workers=workers, n_visits=len(todo)) as pool:
-            results = run_all(job, todo, pool)
-            for files, error in progress(
-                results, desc=f"light curves ({label})", total=len(todo), unit="visits"
-            ):
+            for files, error in progress(run_all(job, todo, pool), **shown):
                 if error is not None:
                     failed.append(PlanetFailure(files.planet_id, error, visit=files.visit))
                     say(f"{files.label} has no light curve: {error}")
@@ -132,12 +124,12 @@ def build_visits(
     )
 
 
-def select_shard(visits: Sequence[VisitFiles], shard: str | tuple[int, int] | None) -> list[VisitFiles]:
+def select_shard(visits: Sequence[VisitFiles], shard: str | None) -> list[VisitFiles]:
     """Every n-th planet, starting from the i-th: ``"1/3"`` … ``"3/3"`` share the planets out."""
-    if shard is None or shard == "":
+    if not shard:
         return list(visits)
     try:
-        index, count = (int(v) for v in (shard.split("/") if isinstance(shard, str) else shard))
+        index, count = map(int, shard.split("/"))
     except ValueError:
         index, count = 0, 0
     if not 1 <= index <= count:

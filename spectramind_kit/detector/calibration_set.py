@@ -44,11 +44,6 @@ def read_calibration(files: VisitFiles, instrument: Instrument) -> CalibrationSe
         A missing or damaged file, a wrong shape, or a product without usable values (an all-NaN flat).
     """
     paths = {product: files.calibration(instrument, product) for product in CALIBRATION_PRODUCTS}
-    return read_calibration_files(paths, instrument)
-
-
-def read_calibration_files(paths: dict[str, Path], instrument: Instrument) -> CalibrationSet:
-    """As `read_calibration`, from a path per product."""
     rows, columns = instrument.shape
     heights = {"linear_corr": rows * N_LINEARITY_COEFFICIENTS}
     maps = {name: _read_map(paths[name], (heights.get(name, rows), columns)) for name in CALIBRATION_PRODUCTS}

@@ -45,7 +45,7 @@ def read_fgs1(source: VisitSource) -> Fgs1Flux:
     plan = plan_window(raw.selection, sample.mean, bad=bad, read_noise=read_noise, settings=source.settings)
     frames = calibrate_raw(raw, project=plan.projection, sample=sample)
     window = plan.apply(frames.projected)
-    require_star(raw, float(window.flux.mean()), noise=window.predicted_noise)
+    require_star(raw, float(window.flux.mean()), noise=plan.predicted_noise)
     variation = _variation(raw, window)
     if variation is not None:
         window = plan.apply(frames.projected, variation=variation)
@@ -60,5 +60,5 @@ def _variation(raw: RawVisit, window: WindowFlux) -> np.ndarray | None:
         return None
     factor = float(raw.pixels.factor)
     levels = levels_beside(raw.adu, raw.beside, bad=raw.pixels.bad, electrons_per_count=factor)
-    wing = window.corner_star_light
+    wing = window.plan.corner_star_light
     return window_variation(levels, window.flux, star_light=wing, segments=_FOREGROUND_SEGMENTS)

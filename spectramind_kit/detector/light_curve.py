@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spectramind_kit.detector.instrument import N_BINS
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.whole_file import whole_file
 
 DELETE = "delete it; it is computed again"  # what to do with a file of the store
@@ -58,33 +58,6 @@ class LightCurve:
             return np.full(len(airs), np.nan)
         return (airs if there.all() else airs[:, there]).sum(axis=1, dtype=np.float64)
 
-    def binned(self, n: int) -> LightCurve:
-        """Means of ``n`` bins, weighted alike, missing points left out; a rest shorter than ``n`` is dropped."""
-        count = len(self.time) // n
-        if n < 1 or count < 1:
-            raise DataError(
-                "cannot bin",
-                where=f"planet {self.planet_id} visit {self.visit}",
-                expected=f"1 … {len(self.time)}",
-                found=str(n),
-                fix="choose a smaller n",
-            )
-        there = np.isfinite(self.flux) & np.isfinite(self.flux_err)
-
-        def total(values: np.ndarray) -> np.ndarray:
-            return values[: count * n].reshape(count, n, *values.shape[1:]).sum(axis=1, dtype=np.float64)
-
-        number = total(there)
-        number[number == 0] = np.nan
-        variance = total(np.where(there, np.square(self.flux_err, dtype=np.float64), 0.0))
-        return replace(
-            self,
-            time=total(self.time) / n,
-            exposure_h=self.exposure_h * n,
-            flux=(total(np.where(there, self.flux, 0.0)) / number).astype(np.float32),
-            flux_err=(np.sqrt(variance) / number).astype(np.float32),
-        )
-
     def save(self, path: str | Path, *, extra: Mapping[str, Any] | None = None) -> None:
         """Write to ``path`` (.npz) atomically: a reader sees the whole file or none."""
         head = {
@@ -101,13 +74,7 @@ class LightCurve:
 
     @classmethod
     def load(cls, path: str | Path) -> LightCurve:
-        """Read and verify: the archive's checksums, shapes, values.
-
-        Raises
-        ------
-        DataError
-            No such file, or one that fails a check.
-        """
+        """Read and verify: checksums, shapes, values. Raises DataError: no such file, or it fails a check."""
         return load_with_extra(path)[0]
 
 
@@ -131,7 +98,7 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
             "a light curve file is damaged",
             where=str(path),
             expected="a file written by LightCurve.save",
-            found=f"{type(error).__name__}: {error}",
+            found=in_words(error),
             fix=DELETE,
         ) from error
     curve = LightCurve(
@@ -149,14 +116,11 @@ def load_with_extra(path: str | Path) -> tuple[LightCurve, dict[str, Any]]:
 def _check_values(curve: LightCurve, path: Path) -> None:
     n, flux, flux_err = len(curve.time), curve.flux, curve.flux_err
     if flux.shape != (n, N_BINS) or flux_err.shape != flux.shape or curve.wavelength_um.shape != (N_BINS,):
-        what, expected = "a light curve file has wrong shapes", f"flux ({n}, {N_BINS})"
-        found = str(flux.shape)
+        what, found = "a light curve file has wrong shapes", str(flux.shape)
+        expected = f"flux ({n}, {N_BINS})"
     elif np.isinf(flux).any() or np.isinf(flux_err).any() or not np.isfinite(flux).any():
-        what, expected = (
-            "a light curve file holds no usable values",
-            "finite flux and flux_err, NaN for a missing point",
-        )
-        found = "infinity, or nothing but NaN"
+        what, found = "a light curve file holds no usable values", "infinity, or nothing but NaN"
+        expected = "finite flux and flux_err, NaN for a missing point"
     elif not np.isfinite(curve.time).all() or (np.isnan(flux) != np.isnan(flux_err)).any():
         what = "a light curve file holds values that do not fit together"
         expected, found = "a time for every bin, an error for every flux", "NaN"

@@ -16,8 +16,8 @@ _SMOOTH = 25  # neighbouring wavelengths that share the ratio of measured and pr
 _OWN_SIGMAS = 8.0  # errors of a measured σ, by which a wavelength must be noisier to keep its own
 
 
-def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
-    """σ of one sample of each series, shape of ``flux[0]``, blind to what is smooth over ``window`` samples.
+def measure_scatter(flux: np.ndarray) -> np.ndarray:
+    """σ of one sample of each series, shape of ``flux[0]``, blind to what is smooth over ten samples.
 
     Residual of a sliding quadratic, its variance divided by the degrees of freedom that the fit leaves. The
     median over the windows (times what makes it the mean for Gaussian noise) is blind to the windows that an
@@ -25,7 +25,7 @@ def measure_scatter(flux: np.ndarray, *, window: int = _WINDOW) -> np.ndarray:
     without a whole window gives NaN.
     """
     n = len(flux)
-    window = min(window, n)
+    window = min(_WINDOW, n)
     order = min(_ORDER, window - 2)
     x = np.linspace(-1.0, 1.0, window)
     design = np.stack([x**k for k in range(order + 1)], axis=1)

@@ -19,9 +19,7 @@ class WindowFlux:
 
     flux: np.ndarray  # (N,) e⁻ per exposure
     features: np.ndarray  # (N, K) of the pointing
-    predicted_noise: float  # σ of one exposure from shot and read noise, e⁻
-    foreground: float  # e⁻ per pixel and exposure
-    corner_star_light: float  # the star in a corner pixel, in the same unit
+    plan: WindowPlan
 
     @property
     def offset_px(self) -> np.ndarray:
@@ -34,9 +32,9 @@ class WindowPlan:
     """What turns calibrated FGS1 exposures (N, G) into flux and pointing: one matrix."""
 
     projection: np.ndarray  # (G, 7) weights of the flux, then those of the six amplitudes of the fit
-    predicted_noise: float  # these three as in `WindowFlux`
-    foreground: float
-    corner_star_light: float
+    predicted_noise: float  # σ of one exposure from shot and read noise, e⁻
+    foreground: float  # e⁻ per pixel and exposure
+    corner_star_light: float  # the star in a corner pixel, in the same unit
 
     def apply(self, projected: np.ndarray, *, variation: np.ndarray | None = None) -> WindowFlux:
         """From exposures @ projection, (N, 7); ``variation`` (N,) of the foreground, e⁻ per pixel."""
@@ -47,13 +45,7 @@ class WindowPlan:
         relative = values[:, 2:] / values[:, 1:2]
         dr, dc = relative[:, 0], relative[:, 1]
         features = np.stack([dr, dc, dr * dr, dr * dc, dc * dc, *relative[:, 2:].T], axis=1)
-        return WindowFlux(
-            flux=values[:, 0].astype(np.float64),
-            features=features.astype(np.float64),
-            predicted_noise=self.predicted_noise,
-            foreground=self.foreground,
-            corner_star_light=self.corner_star_light,
-        )
+        return WindowFlux(values[:, 0].astype(np.float64), features.astype(np.float64), self)
 
 
 def plan_window(
@@ -94,12 +86,8 @@ def plan_window(
     gram = design.T @ weighted
     gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)  # a window without a star still has a solution
     projection = np.concatenate([flux_weight.reshape(n, 1), weighted @ np.linalg.inv(gram)], axis=1)
-    return WindowPlan(
-        projection=projection.astype(np.float32),
-        foreground=foreground,
-        corner_star_light=wing,
-        predicted_noise=float(np.sqrt((flux_weight**2 * variance).sum())),
-    )
+    noise = float(np.sqrt((flux_weight**2 * variance).sum()))
+    return WindowPlan(projection.astype(np.float32), noise, foreground, corner_star_light=wing)
 
 
 def _templates(image: np.ndarray) -> list[np.ndarray]:

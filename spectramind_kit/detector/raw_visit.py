@@ -104,13 +104,7 @@ class RawVisit:
 def read_raw_visit(
     source: VisitSource, instrument: Instrument, *, selection: PixelSelection | None = None
 ) -> RawVisit:
-    """Read the frames and the calibration set of one sensor.
-
-    Raises
-    ------
-    DataError
-        Anything that the files should not be; the message names planet, visit and file.
-    """
+    """Read one sensor's frames and calibration. Raises DataError: anything that the files should not be."""
     files, settings, sensor = source.files, source.settings, instrument.name
     selection = selection or select_pixels(instrument, settings)
     calibration = read_calibration(files, instrument)

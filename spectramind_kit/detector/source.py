@@ -13,16 +13,14 @@ from spectramind_kit.fingerprint import file_fingerprints, fingerprint, what_cha
 _TABLES = ("axis_info", "adc_info", "wavelengths")
 
 
-def source_fingerprints(
-    files: VisitFiles, tables: SharedTables | None = None, *, threads: int = 1
-) -> dict[str, str]:
+def source_fingerprints(files: VisitFiles, tables: SharedTables | None = None) -> dict[str, str]:
     """Fingerprint by name of each of the visit's files that is there, and of the tables.
 
     The ten calibration files count whole, the two signals in samples: about 5 MB a visit at full cadence.
     """
     found = {
         path.relative_to(files.folder).as_posix(): value
-        for path, value in file_fingerprints(files.all_files(), threads=threads).items()
+        for path, value in file_fingerprints(files.all_files(), threads=1).items()
     }
     if tables is not None:  # an adc_info with a row for each planet counts by that planet's row
         adc = tables.adc.by_planet.get(files.planet_id, tables.adc).values

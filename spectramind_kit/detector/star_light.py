@@ -33,10 +33,7 @@ def without_lone_pixels(raw: RawVisit, mean: np.ndarray) -> RawVisit:
 def measure_saturation(raw: RawVisit, sample: Sample) -> tuple[float, list[str]]:
     """At least this share of the light fell into saturated pixels, and the flag that says so.
 
-    Raises
-    ------
-    DataError
-        Hardly any light is left.
+    Raises DataError where hardly any light is left.
     """
     grid = slice(0, raw.selection.n_grid)
     light = np.where(raw.pixels.bad[grid], 0.0, np.maximum(sample.mean[grid], 0.0))

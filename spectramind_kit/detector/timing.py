@@ -15,7 +15,6 @@ from spectramind_kit.errors import DataError
 
 _OWN_AXIS = "use the axis_info.parquet that belongs to these data"
 _FEWEST = 8  # exposures of a sensor, and bins of a light curve
-_FIRST_READ_S = 0.1  # both sensors are read first 0.1 s after the reset
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,8 @@ def find_exposures(
     """Time of every exposure from axis_info; flags where frames and time stamps differ in number.
 
     The stamps of an AIRS pair are 0.1 s apart though the ramp lasts 4.5 s, so the ramp comes from the
-    integration-time column; FGS1's is the distance of its stamps.
-
-    Raises
-    ------
-    DataError
-        Fewer than 8 pairs of frames, fewer time stamps than frames, or stamps that do not ascend.
+    integration-time column; FGS1's is the distance of its stamps. Raises DataError: fewer than 8 pairs of
+    frames, fewer time stamps than frames, or stamps that do not ascend.
     """
     noted, stamps = [], axis.time_h(instrument)
     sensor, n = instrument.name, n_frames // 2
@@ -131,26 +126,27 @@ def make_time_bins(
 
     Where FGS1 has a whole number of exposures per AIRS exposure (12 in the real data) bins are counted, n and
     12·n; else FGS1 exposures go to the bin whose time they fall in. A bin between two others may have no FGS1
-    exposure. With one sensor (the other None) the bins are those of its own exposures.
-
-    Raises
-    ------
-    DataError
-        The sensors do not overlap in time, or fewer than 8 bins can be made.
+    exposure. With one sensor (the other None) the bins are those of its own exposures. Raises DataError: the
+    sensors do not overlap in time, or fewer than 8 bins can be made.
     """
-    if airs is None or fgs1 is None:
-        return _bins_of_one(airs, fgs1, settings=settings, where=where)
-    n = settings.exposures_per_bin or max(1, len(airs) // settings.target_bins)
-    count = (len(airs) - settings.drop_last) // n
-    airs_edges = np.arange(count + 1) * n
-    fgs1_edges = _edges_of_fgs1(airs, fgs1, airs_edges)
-    filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
-    if len(filled) and len(filled) < count:  # FGS1 began later or ended earlier than AIRS
-        part = slice(filled[0], filled[-1] + 2)
-        airs_edges, fgs1_edges = airs_edges[part], fgs1_edges[part]
-    count = len(airs_edges) - 1 if len(filled) else 0
-    _require_bins(count, where=where, expected=f"{_FEWEST} or more bins that both sensors cover")
-    return TimeBins(_centres(airs, airs_edges, n), n * airs.cadence_h, airs=airs_edges, fgs1=fgs1_edges)
+    own, expected = (airs if airs is not None else fgs1), f"{_FEWEST} or more"
+    n = max(1, len(own) // settings.target_bins)
+    if airs is not None and settings.exposures_per_bin:
+        n = settings.exposures_per_bin
+    edges = np.arange((len(own) - settings.drop_last) // n + 1) * n
+    sensors = (None, edges) if airs is None else (edges, None)
+    if airs is not None and fgs1 is not None:
+        fgs1_edges, expected = _edges_of_fgs1(airs, fgs1, edges), f"{expected} bins that both sensors cover"
+        filled = np.flatnonzero(np.diff(fgs1_edges) > 0)
+        # less than all where FGS1 began later or ended earlier than AIRS
+        part = slice(filled[0], filled[-1] + 2) if len(filled) else slice(0, 1)
+        edges = edges[part]
+        sensors = edges, fgs1_edges[part]
+    if len(edges) - 1 < _FEWEST:
+        found, fix = str(len(edges) - 1), "choose a smaller data.exposures_per_bin, or leave the planet out"
+        raise DataError("too few time bins", where=where, expected=expected, found=found, fix=fix)
+    centre = np.add.reduceat(own.centre_h[: edges[-1]], edges[:-1]) / n
+    return TimeBins(centre, n * own.cadence_h, *sensors)
 
 
 def _edges_of_fgs1(airs: Exposures, fgs1: Exposures, airs_edges: np.ndarray) -> np.ndarray:
@@ -170,40 +166,9 @@ def _edges_of_fgs1(airs: Exposures, fgs1: Exposures, airs_edges: np.ndarray) -> 
     return np.searchsorted(fgs1.centre_h, edges_h)
 
 
-def _bins_of_one(
-    airs: Exposures | None, fgs1: Exposures | None, *, settings: DetectorSettings, where: str
-) -> TimeBins:
-    """The grid of one sensor alone; FGS1's bins are as long as those that AIRS-CH0 would have given."""
-    own = airs if airs is not None else fgs1
-    n = max(1, len(own) // settings.target_bins)
-    if airs is not None and settings.exposures_per_bin:
-        n = settings.exposures_per_bin
-    count = (len(own) - settings.drop_last) // n
-    _require_bins(count, where=where, expected=f"{_FEWEST} or more")
-    edges = np.arange(count + 1) * n
-    sensors = (edges, None) if airs is not None else (None, edges)
-    return TimeBins(_centres(own, edges, n), n * own.cadence_h, *sensors)
-
-
-def _centres(exposures: Exposures, edges: np.ndarray, n: int) -> np.ndarray:
-    return np.add.reduceat(exposures.centre_h[: edges[-1]], edges[:-1]) / n
-
-
-def _require_bins(count: int, *, where: str, expected: str) -> None:
-    if count < _FEWEST:
-        fix = "choose a smaller data.exposures_per_bin, or leave the planet out"
-        raise DataError("too few time bins", where=where, expected=expected, found=str(count), fix=fix)
-
-
 def kept_edges(edges: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Edges (T + 1,) of bins of all exposures → edges in the list of the good ones. ``good`` (N,) bool; equal
-    edges: an empty bin."""
+    """Edges (T + 1,) of bins of all exposures → of the ``good`` (N,) ones; equal edges: an empty bin."""
     return np.concatenate([[0], np.cumsum(good)])[edges]
-
-
-def dark_read_times(instrument: Instrument, exposures: Exposures) -> np.ndarray:
-    """(2N,) seconds since reset of every frame: 0.1 and 0.1 + ramp."""
-    return np.tile([_FIRST_READ_S, _FIRST_READ_S + exposures.ramp_s], len(exposures))
 
 
 def bin_mean(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

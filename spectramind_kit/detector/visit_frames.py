@@ -102,9 +102,8 @@ def _clean_blocks(raw: RawVisit, edges: np.ndarray) -> Iterator[tuple[slice, np.
     scatter = measure_pixel_scatter(block, raw.n_exposures, read_noise=raw.pixels.read_noise[:n_grid])
     length = max(_SHORTEST_BLOCK, _BLOCK_SAMPLES // (2 * n_grid))
     n_blocks = min(max(1, n_exposures // length), count)
-    for a, b in itertools.pairwise(
-        np.unique(np.linspace(0, count, n_blocks + 1).astype(int))
-    ):  # no short rest
+    starts = np.unique(np.linspace(0, count, n_blocks + 1).astype(int))  # of alike blocks: no short rest
+    for a, b in itertools.pairwise(starts):
         exposures, hits = block(int(edges[a]), int(edges[b])), 0
         if raw.settings.cosmic_rays:
             hits = replace_cosmic_rays(exposures, scatter, sigma=raw.settings.cosmic_ray_sigma)

@@ -16,7 +16,7 @@ from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.shared_tables import SharedTables
 from spectramind_kit.detector.source import source_fingerprints
 from spectramind_kit.detector.store import LightCurveStore
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.runtime import cpu_count, free_memory_mb, say
 from spectramind_kit.worker_processes import worker_pool
 
@@ -37,30 +37,28 @@ class VisitJob:
         try:
             self._build(files)
         except DataError as error:
-            text = str(error)
-            return text if str(files.planet_id) in text else f"{files.label}: {text}"
+            failure = error
         except OSError as error:  # a full disk, no right to write, a disk that has gone
-            return str(
-                DataError(
-                    "the light curve cannot be computed or kept",
-                    where=f"{files.label}, {error.filename or self.store.folder}",
-                    found=f"{type(error).__name__}: {error}",
-                    expected="files that can be read, and room to write",
-                    fix="make room or choose another folder, and run again: what is done is kept",
-                )
+            failure = DataError(
+                "the light curve cannot be computed or kept",
+                where=f"{files.label}, {error.filename or self.store.folder}",
+                found=in_words(error),
+                expected="files that can be read, and room to write",
+                fix="make room or choose another folder, and run again: what is done is kept",
             )
         except Exception as error:  # what nobody foresaw costs that planet, not the run
             place = traceback.extract_tb(error.__traceback__)[-1]
-            return str(
-                DataError(
-                    "an unexpected failure",
-                    where=f"{files.label}, {Path(place.filename).name}:{place.lineno}",
-                    found=f"{type(error).__name__}: {error}",
-                    expected="a light curve",
-                    fix="please report it with this line; the other planets go on",
-                )
+            failure = DataError(
+                "an unexpected failure",
+                where=f"{files.label}, {Path(place.filename).name}:{place.lineno}",
+                found=in_words(error),
+                expected="a light curve",
+                fix="please report it with this line; the other planets go on",
             )
-        return None
+        else:
+            return None
+        text = str(failure)
+        return text if str(files.planet_id) in text else f"{files.label}: {text}"
 
     def _build(self, files: VisitFiles) -> None:
         from spectramind_kit.detector.extraction import extract_light_curve
@@ -89,8 +87,8 @@ def run_all(
             if isinstance(error, BrokenProcessPool):
                 break
             del left[files]
-            failed = f"{files.label}: the worker failed: {type(error).__name__}: {error}"
-            yield files, failed if error else future.result()
+            failed = f"{files.label}: the worker failed: {in_words(error)}" if error else None
+            yield files, failed or future.result()
     except BrokenProcessPool:
         pass
     if left:

@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputGroup:
-    """One player: ``parts`` are (name in the batch, bins along its wavelength axis or None for all of it)."""
+    """One player."""
 
     name: str
-    parts: tuple[tuple[str, np.ndarray | None], ...]
+    parts: tuple[tuple[str, np.ndarray | None], ...]  # name in the batch, bins of it (None: all)
 
 
 def input_groups(wavelength_um: np.ndarray) -> tuple[InputGroup, ...]:
     """FGS1 light curve, AIRS light curve by band, per-bin features of FGS1 and of AIRS, transit shape, star.
 
-    The masks and the anchor itself are no players: δ and log σ are defined relative to the planet's own
-    anchor.
+    The masks and the anchor itself are no players: δ and log σ are relative to the planet's own anchor.
     """
     bands = [band for band in wavelength_bands(wavelength_um) if not band.is_fgs1]
     return (
@@ -43,36 +42,20 @@ def row_count(batch: Mapping[str, Tensor]) -> int:
     return int(batch["fgs1"].shape[0])
 
 
-def take_rows(batch: Mapping[str, Tensor], rows: Sequence[int]) -> dict[str, Tensor]:
+def take_rows(batch: Mapping[str, Tensor], rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
     """Some rows of a batch; what is not per row (the wavelengths) stays."""
     index = np.asarray(rows, dtype=np.int64)
-    return {
-        name: part if name == "wavelength_um" and part.ndim == 1 else part[index]
-        for name, part in batch.items()
-    }
+    return {name: part if _is_shared(name, part) else part[index] for name, part in batch.items()}
 
 
 def mixed_rows(
-    batch: Mapping[str, Tensor],
-    row: int,
-    pool: Mapping[str, Tensor],
-    donors: np.ndarray,
-    groups: Sequence[InputGroup],
-    kept: np.ndarray,
+    own: Mapping[str, Tensor], donors: Mapping[str, Tensor], outside: Sequence[InputGroup]
 ) -> dict[str, Tensor]:
-    """``len(donors)`` copies of one row in which the groups outside the coalition come from the donors."""
-    mixed = take_rows(batch, np.repeat(row, len(donors)))  # an index array copies, so writing into it is safe
-    donated = take_rows(pool, donors)
-    for group, stays in zip(groups, kept):
-        if stays:
-            continue
-        for name, bins in group.parts:
-            if bins is None:
-                mixed[name] = donated[name]
-            elif name == "bins":
-                mixed[name][:, bins] = donated[name][:, bins]
-            else:
-                mixed[name][..., bins] = donated[name][..., bins]
+    """Row for row the own inputs, and the donors' in the groups ``outside`` the coalition."""
+    mixed = {name: part.clone() for name, part in own.items()}
+    for name, bins in (part for group in outside for part in group.parts):
+        where = ... if bins is None else (slice(None), bins) if name == "bins" else (..., bins)
+        mixed[name][where] = donors[name][where]
     return mixed
 
 
@@ -81,8 +64,11 @@ def joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     import torch
 
     return {
-        name: first
-        if name == "wavelength_um" and first.ndim == 1
-        else torch.cat([part[name] for part in parts])
+        name: first if _is_shared(name, first) else torch.cat([part[name] for part in parts])
         for name, first in parts[0].items()
     }
+
+
+def _is_shared(name: str, part: Tensor) -> bool:
+    """Whether a part of a batch is the same for all rows."""
+    return name == "wavelength_um" and part.ndim == 1

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectramind_kit.diagnostics.attribution import attribute_inputs
+from spectramind_kit.diagnostics.input_groups import take_rows
+from spectramind_kit.diagnostics.kept_arrays import load_arrays, save_arrays
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
+    some_of,
     stored_light_curves,
     stored_measurement,
 )
 from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
-from spectramind_kit.whole_file import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,16 +30,16 @@ if TYPE_CHECKING:
     from spectramind_kit.diagnostics.attribution import Attributions
 
 EMBEDDINGS_FILE = "embeddings.npz"
+_ROWS_OF_A_PASS = 16
 
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """``predict``: batch → ModelOutput, in evaluation mode. ``batch``: one row per visit; ``planet_id``
-    (B,)."""
+    """A network and the visits that it can read."""
 
-    predict: Callable[[Mapping[str, Tensor]], Any]
-    batch: dict[str, Tensor]
-    planet_id: np.ndarray
+    predict: Callable[[Mapping[str, Tensor]], Any]  # batch → ModelOutput, in evaluation mode
+    batch: dict[str, Tensor]  # one row per visit
+    planet_id: np.ndarray  # (B,)
 
 
 def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
@@ -49,9 +52,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     """
     folder = run.find("bundle/bundle.json")
     if folder is None:
-        raise DataError(
-            "the run has no bundle: no network was trained", where=str(run.work_dir), fix="run 02_train first"
-        )
+        what = "the run has no bundle: no network was trained"
+        raise DataError(what, where=str(run.root), fix="run 02_train first")
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
@@ -62,27 +64,19 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     bundle = load_bundle(folder.parent)
     if not bundle.weights:
         raise DataError("no network was trained in this run (model=anchor)", where=str(folder))
-    planets = _some_of_each_split(run, max_planets)
+    planets = some_of(planets_with_light_curves(run), max_planets)
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
     found = {planet: stored_measurement(run, planet) for planet in planets}
     # a fit of an older light curve would show a mixture
-    measurements = {
-        planet: one
-        for planet, one in found.items()
-        if all(fits_light_curve(one, curve) for curve in light_curves[planet])
-    }
-    anchors, _ = predict_anchors(bundle, measurements)
+    fits = {p: m for p, m in found.items() if all(fits_light_curve(m, curve) for curve in light_curves[p])}
+    anchors, _ = predict_anchors(bundle, fits)
     if not anchors:
-        raise DataError("no planet has both light curves and a measurement", where=str(run.work_dir))
+        raise DataError("no planet has both light curves and a measurement", where=str(run.root))
     stars = run.star if run.star is not None else pd.DataFrame()
-    dataset = VisitDataset(
-        planet_rows(light_curves, measurements=measurements, anchors=anchors, stars=stars),
-        normaliser=bundle.normaliser,
-    )
+    rows = planet_rows(light_curves, measurements=fits, anchors=anchors, stars=stars)
+    dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     model = load_fold(bundle, bundle.weights[0], dataset)
-    return LoadedNetwork(
-        predict=model.eval(), batch=dataset.batch(np.arange(len(dataset))), planet_id=dataset.planet_id
-    )
+    return LoadedNetwork(model.eval(), dataset.batch(np.arange(len(dataset))), dataset.planet_id)
 
 
 def explain_network(
@@ -95,8 +89,6 @@ def explain_network(
     DataError
         There is no network, or `shap` is missing.
     """
-    from spectramind_kit.diagnostics.attribution import attribute_inputs
-
     network = network or load_network(run, max_planets=40)
     return attribute_inputs(
         network.predict, network.batch, planet_id=network.planet_id, cpu_budget_s=cpu_budget_s, seed=seed
@@ -104,48 +96,30 @@ def explain_network(
 
 
 def network_embeddings(run: RunResults, *, max_planets: int = 200) -> dict[str, np.ndarray]:
-    """Pooled embeddings of one network for all planets: ``planet_id`` (N,), ``fused``, ``fgs1``, ``airs`` (N,
-    D).
+    """Pooled embeddings of one network: ``planet_id`` (N,), ``fused``, ``fgs1`` and ``airs`` (N, D).
 
     Kept in the run's folder and read from there while the predictions are the same. Visits are averaged.
     """
-    import torch
-
     path = run.diagnostics_dir / EMBEDDINGS_FILE
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as arrays:
-            if str(arrays["fingerprint"]) == run.fingerprint:
-                return {name: arrays[name] for name in arrays.files if name != "fingerprint"}
+    if kept := load_arrays(path, fingerprint=run.fingerprint):
+        return kept
     network = load_network(run, max_planets=max_planets)
-    parts: dict[str, list[np.ndarray]] = {"fused": [], "fgs1": [], "airs": []}
-    with torch.no_grad():
-        for first in range(0, len(network.planet_id), 16):
-            rows = slice(first, first + 16)
-            output = network.predict(
-                {
-                    name: part if name == "wavelength_um" else part[rows]
-                    for name, part in network.batch.items()
-                }
-            )
-            for name, value in (
-                ("fused", output.fused.mean(1)),
-                ("fgs1", output.fgs1_embedding),
-                ("airs", output.airs_embedding),
-            ):
-                parts[name].append(value.double().numpy())
+    visits = np.arange(len(network.planet_id))
+    passes = [_pooled(network, rows) for rows in np.split(visits, visits[_ROWS_OF_A_PASS::_ROWS_OF_A_PASS])]
     planets = np.unique(network.planet_id)
-    found = {
-        name: np.stack([np.concatenate(rows)[network.planet_id == planet].mean(axis=0) for planet in planets])
-        for name, rows in parts.items()
-    } | {"planet_id": planets}
-    with whole_file(path) as part, open(part, "wb") as file:
-        np.savez_compressed(file, fingerprint=np.array(run.fingerprint), **found)
+    found = {"planet_id": planets}
+    for name in passes[0]:
+        every = np.concatenate([one[name] for one in passes])
+        found[name] = np.stack([every[network.planet_id == planet].mean(axis=0) for planet in planets])
+    save_arrays(path, found, fingerprint=run.fingerprint)
     return found
 
 
-def _some_of_each_split(run: RunResults, count: int) -> list[int]:
-    """Up to ``count`` planets, train and test in the proportion in which the run has them."""
-    planets = planets_with_light_curves(run)
-    if len(planets) <= count:
-        return planets
-    return [planets[index] for index in np.linspace(0, len(planets) - 1, count).astype(int)]
+def _pooled(network: LoadedNetwork, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Embeddings (B, D) of some visits."""
+    import torch
+
+    with torch.no_grad():
+        output = network.predict(take_rows(network.batch, rows))
+    found = {"fused": output.fused.mean(1), "fgs1": output.fgs1_embedding, "airs": output.airs_embedding}
+    return {name: value.double().numpy() for name, value in found.items()}

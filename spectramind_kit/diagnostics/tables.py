@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from spectramind_kit.diagnostics.figures.calibration import pulls
-from spectramind_kit.diagnostics.figures.scores import bootstrap_interval, stage_scores
+from spectramind_kit.diagnostics.figures.style import PPM
+from spectramind_kit.diagnostics.judged import NO_LABELS, bootstrap_interval, judged_sets, rms
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
     stored_light_curves,
@@ -19,169 +19,124 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.runtime import format_seconds
 
+Row = tuple[str, ...]
 _SETTINGS = ("profile", "seed", "data_dir")
+# Keys of a stage's record in run.json that tell what was left out, or stands in doubt.
+_LEFT_OUT = ("left_naive", "anchor_left_out_for", "network_left_out", "network_failed", "bundle_failed")
+_DOUBTS = (*_LEFT_OUT, "bundle_doubts", "other_data")
 
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` of text under ``header``; ``empty_because`` is shown instead when there are none."""
+    """One table of the report."""
 
     title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    empty_because: str = ""
+    header: Row
+    rows: list[Row]
+    empty_because: str  # shown where there are no rows
 
 
 def all_tables(run: RunResults) -> list[Table]:
     """Every table of the report, in its order."""
-    return [
-        score_table(run),
-        planet_table(run),
-        timing_table(run),
-        failure_table(run),
-        backend_table(run),
-        environment_table(run),
-    ]
+    tables = (score_table, planet_table, timing_table, failure_table, backend_table, environment_table)
+    return [table(run) for table in tables]
 
 
 def score_table(run: RunResults) -> Table:
     """Stages by set: score with bootstrap interval, rms error of FGS1 and AIRS, width of the pulls."""
     rows = []
-    for name, predictions in run.judged.items():
-        for stage, planets in stage_scores(run, predictions).items():
-            mean, _sigma = predictions.stage(stage)
-            low, high = bootstrap_interval(planets)
-            error = (mean - predictions.depth) * 1e6
-            pull = pulls(predictions.with_stage(stage))
-            rows.append(
-                (
-                    name,
-                    {"final": "submitted"}.get(stage, stage),
-                    f"{np.clip(planets.mean(), 0, 1):.4f}",
-                    f"{low:.3f} … {high:.3f}",
-                    f"{np.sqrt((error[:, 0] ** 2).mean()):.0f}",
-                    f"{np.sqrt((error[:, 1:] ** 2).mean()):.0f}",
-                    f"{pull[:, 0].std():.2f}",
-                    f"{pull[:, 1:].std():.2f}",
-                )
-            )
-    return Table(
-        "Scores",
-        (
-            "set",
-            "stage",
-            "score",
-            "95 % of bootstrap",
-            "rms FGS1 (ppm)",
-            "rms AIRS (ppm)",
-            "pull width FGS1",
-            "pull width AIRS",
-        ),
-        tuple(rows),
-        "no planet has both a prediction and a known depth (labels or truth)",
-    )
+    for judged in judged_sets(run):
+        for stage, scores in judged.stage_scores.items():
+            low, high = bootstrap_interval(scores)
+            shown = judged.at(stage)
+            errors = [f"{rms(PPM * part):.0f}" for part in (shown.error[:, 0], shown.error[:, 1:])]
+            widths = [f"{part.std():.2f}" for part in (shown.pulls[:, 0], shown.pulls[:, 1:])]
+            name, score = "submitted" if stage == "final" else stage, np.clip(scores.mean(), 0, 1)
+            rows.append((judged.name, name, f"{score:.4f}", f"{low:.3f} … {high:.3f}", *errors, *widths))
+    spread = ("rms FGS1 (ppm)", "rms AIRS (ppm)", "pull width FGS1", "pull width AIRS")
+    return Table("Scores", ("set", "stage", "score", "95 % of bootstrap", *spread), rows, NO_LABELS)
 
 
 def planet_table(run: RunResults, *, count: int = 5) -> Table:
     """The planets that cost the score most: where to look first."""
     rows = []
-    for name, predictions in run.judged.items():
-        score = stage_scores(run, predictions)["final"]
-        for index in np.argsort(score)[:count]:
-            error = (predictions.depth_mean - predictions.depth)[index]
-            pull = error / predictions.depth_sigma[index]
-            rows.append(
-                (
-                    name,
-                    str(predictions.planet_id[index]),
-                    f"{score[index]:.3f}",
-                    f"{1e6 * predictions.depth[index].mean():.0f}",
-                    f"{1e6 * error[0]:+.0f} ({pull[0]:+.1f}σ)",
-                    f"{1e6 * error[1:].mean():+.0f}",
-                    f"{np.sqrt((pull[1:] ** 2).mean()):.1f}",
-                )
+    for judged in judged_sets(run):
+        for index in np.argsort(judged.scores)[:count]:
+            error, pull = PPM * judged.error[index], judged.pulls[index]
+            numbers = (
+                f"{judged.scores[index]:.3f}",
+                f"{PPM * judged.predictions.depth[index].mean():.0f}",
+                f"{error[0]:+.0f} ({pull[0]:+.1f}σ)",
+                f"{error[1:].mean():+.0f}",
+                f"{rms(pull[1:]):.1f}",
             )
-    return Table(
-        "The planets that cost most",
-        (
-            "set",
-            "planet",
-            "score",
-            "depth (ppm)",
-            "FGS1 error (ppm)",
-            "AIRS mean error (ppm)",
-            "AIRS rms pull",
-        ),
-        tuple(rows),
-        "no known depths to compare with",
-    )
+            rows.append((judged.name, str(judged.predictions.planet_id[index]), *numbers))
+    errors = ("depth (ppm)", "FGS1 error (ppm)", "AIRS mean error (ppm)", "AIRS rms pull")
+    why = "no known depths to compare with"
+    return Table("The planets that cost most", ("set", "planet", "score", *errors), rows, why)
 
 
 def timing_table(run: RunResults) -> Table:
     """Seconds and peak memory of each step, the newest run of it; then each stage as a whole."""
-    latest: dict[tuple[str, str], Mapping] = {}
-    for event in run.of_kind("stage"):
-        latest[(str(event.get("stage", "")), str(event.get("name", "")))] = event
+    latest = {(str(e.get("stage", "")), str(e.get("name", ""))): e for e in run.of_kind("stage")}
     rows = []
     for (stage, name), event in latest.items():
         seconds, memory = event.get("seconds"), event.get("peak_memory_mb")
-        rows.append(
-            (
-                stage,
-                "the whole stage" if event.get("total") else name,
-                str(event.get("status", "")),
-                format_seconds(float(seconds)) if isinstance(seconds, (int, float)) else "–",
-                f"{memory:.0f}" if isinstance(memory, (int, float)) else "–",
-            )
-        )
-    return Table(
-        "Time and memory",
-        ("stage", "step", "status", "wall time", "peak memory (MB)"),
-        tuple(rows),
-        "metrics.jsonl holds no timings",
-    )
+        step = "the whole stage" if event.get("total") else name
+        took = format_seconds(float(seconds)) if isinstance(seconds, (int, float)) else "–"
+        peak = f"{memory:.0f}" if isinstance(memory, (int, float)) else "–"
+        rows.append((stage, step, str(event.get("status", "")), took, peak))
+    header = ("stage", "step", "status", "wall time", "peak memory (MB)")
+    return Table("Time and memory", header, rows, "metrics.jsonl holds no timings")
 
 
 def failure_table(run: RunResults) -> Table:
     """What was left out or marked, with the reason."""
     rows = []
-    for stage, record in (run.info.get("stages") or {}).items():
-        for key, entries in record.items() if isinstance(record, Mapping) else ():
-            if key.startswith("failed_") and isinstance(entries, list):
-                rows += [
-                    (
-                        stage,
-                        f"left out ({key.removeprefix('failed_')})",
-                        _who(entry),
-                        str(entry.get("error"))[:300],
-                    )
-                    for entry in entries
-                    if isinstance(entry, Mapping)
-                ]
-            elif key == "sources" and isinstance(entries, Mapping):
-                rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entries.items()]
-            elif (
-                key
-                in (
-                    "left_naive",
-                    "anchor_left_out_for",
-                    "network_left_out",
-                    "network_failed",
-                    "bundle_failed",
-                    "bundle_doubts",
-                    "other_data",
-                )
-                and entries
-            ):
-                rows.append((stage, key.replace("_", " "), "", str(entries)))
-    rows += _measurement_flags(run)
+    for stage, record in _stage_records(run):
+        for key, entry in record.items():
+            if key.startswith("failed_") and isinstance(entry, list):
+                what = f"left out ({key.removeprefix('failed_')})"
+                failures = [failure for failure in entry if isinstance(failure, Mapping)]
+                rows += [(stage, what, _who(one), str(one.get("error"))[:300]) for one in failures]
+            elif key == "sources" and isinstance(entry, Mapping):
+                rows += [(stage, f"predicted by: {name}", str(count), "") for name, count in entry.items()]
+            elif key in _DOUBTS and entry:
+                rows.append((stage, key.replace("_", " "), "", str(entry)))
+    rows += _flag_rows(run)
     rows += [("diagnostics", "note", "", note) for note in run.notes]
-    return Table(
-        "Flags and failures",
-        ("stage", "what", "planet", "reason"),
-        tuple(rows),
-        "none: every planet went through",
-    )
+    header = ("stage", "what", "planet", "reason")
+    return Table("Flags and failures", header, rows, "none: every planet went through")
+
+
+def backend_table(run: RunResults) -> Table:
+    """Which path of each replaceable part ran, and the settings of the run."""
+    rows = [("setting", name, str(run.info[name])) for name in _SETTINGS if name in run.info]
+    for stage, record in _stage_records(run):
+        if record.get("overrides"):
+            rows.append(("overrides", stage, " ".join(map(str, record["overrides"]))))
+        # where it is not that of the last stage
+        others = [name for name in _SETTINGS if name in record and record[name] != run.info.get(name)]
+        rows += [(f"setting of {stage}", name, str(record[name])) for name in others]
+    rows += _decisions(run)
+    rows += [("backend", str(name), str(choice)) for name, choice in (run.info.get("backends") or {}).items()]
+    return Table("Settings and backends", ("kind", "name", "value"), rows, "run.json holds none")
+
+
+def environment_table(run: RunResults) -> Table:
+    """Python, machine and package versions."""
+    environment = run.info.get("environment") or {}
+    rows = [(str(name), str(value)) for name, value in environment.items() if not isinstance(value, Mapping)]
+    packages = environment.get("packages") or {}
+    rows += [(str(name), str(version) if version else "not installed") for name, version in packages.items()]
+    return Table("Environment", ("what", "version"), rows, "run.json holds no environment")
+
+
+def _stage_records(run: RunResults) -> Iterator[tuple[str, Mapping]]:
+    """What each stage has said of itself in ``run.json``."""
+    for stage, record in (run.info.get("stages") or {}).items():
+        if isinstance(record, Mapping):
+            yield stage, record
 
 
 def _who(failure: Mapping) -> str:
@@ -189,87 +144,39 @@ def _who(failure: Mapping) -> str:
     return f"{failure.get('planet_id')}" + (f", visit {visit}" if visit is not None else "")
 
 
-def _measurement_flags(run: RunResults, *, max_planets: int = 300) -> list[tuple[str, str, str, str]]:
-    """Flags that the light curves and the anchor's measurements carry, counted."""
-    flags: dict[str, list[str]] = {}
+def _flag_rows(run: RunResults, *, max_planets: int = 300) -> list[Row]:
+    """Flags of the light curves and of the anchor's measurements, counted, with the first planets of each."""
+    carriers: dict[str, list[int]] = defaultdict(list)
     for planet in planets_with_light_curves(run)[:max_planets]:
         try:
-            found = {
-                *stored_measurement(run, planet).flags,
-                *(f for curve in stored_light_curves(run, planet) for f in curve.flags),
-            }
+            carrying = [stored_measurement(run, planet), *stored_light_curves(run, planet)]
+            flags = {flag for one in carrying for flag in one.flags}
         except DataError as error:
-            found = {f"unreadable: {error.what}"}
-        if found:
-            flags[str(planet)] = sorted(found)
-    return _flag_rows("anchor", flags)
-
-
-def _flag_rows(stage: str, flags: Mapping) -> list[tuple[str, str, str, str]]:
-    """``{planet: [flag, …]}`` counted by flag, with the first planets that carry it."""
-    counted = Counter(
-        str(flag) for names in flags.values() for flag in (names if isinstance(names, list) else [names])
-    )
+            flags = {f"unreadable: {error.what}"}
+        for flag in sorted(flags):
+            carriers[flag].append(planet)
     rows = []
-    for flag, count in counted.most_common():
-        who = [
-            str(planet)
-            for planet, names in flags.items()
-            if flag in (names if isinstance(names, list) else [names])
-        ]
-        rows.append(
-            (stage, f"flag: {flag}", f"{count}: " + ", ".join(who[:6]) + (" …" if count > 6 else ""), "")
-        )
+    for flag, planets in sorted(carriers.items(), key=lambda carried: -len(carried[1])):
+        who = ", ".join(map(str, planets[:6])) + (" …" if len(planets) > 6 else "")
+        rows.append(("anchor", f"flag: {flag}", f"{len(planets)}: {who}", ""))
     return rows
 
 
-def backend_table(run: RunResults) -> Table:
-    """Which path of each replaceable part ran, and the settings of the run."""
-    rows = [("setting", name, str(run.info[name])) for name in _SETTINGS if name in run.info]
-    for stage, record in (run.info.get("stages") or {}).items():
-        if isinstance(record, Mapping) and record.get("overrides"):
-            rows.append(("overrides", stage, " ".join(map(str, record["overrides"]))))
-        # where it is not that of the last stage
-        rows += [
-            (f"setting of {stage}", name, str(record[name]))
-            for name in _SETTINGS
-            if isinstance(record, Mapping) and name in record and record[name] != run.info.get(name)
-        ]
-    rows += _decisions(run)
-    rows += [("backend", str(name), str(choice)) for name, choice in (run.info.get("backends") or {}).items()]
-    return Table("Settings and backends", ("kind", "name", "value"), tuple(rows), "run.json holds none")
-
-
-def _decisions(run: RunResults) -> list[tuple[str, str, str]]:
-    """How far the network is trusted and how the error bars are scaled, as decided on planets not seen in
-    training."""
+def _decisions(run: RunResults) -> list[Row]:
+    """How far the network is trusted and how σ is scaled, as decided on planets not seen in training."""
     rows = []
     for event in run.of_kind("network_share")[-1:]:
         gain, error = event.get("gain"), event.get("gain_error")
-        how = (
-            f" ({gain:+.4f} ± {error:.4f} over the anchor, out of fold)" if None not in (gain, error) else ""
-        )
+        known = None not in (gain, error)
+        how = f" ({gain:+.4f} ± {error:.4f} over the anchor, out of fold)" if known else ""
         rows.append(("decision", "weight of the network", f"{event.get('chosen')}{how}"))
-    for record in (run.info.get("stages") or {}).values():
-        for name, value in (record.get("sigma_scale") or {}).items() if isinstance(record, Mapping) else ():
+    for _, record in _stage_records(run):
+        for name, value in (record.get("sigma_scale") or {}).items():
             if name != "network_share" and isinstance(value, (int, float)):
-                rows.append(
-                    ("decision", name.replace("_", " ").replace("factor", "σ factor"), f"{value:.3f}")
-                )
+                scale = name.replace("_", " ").replace("factor", "σ factor")
+                rows.append(("decision", scale, f"{value:.3f}"))
     parameters = run.info.get("parameters")
     if isinstance(parameters, Mapping):
-        rows.append(
-            ("network", "parameters", ", ".join(f"{name} {count}" for name, count in parameters.items()))
-        )
+        counts = ", ".join(f"{name} {count}" for name, count in parameters.items())
+        rows.append(("network", "parameters", counts))
     return rows
-
-
-def environment_table(run: RunResults) -> Table:
-    """Python, machine and package versions."""
-    environment = run.info.get("environment") or {}
-    rows = [(str(name), str(value)) for name, value in environment.items() if not isinstance(value, Mapping)]
-    rows += [
-        (str(name), str(version) if version else "not installed")
-        for name, version in (environment.get("packages") or {}).items()
-    ]
-    return Table("Environment", ("what", "version"), tuple(rows), "run.json holds no environment")

@@ -1,15 +1,16 @@
-"""Light curves of a run with the anchor's model beside them, and the residuals in the forms that figures
-show."""
+"""Light curves of a run with the anchor's model beside them, as figures and tables show them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.diagnostics.bands import wavelength_bands
+from spectramind_kit.diagnostics.bands import SENSORS, wavelength_bands
 from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.training.made_from import fits_light_curve
@@ -17,61 +18,63 @@ from spectramind_kit.training.made_from import fits_light_curve
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
+    from spectramind_kit.transit.likelihood.visit_fit import VisitFit
 
-
-@dataclass(frozen=True)
-class VisitView:
-    """One visit: ``time`` (T,) h, ``flux``, ``flux_err``, ``model``, ``baseline`` (T, 283) e⁻ per exposure.
-
-    ``model`` is star · drift · transit as fitted by the anchor, ``baseline`` the same without the transit.
-    """
-
-    planet_id: int
-    visit: int
-    time: np.ndarray
-    flux: np.ndarray
-    flux_err: np.ndarray
-    model: np.ndarray
-    baseline: np.ndarray
-    wavelength_um: np.ndarray
-
-    def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
-        """Sum over some bins, relative to the out-of-transit baseline; bins that are missing altogether are
-        left out, and the result is NaN where others are missing (everywhere, if all are)."""
-        flux, error, model, baseline = (
-            values[:, bins].astype(np.float64)
-            for values in (self.flux, self.flux_err, self.model, self.baseline)
-        )
-        there = np.isfinite(flux).any(axis=0)
-        if there.any():
-            flux, error, model, baseline = (values[:, there] for values in (flux, error, model, baseline))
-        level = baseline.sum(axis=1)
-        return WhiteLightCurve(
-            time=self.time,
-            flux=flux.sum(axis=1) / level,
-            model=model.sum(axis=1) / level,
-            error=np.sqrt((error**2).sum(axis=1)) / level,
-        )
+NO_LIGHT_CURVES = "no planet has both a light curve in the store and an anchor's fit"
 
 
 @dataclass(frozen=True)
 class WhiteLightCurve:
-    """Relative flux (T,), 1 outside transit; ``residual`` = flux − model."""
+    """Light curve of several bins together, relative to the star: 1 outside transit."""
 
-    time: np.ndarray
-    flux: np.ndarray
-    model: np.ndarray
-    error: np.ndarray
+    time: np.ndarray  # (T,) h from the start of the visit
+    flux: np.ndarray  # (T,) NaN where it is missing
+    model: np.ndarray  # (T,)
+    error: np.ndarray  # (T,) 1σ of the flux
 
     @property
     def residual(self) -> np.ndarray:
         return self.flux - self.model
 
+    @property
+    def good(self) -> np.ndarray:
+        """(T,) where there is a measurement."""
+        return np.isfinite(self.flux) & np.isfinite(self.error)
+
+
+@dataclass(frozen=True)
+class VisitView:
+    """The light curve of one visit and the anchor's fit of it."""
+
+    curve: LightCurve
+    fit: VisitFit
+
+    @cached_property
+    def _model(self) -> tuple[np.ndarray, np.ndarray]:
+        """star · drift · transit and star · drift, each (T, 283), e⁻ per exposure."""
+        return self.fit.model_flux, self.fit.baseline_flux
+
+    def white(self, bins: np.ndarray | slice) -> WhiteLightCurve:
+        """Sum over some bins, relative to the out-of-transit baseline.
+
+        Bins that are missing altogether are left out; the flux is NaN where others are missing (everywhere,
+        if all are).
+        """
+        whole = (self.curve.flux, self.curve.flux_err, *self._model)
+        parts = [part[:, bins].astype(np.float64) for part in whole]
+        there = np.isfinite(parts[0]).any(axis=0)
+        if there.any():
+            parts = [part[:, there] for part in parts]
+        flux, error, model, baseline = parts
+        level = baseline.sum(axis=1)
+        error = np.sqrt((error**2).sum(axis=1)) / level
+        return WhiteLightCurve(self.curve.time, flux.sum(axis=1) / level, model.sum(axis=1) / level, error)
+
 
 def band_light_curves(view: VisitView) -> dict[str, WhiteLightCurve]:
     """The light curve of FGS1 and of each band of AIRS-CH0, and of the whole AIRS-CH0 as ``AIRS``."""
-    curves = {band.name: view.white(band.bins) for band in wavelength_bands(view.wavelength_um)}
-    return curves | {"AIRS": view.white(slice(1, None))}
+    curves = {band.name: view.white(band.bins) for band in wavelength_bands(view.curve.wavelength_um)}
+    return curves | {"AIRS": view.white(SENSORS["AIRS"])}
 
 
 def planets_with_light_curves(run: RunResults) -> list[int]:
@@ -84,6 +87,13 @@ def planets_with_light_curves(run: RunResults) -> list[int]:
             stored.add(int(planet))
     first = set(run.test.planet_id.tolist()) if run.test is not None else set()
     return sorted(fitted & stored, key=lambda planet: (planet not in first, planet))
+
+
+def some_of(planets: Sequence[int], count: int) -> list[int]:
+    """Up to ``count`` planets, evenly spread: train and test in the proportion in which the run has them."""
+    if len(planets) <= count:
+        return list(planets)
+    return [planets[index] for index in np.linspace(0, len(planets) - 1, count).astype(int)]
 
 
 def stored_light_curves(run: RunResults, planet_id: int) -> list[LightCurve]:
@@ -115,44 +125,24 @@ def load_visits(run: RunResults, planet_id: int) -> list[VisitView]:
     Raises
     ------
     DataError
-        No visit has both a light curve and a fit.
+        No visit has both a light curve and a fit, or the fit is of an older light curve.
     """
-    measurement = stored_measurement(run, planet_id)
-    fits = {fit.visit: fit for fit in measurement.visits}
-    curves = stored_light_curves(run, planet_id)
+    measurement, curves = stored_measurement(run, planet_id), stored_light_curves(run, planet_id)
     changed = [curve.visit for curve in curves if not fits_light_curve(measurement, curve)]
     if changed:
-        raise DataError(
-            "the anchor's fit is of an older light curve",
-            where=f"planet {planet_id}, visits {changed}",
-            fix="run notebooks 02 and 03 again",
-        )
-    views = [
-        VisitView(
-            planet_id=planet_id,
-            visit=curve.visit,
-            time=curve.time,
-            flux=curve.flux,
-            flux_err=curve.flux_err,
-            model=fits[curve.visit].model_flux,
-            baseline=fits[curve.visit].baseline_flux,
-            wavelength_um=curve.wavelength_um,
-        )
-        for curve in curves
-        if curve.visit in fits and len(fits[curve.visit].time) == len(curve.time)
-    ]
+        where, fix = f"planet {planet_id}, visits {changed}", "run notebooks 02 and 03 again"
+        raise DataError("the anchor's fit is of an older light curve", where=where, fix=fix)
+    fits = {fit.visit: fit for fit in measurement.visits}
+    views = [VisitView(curve, fits[curve.visit]) for curve in curves if curve.visit in fits]
+    views = [view for view in views if len(view.fit.time) == len(view.curve.time)]
     if not views:
-        raise DataError(
-            "no visit has both a light curve and an anchor's fit of it",
-            where=f"planet {planet_id}",
-            fix="run notebooks 01 and 02",
-        )
+        what = "no visit has both a light curve and an anchor's fit of it"
+        raise DataError(what, where=f"planet {planet_id}", fix="run notebooks 01 and 02")
     return views
 
 
 def _newest(run: RunResults, kind: str, name: str) -> list[Path]:
-    """Files of ``store/`` or ``anchor/`` by name: those with the bundle's settings, else with the settings
-    written last."""
+    """Files of ``store/`` or ``anchor/`` by name: of the bundle's settings, else of those written last."""
     paths = run.glob(f"{kind}/{run.settings_folders[kind]}/{name}") if run.settings_folders else []
     if not paths:
         paths = run.glob(f"{kind}/*/{name}")

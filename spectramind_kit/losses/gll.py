@@ -56,16 +56,14 @@ def official_score(
     *,
     metric: Metric,
     fgs1_weight: float = FGS1_WEIGHT,
-    clip: bool = False,
 ) -> Tensor:
-    """`Metric.score` of (B, W) tensors as a differentiable scalar; labels that are not finite are left out.
+    """`Metric.score` of (B, W) tensors as a differentiable scalar, not clipped.
 
-    ``clip`` cuts to [0, 1] as the host does (no gradient outside). Computed in float64 where there is one.
+    Labels that are not finite are left out. Computed in float64 where the device has it.
     """
     wide = torch.float32 if depth_mean.device.type == "mps" else torch.float64
     depth_mean, depth_sigma, depth = (t.to(wide) for t in (depth_mean, depth_sigma, depth))
     known = torch.isfinite(depth)
     truth = torch.where(known, depth, depth_mean.detach())
     scores = metric.element_scores(truth, depth_mean, depth_sigma)
-    score = weighted_mean(scores, known, fgs1_weight=fgs1_weight)
-    return score.clamp(0.0, 1.0) if clip else score
+    return weighted_mean(scores, known, fgs1_weight=fgs1_weight)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spectramind_kit.configs.target import instantiate, is_own, keywords, locate, to_plain
-from spectramind_kit.errors import ConfigError, nearest
+from spectramind_kit.errors import ConfigError, check_choice
 from spectramind_kit.models.batch import FEATURES_OF_A_BIN, FEATURES_OF_A_STAR
 
 # The kit's own classes per part: keys of their configs may be left over when a user's class takes the place.
@@ -33,8 +33,7 @@ def build_model(
     if "model" in config and "decoder" not in config:
         config = config["model"]
     for key in map(str, config):
-        if key not in _KEYS:
-            raise ConfigError("unknown key", where="model", found=key, fix=nearest(key, _KEYS))
+        check_choice(key, _KEYS, what="key", where="model")
     for part in PARTS:
         if part not in config:
             raise ConfigError(

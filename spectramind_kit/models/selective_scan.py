@@ -50,12 +50,10 @@ class _Buffers:
         self.state, self.decay = self.states.unbind(0), self.decays.unbind(0)
 
     def run(self, start: Tensor, driven: Tensor, dt: Tensor, rate: Tensor, b: Tensor) -> None:
-        """``states[0] = start``, ``states[t + 1] = h_t`` and ``decays[t] = exp(dt_t a)`` for the steps of one
-        chunk."""
+        """``states[0] = start``, ``states[t + 1] = h_t``, ``decays[t] = exp(dt_t a)`` for one chunk."""
         steps = dt.shape[0]
-        torch.exp2(
-            torch.mul(dt[:, :, None, :], rate * _LOG2_E, out=self.decays[:steps]), out=self.decays[:steps]
-        )
+        decays = torch.mul(dt[:, :, None, :], rate * _LOG2_E, out=self.decays[:steps])
+        torch.exp2(decays, out=decays)
         self.states[0] = start
         torch.mul(driven[:, :, None, :], b[..., None], out=self.states[1 : steps + 1])
         before = self.state[0]
@@ -120,21 +118,14 @@ def _backward(
             after = views[t].addcmul_(buffers.decay[t + 1], after)
         torch.mul(buffers.decay[0], after, out=carry)
         # product and sum: batched matrix-vector products of this size run six times slower on a CPU
-        torch.sum(
-            torch.mul(buffers.states[1 : steps + 1], grad_y[part].unsqueeze(-2), out=product),
-            -1,
-            out=grad_c[part],
-        )
-        torch.sum(torch.mul(grad, driven[part].unsqueeze(-2), out=product), -1, out=grad_b[part])
+        torch.mul(buffers.states[1 : steps + 1], grad_y[part].unsqueeze(-2), out=product)
+        torch.sum(product, -1, out=grad_c[part])
+        torch.mul(grad, driven[part].unsqueeze(-2), out=product)
+        torch.sum(product, -1, out=grad_b[part])
         through_b = torch.matmul(b[part].unsqueeze(-2), grad).squeeze(-2)
         torch.mul(through_b, dt[part], out=grad_x[part])
         decay.mul_(grad).mul_(buffers.states[:steps])  # dL/d(dt a)
         grad_dt[part] = torch.mul(decay, rate, out=product).sum(-2).addcmul_(through_b, x[part])
         grad_rate += torch.mul(decay, dt[part].unsqueeze(-2), out=product).sum((0, 1))
-    return (
-        grad_x.transpose(0, 1),
-        grad_dt.transpose(0, 1),
-        grad_rate.t(),
-        grad_b.transpose(0, 1),
-        grad_c.transpose(0, 1),
-    )
+    grad_x, grad_dt, grad_b, grad_c = (t.transpose(0, 1) for t in (grad_x, grad_dt, grad_b, grad_c))
+    return grad_x, grad_dt, grad_rate.t(), grad_b, grad_c

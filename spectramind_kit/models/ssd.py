@@ -70,10 +70,8 @@ class _Pieces:
         head = total.to(dt.dtype)
         # head + tail: float64's digits in two fp32 numbers, at half the traffic
         tail = (total - head).to(dt.dtype)
-        self.decay = (
-            (head[..., :, None] - head[..., None, :]).add_(tail[..., :, None]).sub_(tail[..., None, :])
-        )
-        self.decay.masked_fill_(ahead, -torch.inf).exp_()
+        since = (head[..., :, None] - head[..., None, :]).add_(tail[..., :, None]).sub_(tail[..., None, :])
+        self.decay = since.masked_fill_(ahead, -torch.inf).exp_()
         self.until_end = (total[..., -1:] - total).to(dt.dtype).exp_()  # (H, BK, l)
         self.since_start = torch.exp(total.to(dt.dtype))
         scores = torch.matmul(c, b.transpose(-1, -2))[self.group]  # (H, BK, l, l)
@@ -109,9 +107,8 @@ class _Pieces:
         later = torch.ones(self.count, self.count, dtype=torch.bool, device=gained.device).triu_()
         carry = (F.pad(passed[..., :-1], (1, 0))[..., :, None] - passed[..., None, :]).to(gained.dtype)
         carry = carry.masked_fill_(later, -torch.inf).exp_()
-        return torch.matmul(carry.transpose(-1, -2) if back else carry, gained.view(*shape[:3], -1)).view_as(
-            gained
-        )
+        carry = carry.transpose(-1, -2) if back else carry
+        return torch.matmul(carry, gained.view(*shape[:3], -1)).view_as(gained)
 
 
 class _Ssd(torch.autograd.Function):
@@ -150,10 +147,8 @@ def _backward(
         # of the states that leave
         leaving = pieces.pass_on(_product(pieces.reads.transpose(-1, -2), grad_out), back=True)
         grad_series.flatten(0, 1).baddbmm_(pieces.writes.flatten(0, 1), leaving.flatten(0, 1))
-        grad_reads, grad_writes = (
-            _product(grad_out, entering.transpose(-1, -2)),
-            _product(series, leaving.transpose(-1, -2)),
-        )
+        grad_reads = _product(grad_out, entering.transpose(-1, -2))
+        grad_writes = _product(series, leaving.transpose(-1, -2))
         grad_keep = torch.linalg.vecdot(leaving.flatten(2), entering.flatten(2))  # (H, BK)
 
     grad_skip = grad_within.diagonal(dim1=-2, dim2=-1).sum((1, 2))
@@ -175,9 +170,8 @@ def _backward(
 
     grad_scores = grad_within.mul_(pieces.decay).mul_(dt[..., None, :])
     grad_c = grad_reads.mul_(pieces.since_start[..., None]).add_(torch.matmul(grad_scores, b[group]))
-    grad_b = grad_writes.mul_((pieces.until_end * dt)[..., None]).add_(
-        torch.matmul(grad_scores.transpose(-1, -2), c[group])
-    )
+    by_scores = torch.matmul(grad_scores.transpose(-1, -2), c[group])
+    grad_b = grad_writes.mul_((pieces.until_end * dt)[..., None]).add_(by_scores)
 
     def of_groups(t: Tensor) -> Tensor:  # (H, BK, l, N) -> (B, L, G, N), heads of a group summed
         return _over_time(t.unflatten(0, (len(b), -1)).sum(1), batch, length)

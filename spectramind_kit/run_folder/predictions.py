@@ -75,7 +75,7 @@ class Predictions:
         """
         known = {f.name for f in fields(cls)}
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 content = {name: arrays[name] for name in arrays.files if name in known}
             return cls(**content | {"made_from": from_text(str(content.get("made_from", "")))})
         except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -43,22 +43,6 @@ class RunResults(RunFiles):
     stale: tuple[str, ...] = ()  # which results do not belong together
 
     @property
-    def work_dir(self) -> Path:  # this and the next three until diagnostics has moved
-        return self.root
-
-    @property
-    def figures_dir(self) -> Path:
-        return self.figures
-
-    @property
-    def naive_mean(self) -> float:
-        return self.metric.mean
-
-    @property
-    def naive_sigma(self) -> float:
-        return self.metric.sigma
-
-    @property
     def diagnostics_dir(self) -> Path:
         return self.root / "diagnostics"
 

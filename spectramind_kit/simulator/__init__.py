@@ -12,6 +12,7 @@ _PUBLIC = {
     "simulate_light_curves": "light_curves",
     "light_curves_of": "light_curves",
     "SimulatedLightCurves": "light_curves",
+    "SimulatedPlanet": "light_curves",
     "open_simulation": "competition",
     "SimulatedCompetition": "competition",
     "Settings": "settings",

@@ -16,6 +16,7 @@ from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.label_check import contradicted_labels
 from spectramind_kit.training.made_from import training_made_from
 from spectramind_kit.transit.anchor.recipes import cross_fit
+from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:
     from spectramind_kit.training.labels import Labels
@@ -54,7 +55,8 @@ def cross_fit_anchors(
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     used, depth = [measurements[int(p)] for p in planets], labels.of(planets)
     with run.step("prior and calibration, out of fold"):
-        fitted = cross_fit(used, depth, folds=fold, metric=labels.metric)
+        settings = AnchorSettings.from_mapping(run.config.anchor)
+        fitted = cross_fit(used, depth, folds=fold, metric=labels.metric, settings=settings)
     _tell_fit(run, fitted, len(planets))
     made_from = training_made_from(
         settings=[to_plain(run.config[name]) for name in SETTINGS],

@@ -107,7 +107,7 @@ class HeldOut:
         depth = self._of_rows("depth")
         return combine_visits(self.planet_id, depth, depth)[1]
 
-    @property
+    @cached_property
     def anchor_score(self) -> float:
         return self.score(self._of_rows("anchor_depth"), self._of_rows("anchor_err"))
 

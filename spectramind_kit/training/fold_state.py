@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -24,7 +25,8 @@ class FoldState:
     def __init__(
         self, model: nn.Module, *, settings: TrainSettings, precision: Precision, steps_per_epoch: int
     ):
-        self.model, self.settings = model, settings
+        self.model, self.settings, self.precision = model, settings, precision
+        self._twin = copy.deepcopy(model)
         self.epoch, self.held_out_score = 0, None
         cuda = precision.device.kind == "cuda"
         groups = parameter_groups(model, weight_decay=settings.weight_decay)
@@ -45,6 +47,11 @@ class FoldState:
     @property
     def finished(self) -> bool:
         return self.epoch == self.settings.epochs
+
+    def averaged(self) -> nn.Module:
+        """A twin of the model with the averaged weights."""
+        self._twin.load_state_dict(self.average.state)
+        return self._twin
 
     @property
     def learning_rate(self) -> float:
@@ -85,12 +92,13 @@ class FoldState:
         }
         save_checkpoint(path, content, digest=digest)
 
-    def resume(self, path: Path, *, digest: str, device: str) -> None:
+    def resume(self, path: Path, *, digest: str) -> None:
         """Take over a checkpoint of the same inputs, where there is one."""
         content = try_resume(path, digest=digest)
         if content is None:
             return
         self.epoch, self.held_out_score = content["epoch"], content["held_out_score"]
+        device = self.precision.device.name
         self.average.state = {k: v.to(device) for k, v in content["average"].items()}
         self.average.steps = content["average_steps"]
         self.model.load_state_dict(content["model"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,20 +69,19 @@ def train_fold(
         frozen_epochs=settings.warm_start_epochs,
         release_every=settings.release_every_epochs,
     )
-    judge = _Judge(copy.deepcopy(model), fold, settings=settings, precision=precision, log=log)
-    state.resume(fold.checkpoint, digest=fold.digest, device=device.name)
+    state.resume(fold.checkpoint, digest=fold.digest)
     if 0 < state.epoch < settings.epochs:
         say(f"fold {fold.number}: going on after epoch {state.epoch}")
     if state.held_out_score is None:  # the untouched model: with the anchored head, the anchor itself
         every = [name for name, _ in warm_start.groups]
-        judge.score(state, seconds=0.0, frozen=every, loss_terms={}, gradient_share={})
+        _score(state, fold, log, seconds=0.0, frozen=every, loss_terms={}, gradient_share={})
     while not state.finished:
         start = time.monotonic()
         frozen = warm_start.apply(state.epoch)
-        means = _one_epoch(state, loss, fold, precision)
+        means = _one_epoch(state, loss, fold)
         state.epoch += 1
         seconds = round(time.monotonic() - start, 3)
-        judge.score(state, seconds=seconds, frozen=frozen, **means, learning_rate=state.learning_rate)
+        _score(state, fold, log, seconds=seconds, frozen=frozen, **means, learning_rate=state.learning_rate)
         state.save(fold.checkpoint, digest=fold.digest)
         if budget is not None:
             budget.charge("train_epoch", units=1, seconds=time.monotonic() - start)
@@ -92,14 +90,13 @@ def train_fold(
                 say(f"fold {fold.number}: {what}; started again, it goes on from there")
                 break
     weights = {name: value.detach().cpu() for name, value in state.average.state.items()}
-    return FoldResult(fold.number, weights, float(state.held_out_score), judge.anchor_score, state.epoch)
+    scores = float(state.held_out_score), fold.held_out.anchor_score
+    return FoldResult(fold.number, weights, *scores, state.epoch)
 
 
-def _one_epoch(
-    state: FoldState, loss: nn.Module, fold: Fold, precision: Precision
-) -> dict[str, dict[str, float]]:
+def _one_epoch(state: FoldState, loss: nn.Module, fold: Fold) -> dict[str, dict[str, float]]:
     """Every train row once; mean ``loss_terms`` and ``gradient_share``."""
-    settings, device = state.settings, precision.device.name
+    settings, precision = state.settings, state.precision
     rng = np.random.default_rng((fold.seed, fold.number, state.epoch + 1))
     # of its own for each epoch: a resumed run draws what a whole one does
     torch.manual_seed(int(rng.integers(2**31)))
@@ -109,7 +106,7 @@ def _one_epoch(
     for first in range(0, len(order), settings.batch_size):
         rows = order[first : first + settings.batch_size]
         flipped = settings.time_flip and rng.random() < 0.5
-        batch = fold.held_out.dataset.batch(rows, device=device, flipped=flipped)
+        batch = fold.held_out.dataset.batch(rows, device=precision.device.name, flipped=flipped)
         with precision.autocast():
             output = state.model(batch)
         found = loss(output, batch, epoch=state.epoch)
@@ -123,50 +120,30 @@ def _means(parts: Sequence[Mapping[str, float]], sizes: Sequence[int]) -> dict[s
     return {name: float(np.average([part[name] for part in parts], weights=sizes)) for name in parts[0]}
 
 
-class _Judge:
-    """Scores the averaged weights on the held-out planets after each epoch, and writes the epoch's record."""
-
-    def __init__(
-        self,
-        twin: nn.Module,
-        fold: Fold,
-        *,
-        settings: TrainSettings,
-        precision: Precision,
-        log: Callable[..., None],
-    ):
-        self.twin, self.fold, self.settings, self.precision, self.log = twin, fold, settings, precision, log
-        self.anchor_score = fold.held_out.anchor_score
-
-    def score(self, state: FoldState, **fields: Any) -> None:
-        self.twin.load_state_dict(state.average.state)
-        held_out, batch_size = self.fold.held_out, self.settings.batch_size
-        found = evaluate_rows(
-            self.twin,
-            held_out.dataset,
-            held_out.rows,
-            precision=self.precision,
-            batch_size=batch_size,
-            flip_average=self.settings.time_flip,
-        )
-        state.held_out_score = held_out.score(found["depth_mean"], found["depth_sigma"])
-        drops = embedding_drops(
-            self.twin,
-            held_out,
-            score=state.held_out_score,
-            precision=self.precision,
-            batch_size=batch_size,
-            seed=self.fold.seed,
-        )
-        self.log(
-            "epoch",
-            training=self.fold.digest,
-            fold=self.fold.number,
-            epoch=state.epoch,
-            held_out_score=state.held_out_score,
-            anchor_score=self.anchor_score,
-            contribution_score_drop=drops,
-            device=self.precision.device.note,
-            amp_dtype=self.settings.amp,
-            **fields,
-        )
+def _score(state: FoldState, fold: Fold, log: Callable[..., None], **fields: Any) -> None:
+    """Score the averaged weights on the held-out planets, and write the epoch's record."""
+    model, held_out, settings, precision = state.averaged(), fold.held_out, state.settings, state.precision
+    found = evaluate_rows(
+        model,
+        held_out.dataset,
+        held_out.rows,
+        precision=precision,
+        batch_size=settings.batch_size,
+        flip_average=settings.time_flip,
+    )
+    score = state.held_out_score = held_out.score(found["depth_mean"], found["depth_sigma"])
+    drops = embedding_drops(
+        model, held_out, score=score, precision=precision, batch_size=settings.batch_size, seed=fold.seed
+    )
+    log(
+        "epoch",
+        training=fold.digest,
+        fold=fold.number,
+        epoch=state.epoch,
+        held_out_score=score,
+        anchor_score=held_out.anchor_score,
+        contribution_score_drop=drops,
+        device=precision.device.note,
+        amp_dtype=settings.amp,
+        **fields,
+    )

@@ -52,7 +52,8 @@ class OrbitCoordinates:
     @property
     def width_angle(self) -> Tensor:
         """Orbital phase at which z = reach."""
-        return (self.rate * torch.exp(self.log_duration)).clamp_max(0.5 * math.pi)
+        angle = 2.0 * math.pi * torch.exp(self.log_duration) / (self.period_d * HOURS_PER_DAY)
+        return angle.clamp_max(0.5 * math.pi)
 
     @property
     def swing(self) -> Tensor:

@@ -1,58 +1,18 @@
-"""What people type as a value: it is what it looks like, or refused before anything runs, with a word how to
-write it."""
+"""A value of the wrong type or out of range is refused before anything runs, with a word how to write it."""
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
-from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from spectramind_kit.configs import available_choices, available_groups, load_config
 from spectramind_kit.configs.check import check_config, misfit
-from spectramind_kit.configs.yaml_value import read_yaml_value
 from spectramind_kit.errors import ConfigError
 
-HYDRA = [False, pytest.param(True, marks=pytest.mark.skipif(find_spec("hydra") is None, reason="no hydra"))]
 
-
-@pytest.mark.parametrize(
-    "text, value",
-    [
-        ("010", 10),
-        ("8:24", "8:24"),
-        ("1e-3", 1e-3),
-        ("1E5", 1e5),
-        ("5.", 5.0),
-        (".5", 0.5),
-        ("-3", -3),
-        ("+4", 4),
-        ("yes", "yes"),
-        ("on", "on"),
-        ("off", "off"),
-        ("true", True),
-        ("False", False),
-        ("null", None),
-        ("", None),
-        ("~", None),
-        ("0x10", "0x10"),
-        ("1_000", "1_000"),
-        ("2020-01-01", "2020-01-01"),
-        ("[8, 24]", [8, 24]),
-        ("{a: 010, b: no}", {"a": 10, "b": "no"}),
-        ("'10'", "10"),
-        ("float32", "float32"),
-    ],
-)
-def test_values_are_what_they_look_like(text, value):
-    """Guards against YAML 1.1: octal numbers, base 60, yes and no as booleans, dates."""
-    found = read_yaml_value(text)
-    assert found == value and type(found) is type(value)
-
-
-@pytest.mark.parametrize("use_hydra", HYDRA)
 @pytest.mark.parametrize(
     "override, words",
     [
@@ -96,38 +56,24 @@ def test_values_are_what_they_look_like(text, value):
         ),
     ],
 )
-def test_a_value_that_makes_no_run_is_refused(override, words, use_hydra):
+def test_a_value_that_makes_no_run_is_refused(override, words):
     """Guards against `train.epochs=ten`, which ended 02_train after light curves and anchors."""
     with pytest.raises(ConfigError, match=words):
-        load_config(overrides=[override], use_hydra=use_hydra)
-
-
-@pytest.mark.parametrize(
-    "override, value",
-    [
-        ("train.epochs=010", 10),
-        ("data.airs_rows=[9, 23]", [9, 23]),
-        ("train.learning_rate=1e-3", 1e-3),
-        ("train.weight_decay=0", 0),
-        ("train.time_flip=false", False),
-        ("train.device=cuda:1", "cuda:1"),
-        ("model.airs_encoder.kernels=[3, 5]", [3, 5]),
-        ("loss.unit=1", 1),
-    ],
-)
-def test_a_good_value_arrives(override, value):
-    assert OmegaConf.select(load_config(overrides=[override]), override.partition("=")[0]) == value
+        load_config(overrides=[override], use_hydra=False)
 
 
 @pytest.mark.parametrize("group, choice", [(g, c) for g in available_groups() for c in available_choices(g)])
 def test_every_choice_of_the_kit_passes_its_own_check(group, choice):
     """Guards against a YAML file whose value its class would refuse: models and losses are checked as well
     when touched."""
-    config = OmegaConf.to_container(load_config(overrides=[f"{group}={choice}"]), resolve=True)
+    config = OmegaConf.to_container(
+        load_config(overrides=[f"{group}={choice}"], use_hydra=False), resolve=True
+    )
     check_config(config, touched=["model", "loss"])
 
 
 def test_a_class_of_ones_own_is_its_authors():
+    """Guards against a check of types that the kit cannot know."""
     load_config(overrides=["model.fgs1_encoder={_target_: mine.Encoder, width: [any, thing]}"])
 
 
@@ -148,9 +94,9 @@ def test_a_class_of_ones_own_is_its_authors():
         ("12", tuple[int, int], False),
         ({"a": 1.0}, Mapping[str, float], True),
         ({"a": "x"}, Mapping[str, float], False),
-        ("b", typing.Literal["a"], False),
-        (object(), typing.Any, True),
+        (object(), Any, True),
     ],
 )
 def test_types(value, hint, fits):
+    """Guards against a whole number that is a truth value, and a list of another length."""
     assert (misfit(value, hint) == "") is fits

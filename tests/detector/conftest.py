@@ -1,5 +1,4 @@
-"""A small competition made by a few lines of NumPy, independent of the kit's simulator: static profiles, a
-box transit."""
+"""A small competition made by a few lines of NumPy, not by the simulator: static profiles, a box transit."""
 
 from __future__ import annotations
 
@@ -188,6 +187,61 @@ def make_competition(tmp_path_factory):
         return copy
 
     return make
+
+
+@pytest.fixture
+def data(make_competition):
+    """A data folder of three planets that a test may damage."""
+    return make_competition(fresh=True, planets=(11, 7, 5))
+
+
+@pytest.fixture(scope="session")
+def edit():
+    """edit(path, change): a CSV table with ``change`` (table → table) applied to it."""
+    import pandas as pd
+
+    return lambda path, change: change(pd.read_csv(path)).to_csv(path, index=False)
+
+
+@pytest.fixture
+def read_table(tmp_path):
+    """read_table(content, …) -> (table with the columns a and b, what was told)."""
+    from spectramind_kit.detector.planet_rows import read_planet_table
+
+    def read(content: str | bytes, **options):
+        path = tmp_path / "t.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        told: list[str] = []
+        return read_planet_table(path, ("a", "b"), tell=told.append, **options), " | ".join(told)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def built(make_competition, tmp_path_factory):
+    """A data folder of three planets and the store that was filled from it, once."""
+    from spectramind_kit.detector import build_light_curves
+
+    data = make_competition(planets=(11, 12, 13), fresh=True)
+    report = build_light_curves(data, tmp_path_factory.mktemp("store"), workers=1)
+    assert len(report.done) == 3
+    return data, report.store
+
+
+@pytest.fixture(scope="session")
+def open_visit(make_competition):
+    """open_visit(instrument, …settings) -> RawVisit of the first visit, from files that are in order."""
+    from spectramind_kit.detector import DetectorSettings, find_visits, read_shared_tables
+    from spectramind_kit.detector.raw_visit import VisitSource, read_raw_visit
+
+    def read(instrument, **settings):
+        data = make_competition()
+        tables = read_shared_tables(data)
+        files = find_visits(data, "train")[0]
+        source = VisitSource(files, DetectorSettings(**settings), tables.axis, tables.adc)
+        return read_raw_visit(source, instrument)
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from spectramind_kit.detector.dead_time import NO_LIGHT, OFF, REPEATED, check_exposures
-from spectramind_kit.detector.raw_counts import sum_of_pixels
 
 N, SIDE = 400, 16
 
@@ -150,10 +149,3 @@ def test_the_last_exposures_do_not_count():
     adu[-2:] = 0
     check = check_exposures(adu, ignore_last=1)
     assert not check.good[-1] and not check.reasons
-
-
-def test_sums_are_exact():
-    """Guards the float32 products: sums of counts, to the last one."""
-    adu = np.random.default_rng(0).integers(0, 65536, (5000, 200)).astype(np.uint16)
-    expected = adu[:, 20:180].sum(axis=1, dtype=np.int64)
-    np.testing.assert_array_equal(sum_of_pixels(adu, slice(20, 180)), expected)

@@ -48,3 +48,9 @@ def test_remarks_are_told_from_faults():
         flags.sensor_missing("FGS1", DataError("gone")),
     ):
         assert flags.concerns_quality(flag)
+
+
+def test_what_concerns_the_folder_is_told_once():
+    """Guards against one sentence for each of a thousand visits, and a visit's flag told for all."""
+    assert flags.concerns_the_folder(flags.AXIS_TURNED) and flags.concerns_quality(flags.AXIS_TURNED)
+    assert not flags.concerns_the_folder(flags.empty_bins("FGS1", 2))

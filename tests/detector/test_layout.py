@@ -1,22 +1,13 @@
-"""Finding visits and reading the tables."""
+"""Finding visits."""
 
 from __future__ import annotations
 
 import shutil
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from spectramind_kit.detector.instrument import AIRS, FGS1
-from spectramind_kit.detector.layout import (
-    find_visits,
-    read_adc_info,
-    read_axis_info,
-    read_labels,
-    read_star_info,
-    read_wavelengths,
-)
+from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.errors import DataError
 
 
@@ -51,48 +42,6 @@ def test_splits_that_are_not_there(make_competition, tmp_path):
         find_visits(data, "test")
     with pytest.raises(DataError, match="not found"):
         find_visits(tmp_path, "train")
-
-
-def test_ids_written_as_floats_become_integers(make_competition):
-    """Guards against '11.0' as a planet: the test table writes ids as floats."""
-    data = make_competition(planets=(1103775, 7))
-    for split in ("train", "test"):
-        table = read_star_info(data, split)
-        assert table.index.dtype.kind == "i" and table.loc[1103775, "sma"] == 10.0
-    assert read_labels(data).shape == (2, 283)
-
-
-def test_axis_padding_is_removed(make_competition):
-    """Guards against NaN time stamps from the padding of axis_info."""
-    data = make_competition()
-    axis = read_axis_info(data)
-    assert (
-        len(axis.airs_time_h) == 160 and len(axis.fgs1_time_h) == 1920 and len(axis.airs_wavelength_um) == 356
-    )
-    assert np.isfinite(axis.fgs1_time_h).all()
-    np.testing.assert_array_equal(read_wavelengths(data)[1:], axis.airs_wavelength_um[39:321][::-1])
-
-
-def test_tables_that_are_wrong_say_so(make_competition):
-    """Guards against a KeyError far from the table that caused it."""
-    data = make_competition(fresh=True)
-    pd.DataFrame({"FGS1_adc_gain": [0.4]}).to_csv(data / "adc_info.csv")
-    with pytest.raises(DataError, match="FGS1_adc_offset"):
-        read_adc_info(data)
-    pd.DataFrame(
-        [{"FGS1_adc_offset": 0, "FGS1_adc_gain": 0, "AIRS-CH0_adc_offset": 0, "AIRS-CH0_adc_gain": 1}]
-    ).to_csv(data / "adc_info.csv")
-    with pytest.raises(DataError, match="impossible value"):
-        read_adc_info(data)
-    (data / "axis_info.parquet").write_bytes(b"no")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_axis_info(data)
-    (data / "wavelengths.csv").write_text("wl_1\n1\n")
-    with pytest.raises(DataError, match="283"):
-        read_wavelengths(data)
-    pd.DataFrame({"planet_id": [1], "Rs": [1.0]}).to_csv(data / "train_star_info.csv")
-    with pytest.raises(DataError, match="columns are missing"):
-        read_star_info(data)
 
 
 def test_only_whole_numbers_are_planets(make_competition):

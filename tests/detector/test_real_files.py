@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectramind_kit.detector.calibrate import calibrate_frames, choose_adc_direction, interpolate_bad_pixels
-from spectramind_kit.detector.calibration_set import find_hot_pixels, read_calibration_files
+from spectramind_kit.detector.calibration_set import find_hot_pixels, read_calibration
 from spectramind_kit.detector.extraction import extract_light_curve
 from spectramind_kit.detector.frames import all_pixels
-from spectramind_kit.detector.instrument import AIRS, CALIBRATION_PRODUCTS, FGS1, INSTRUMENTS
+from spectramind_kit.detector.instrument import AIRS, FGS1, INSTRUMENTS
 from spectramind_kit.detector.layout import AxisInfo, VisitFiles, find_visits, read_adc_info, read_axis_info
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import calibrate_visit
@@ -54,9 +54,7 @@ def test_totals_per_exposure_are_this_stars(data_dir, frames, instrument):
     """Guards the recipe on real data: 25 CDS frames whose totals are those that participants found, within 1
     %."""
     visit = find_visits(data_dir, "train")[0]
-    calibration = read_calibration_files(
-        {p: visit.calibration(instrument, p) for p in CALIBRATION_PRODUCTS}, instrument
-    )
+    calibration = read_calibration(visit, instrument)
     adc = read_adc_info(data_dir)
     time = np.tile([0.1, 4.6] if instrument.name == AIRS.name else [0.1, 0.2], 25)
     exposures = calibrate_frames(
@@ -87,10 +85,9 @@ def test_totals_per_exposure_are_this_stars(data_dir, frames, instrument):
 
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda i: i.name)
-def test_products_are_usable(reference_data, instrument):
+def test_products_are_usable(data_dir, instrument):
     """Guards the limits of a working pixel: no live pixel of a real detector may be lost to them."""
-    folder = reference_data / "calibration" / instrument.name
-    c = read_calibration_files({p: folder / f"{p}.parquet" for p in CALIBRATION_PRODUCTS}, instrument)
+    c = read_calibration(find_visits(data_dir, "train")[0], instrument)
     assert c.dead.sum() in range(1, 50) and (c.unusable & ~c.dead).sum() == 0
     assert 0 < find_hot_pixels(c.dark).mean() < 0.05
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from spectramind_kit.diagnostics import open_run, write_report
-from spectramind_kit.diagnostics.figures import style
-from spectramind_kit.diagnostics.figures.scores import plot_score_ladder
+from spectramind_kit.diagnostics.figures import numbered
 from spectramind_kit.diagnostics.figures.spectra import plot_spectra
 from spectramind_kit.diagnostics.report import catalogue
 from spectramind_kit.diagnostics.saved_figures import known_figures
@@ -88,24 +87,15 @@ def test_pictures_are_taken_once_and_drawn_again_for_new_results(run, without_um
     before = figure.path.stat().st_mtime_ns
     write_report(run)
     assert figure.path.stat().st_mtime_ns == before
-    path = run.work_dir / "predictions/test.npz"
+    path = run.root / "predictions/test.npz"
     with np.load(path) as arrays:
         content = {name: arrays[name] for name in arrays.files}
     np.savez(path, **content | {"depth_mean": content["depth_mean"] + 1e-4})
-    fresh = open_run(run.work_dir, truth=run.work_dir / "truth.csv")
+    fresh = open_run(run.root, truth=run.root / "truth.csv")
     assert fresh.fingerprint != run.fingerprint
     write_report(fresh)
     assert figure.path.stat().st_mtime_ns != before
     assert known_figures(run.diagnostics_dir)[figure.path.name].fingerprint == fresh.fingerprint
-
-
-def test_baselines_join_the_ladder(run):
-    """Guards against a baseline that was given and is not shown."""
-    from matplotlib.text import Text
-
-    figure = plot_score_ladder(run, baselines={"somebody's notebook": 0.387})
-    shown = [t.get_text() for t in figure.findobj(Text)]
-    assert "0.387" in shown and "somebody's notebook" in shown
 
 
 def test_a_matplotlib_that_does_not_work_costs_the_figures_only(run, monkeypatch, capsys):
@@ -117,7 +107,7 @@ def test_a_matplotlib_that_does_not_work_costs_the_figures_only(run, monkeypatch
 
     monkeypatch.setitem(PROBES, "matplotlib", fail)
     why_not.cache_clear()
-    style.say_once.cache_clear()
+    numbered.say_once.cache_clear()
     try:
         assert plot_spectra(run) is None and plot_spectra(run) is None
         page = write_report(run).read_text(encoding="utf-8")

@@ -11,20 +11,13 @@ from spectramind_kit.diagnostics.tables import (
     score_table,
     timing_table,
 )
-from spectramind_kit.metric import array_score
 
 
 def test_scores_are_the_official_ones(run):
     """Guards against a table that disagrees with the scorer."""
     predictions = run.judged["train, out of fold"]
     row = next(r for r in score_table(run).rows if r[0].startswith("train") and r[1] == "submitted")
-    score = array_score(
-        predictions.depth,
-        predictions.depth_mean,
-        predictions.depth_sigma,
-        naive_mean=run.naive_mean,
-        naive_sigma=run.naive_sigma,
-    )
+    score = run.metric.score(predictions.depth, predictions.depth_mean, predictions.depth_sigma)
     assert float(row[2]) == pytest.approx(score, abs=1e-4)
 
 
@@ -57,13 +50,13 @@ def test_what_was_decided_is_told(run):
     from spectramind_kit.diagnostics import open_run
     from spectramind_kit.diagnostics.tables import backend_table
 
-    with open(run.work_dir / "metrics.jsonl", "a", encoding="utf-8") as log:
+    with open(run.root / "metrics.jsonl", "a", encoding="utf-8") as log:
         log.write(
             "\n"
             + json.dumps({"event": "network_share", "chosen": 0.5, "gain": 0.01, "gain_error": 0.004})
             + "\n"
         )
-    rows = backend_table(open_run(run.work_dir)).rows
+    rows = backend_table(open_run(run.root)).rows
     assert (
         "decision",
         "weight of the network",

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from spectramind_kit.diagnostics.visits import band_light_curves, load_visits, planets_with_light_curves
+from spectramind_kit.diagnostics.bands import SENSORS
+from spectramind_kit.diagnostics.visits import (
+    _newest,
+    band_light_curves,
+    load_visits,
+    planets_with_light_curves,
+    some_of,
+)
 from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import open_run
 
@@ -24,42 +35,23 @@ def test_the_model_leaves_white_noise(measured_dir):
                 assert curve.model.max() == pytest.approx(1.0, abs=2e-4) and curve.model.min() < 0.9999
 
 
-def test_missing_points_leave_the_rest_of_a_band(measured_dir):
-    """Guards against one saturated wavelength, or a sensor without frames, that blanks every figure of a
-    visit."""
-    from dataclasses import replace
+def test_missing_points_leave_the_rest_of_a_band(measured_run, gappy):
+    """Guards against one saturated wavelength, or a sensor without frames, that blanks all of a visit."""
+    view = load_visits(measured_run, gappy.planet_id)[0]
+    whole, holey = view.white(SENSORS["AIRS"]), replace(view, curve=gappy).white(SENSORS["AIRS"])
+    missing = np.isin(np.arange(len(gappy.time)), (10, 11))
+    assert (holey.good == ~missing).all() and np.isfinite(holey.model).all()
+    np.testing.assert_allclose(holey.flux[~missing], whole.flux[~missing], atol=5e-3)
+    assert not replace(view, curve=gappy).white(SENSORS["FGS1"]).good.any()
 
-    from spectramind_kit.diagnostics.figures.gallery import plot_light_curve_gallery
-    from spectramind_kit.diagnostics.figures.light_curves import plot_white_light_curves
-    from spectramind_kit.diagnostics.visits import stored_light_curves
 
-    run = open_run(measured_dir)
-    planet = planets_with_light_curves(run)[0]
-    view = load_visits(run, planet)[0]
-    flux, error = view.flux.copy(), view.flux_err.copy()
-    for values in (flux, error):
-        values[:, [0, 5]] = values[10:12] = np.nan
-    white = replace(view, flux=flux, flux_err=error).white(slice(1, None))
-    missing = np.isin(np.arange(len(view.time)), (10, 11))
-    assert (np.isnan(white.flux) == missing).all() and np.isfinite(white.model).all()
-    whole = view.white(slice(1, None))
-    np.testing.assert_allclose(white.flux[~missing], whole.flux[~missing], atol=5e-3)
-    assert np.isnan(replace(view, flux=flux, flux_err=error).white(slice(0, 1)).flux).all()
-    curve = replace(stored_light_curves(run, planet)[0], flux=flux, flux_err=error)
-    plot_light_curve_gallery(run, light_curves={planet: [curve]})
-    path = next(iter(sorted(measured_dir.glob(f"store/*/{planet}_{view.visit}.npz"))))
-    before = path.read_bytes()
-    try:
-        curve.save(path)
-        plot_white_light_curves(run, planets=[planet])
-    finally:
-        path.write_bytes(before)
+def test_some_of_the_planets_are_spread_over_all():
+    """Guards against a map or a spectrum of the test planets alone, which come first."""
+    assert some_of(range(100), 5) == [0, 24, 49, 74, 99] and some_of([7, 3], 5) == [7, 3]
 
 
 def test_a_planet_without_a_fit_is_left_out(measured_dir, tmp_path):
     """Guards against a figure that breaks on the planet whose anchor failed."""
-    import shutil
-
     shutil.copytree(measured_dir, tmp_path / "run")
     gone = next((tmp_path / "run").glob("anchor/*/*.npz"))
     gone.unlink()
@@ -71,9 +63,6 @@ def test_a_planet_without_a_fit_is_left_out(measured_dir, tmp_path):
 
 def test_the_newest_settings_win(measured_dir, tmp_path):
     """Guards against light curves of other settings, left from an earlier run, beside a newer fit."""
-    import os
-    import shutil
-
     shutil.copytree(measured_dir, tmp_path / "run")
     folder = next((tmp_path / "run").glob("store/*"))
     shutil.copytree(folder, folder.parent / "old")
@@ -87,9 +76,6 @@ def test_the_newest_settings_win(measured_dir, tmp_path):
 def test_a_fit_of_an_older_light_curve_is_not_shown(measured_dir, tmp_path):
     """Guards against a figure of new light curves under the model of old ones, after 01 alone was run
     again."""
-    import dataclasses
-    import shutil
-
     from spectramind_kit.detector.light_curve import LightCurve
     from spectramind_kit.training.made_from import measurement_made_from
     from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
@@ -100,10 +86,10 @@ def test_a_fit_of_an_older_light_curve_is_not_shown(measured_dir, tmp_path):
     planet = planets_with_light_curves(run)[0]
     (path,), curves = run.glob(f"anchor/*/{planet}.npz"), sorted(run.glob(f"store/*/{planet}_*.npz"))
     made_from = measurement_made_from([LightCurve.load(p) for p in curves], {}, settings=AnchorSettings())
-    dataclasses.replace(DepthMeasurement.load(path), made_from=made_from).save(path)
+    replace(DepthMeasurement.load(path), made_from=made_from).save(path)
     assert len(load_visits(run, planet)) == len(curves)
     curve = LightCurve.load(curves[0])
-    dataclasses.replace(curve, flux=curve.flux * np.float32(1.01)).save(curves[0])
+    replace(curve, flux=curve.flux * np.float32(1.01)).save(curves[0])
     with pytest.raises(DataError, match="of an older light curve"):
         load_visits(run, planet)
 
@@ -111,12 +97,9 @@ def test_a_fit_of_an_older_light_curve_is_not_shown(measured_dir, tmp_path):
 def test_the_bundles_settings_win_over_those_written_last(measured_dir, tmp_path):
     """Guards against light curves and fits of another trial in the report: finished ones are reused, not
     written again."""
-    import shutil
-
     from spectramind_kit.configs import config_digest, load_config
     from spectramind_kit.configs.target import to_plain
     from spectramind_kit.detector.settings import DetectorSettings
-    from spectramind_kit.diagnostics.visits import _newest
     from spectramind_kit.run_folder.json_file import write_json
 
     config = load_config(profile="smoke")

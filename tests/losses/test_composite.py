@@ -11,6 +11,7 @@ from spectramind_kit.configs import available_choices, load_config
 from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.errors import ConfigError, DataError
 from spectramind_kit.losses.composite import TERMS, CompositeLoss
+from spectramind_kit.metric import Metric
 from spectramind_kit.models import example_batch
 
 
@@ -30,6 +31,7 @@ def batch():
 
 @pytest.mark.parametrize("choice", available_choices("loss"))
 def test_configs_build_and_differentiate(choice, batch):
+    """Guards against a loss file whose terms leave a prediction without a gradient."""
     loss = instantiate(
         to_plain(load_config(overrides=[f"loss={choice}"], use_hydra=False).loss), where="loss"
     )
@@ -43,6 +45,7 @@ def test_configs_build_and_differentiate(choice, batch):
 
 
 def test_the_default_config_knows_every_term():
+    """Guards against a term that no override can reach."""
     assert set(load_config(use_hydra=False).loss.weights) == set(TERMS)
 
 
@@ -63,7 +66,23 @@ def test_total_is_the_sum_of_weight_times_term(batch):
         assert float(alone.total) == pytest.approx(2.0 * float(result.terms[name]), rel=1e-6)
 
 
+def test_the_metric_is_the_one_that_is_handed_over(batch):
+    """Guards against training on 2025's naive prediction where the labels have another mean and spread."""
+    node, output, metric = (
+        to_plain(load_config(overrides=["loss=metric"]).loss),
+        output_of(batch),
+        Metric(0.02, 0.003),
+    )
+    loss = instantiate(node, where="loss", given={"metric": metric})
+    found = loss(output, batch).terms["metric"]
+    assert float(found) == pytest.approx(
+        1.0 - metric.score(batch["depth"], output.depth_mean, output.depth_sigma, clip=False), rel=1e-5
+    )
+    assert float(found) != pytest.approx(float(CompositeLoss({"metric": 1.0})(output, batch).total), rel=1e-3)
+
+
 def test_the_baseline_is_annealed_in(batch):
+    """Guards against FGS1 being pulled to an AIRS level that is not learned yet."""
     loss = CompositeLoss({"gll": 1.0, "baseline": 0.4}, baseline_start=2, baseline_ramp=4)
     grown = [loss.weights_at(epoch)["baseline"] for epoch in range(8)]
     assert grown == pytest.approx([0, 0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
@@ -93,6 +112,7 @@ def test_a_calibrated_anchor_scores_a_half():
 
 
 def test_loss_is_computed_in_single_precision_under_autocast(batch):
+    """Guards against squares of 1e-5 in half precision, which are zero."""
     output = output_of(batch)
     wanted = CompositeLoss({"gll": 1.0, "smoothness": 0.1})(output, batch).total
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -101,6 +121,7 @@ def test_loss_is_computed_in_single_precision_under_autocast(batch):
 
 
 def test_mistakes(batch):
+    """Guards against a loss that silently trains on something else, or on nothing."""
     with pytest.raises(ConfigError, match="smoothness"):
         CompositeLoss({"gll": 1.0, "smothness": 0.1})
     with pytest.raises(ConfigError, match="switched off"):

@@ -35,6 +35,7 @@ def test_smoothness_sees_noise_and_not_slopes_or_fgs1(form):
 
 
 def test_unknown_smoothness():
+    """Guards against a misspelt form that is another form."""
     with pytest.raises(ConfigError, match="second_difference"):
         smoothness(flat(), UNIT, form="second_differences")
 
@@ -59,6 +60,7 @@ def test_band_coherence_lets_a_band_move_together():
 
 
 def test_nonnegativity_acts_below_zero_only():
+    """Guards against a pull on depths that are possible."""
     assert float(nonnegativity(flat(), UNIT)) == 0.0
     below = flat(-1e-4).requires_grad_()
     value = nonnegativity(below, UNIT)
@@ -67,6 +69,7 @@ def test_nonnegativity_acts_below_zero_only():
 
 
 def test_baseline_compares_fgs1_with_the_airs_mean():
+    """Guards against a comparison with one bin, or in other units."""
     spectrum = flat()
     spectrum[:, 1:] += 3e-4 * torch.randn(282, generator=torch.Generator().manual_seed(0)).double()
     spectrum[:, 0] = spectrum[:, 1:].mean(-1) + 6e-4

@@ -212,5 +212,6 @@ def test_autocast_stays_close(form, half):
 
 
 def test_heads_must_divide_the_width():
+    """Guards against a reshape error from inside torch."""
     with pytest.raises(ConfigError, match="headdim"):
         Mamba2(24, 16, headdim=20)

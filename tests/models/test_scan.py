@@ -18,10 +18,12 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("form", ("mamba1", "mamba2"))
 def test_auto_takes_torch_on_a_cpu(form):
+    """Guards against kernels that are looked for where they cannot run."""
     assert scan.resolve_scan_backend("auto", form=form, device=CPU) == "torch"
 
 
 def test_unknown_backend_names_the_nearest():
+    """Guards against a misspelt backend that silently becomes ours."""
     with pytest.raises(ConfigError, match="mamba_ssm"):
         scan.resolve_scan_backend("mamba-ssm", form="mamba2", device=CPU)
     with pytest.raises(ConfigError):

@@ -65,6 +65,7 @@ def test_a_fresh_head_is_the_anchor(dtype):
 
 
 def test_shapes(batch):
+    """Guards against outputs, embeddings or attention of another shape than the docstrings say."""
     model = trained_like()
     output = model(batch, attention=True)
     assert output.depth_mean.shape == output.depth_sigma.shape == (4, 41) and (output.depth_sigma > 0).all()

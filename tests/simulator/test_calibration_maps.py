@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectramind_kit.simulator.calibration_maps import draw_maps
+from spectramind_kit.simulator.calibration_maps import calibration_products, draw_maps, maps_of_visit
 from spectramind_kit.simulator.constants import SENSORS
+from spectramind_kit.simulator.settings import Effects
 
 
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
@@ -72,3 +73,18 @@ def test_statistics_are_those_of_the_real_set(sensor, reference_data):
         ), k
         assert np.median(maps.linearity[k]) == pytest.approx(np.median(theirs[k]), abs=0.25 * (high - low)), k
     assert real("dead").dtype == maps.dead_mask.dtype
+
+
+def test_products_of_an_effect_that_is_off_correct_nothing(maps):
+    """Guards against a calibration file that undoes what the detector never did."""
+    off = Effects().without("nonlinearity", "dark", "flat_field", "dead_pixels")
+    products = calibration_products(maps[0], off)
+    linearity = products["linear_corr"].reshape(6, *SENSORS[0].shape)
+    assert (linearity[1] == 1.0).all() and not np.delete(linearity, 1, axis=0).any()
+    assert not products["dark"].any() and (products["flat"] == 1.0).all() and not products["dead"].any()
+
+
+def test_train_visits_share_two_sets():
+    """Guards against a detector for every visit, which no calibration could learn from."""
+    drawn = [maps_of_visit(4, "train", index, 0) for index in range(12)]
+    assert len({id(sensors) for sensors in drawn}) == 2

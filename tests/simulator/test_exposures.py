@@ -7,7 +7,7 @@ import pytest
 
 from spectramind_kit.simulator import Settings, noise_free
 from spectramind_kit.simulator.constants import AIRS, FGS1
-from spectramind_kit.simulator.exposures import simulate_exposures, star_only
+from spectramind_kit.simulator.exposures import fgs1_centroids, simulate_exposures, star_only
 from spectramind_kit.simulator.focal_plane import airs_profiles
 
 
@@ -38,3 +38,12 @@ def test_totals_of_the_reference_star(visit, maps):
     fgs1 = simulate_exposures(star, maps[1], FGS1, pairs=slice(0, 50), seed=1).electrons
     assert np.nansum(airs, axis=(1, 2)).mean() == pytest.approx(16.26e6, rel=0.02)
     assert np.nansum(fgs1, axis=(1, 2)).mean() == pytest.approx(2.21e5, rel=0.02)
+
+
+def test_centroids_follow_the_spot():
+    """Guards against rows and columns swapped."""
+    cube = np.zeros((1, 32, 32))
+    cube[0, 12, 18] = 3.0
+    cube[0, 12, 20] = 1.0
+    total, x, y = fgs1_centroids(cube)
+    assert (total[0], x[0], y[0]) == (4.0, 18.5, 12.0)

@@ -6,7 +6,7 @@ import torch
 
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.errors import DataError
-from spectramind_kit.simulator import Settings, simulate_light_curves
+from spectramind_kit.simulator import Settings, draw_visits, light_curves_of, simulate_light_curves
 
 
 def test_a_row_does_not_depend_on_its_batch():
@@ -50,3 +50,22 @@ def test_nothing_to_simulate_is_an_error():
         simulate_light_curves(0, seed=1)
     with pytest.raises(DataError):
         simulate_light_curves(1, seed=1, n_times=4)
+
+
+def test_rows_of_a_planet_stay_together():
+    """Guards against visits under another planet's label or star."""
+    made = simulate_light_curves(4, seed=9, settings=Settings(two_visit_fraction=0.6))
+    planets = list(made.planets())
+    assert len(planets) == 4 and max(len(p.curves) for p in planets) == 2
+    assert sum(len(p.curves) for p in planets) == len(made)
+    for planet in planets:
+        assert {c.planet_id for c in planet.curves} == {planet.planet_id} == {planet.star["planet_id"]}
+        assert [c.visit for c in planet.curves] == [v.visit for v in planet.visits]
+        assert np.array_equal(planet.label, planet.visits[0].label)
+
+
+def test_visits_may_be_given():
+    """Guards against noise that is the same for two visits, or that changes with their number."""
+    visits = [draw_visits(9, "train", k)[0] for k in (0, 0, 1)]
+    made, later = light_curves_of(visits, seed=3), light_curves_of(visits[1:], seed=3, start=1)
+    assert torch.equal(made.flux[1:], later.flux) and not torch.equal(made.flux[0], made.flux[1])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from spectramind_kit.simulator.light_levels import airs_levels
-from spectramind_kit.simulator.wavelengths import airs_column_wavelengths
+from spectramind_kit.simulator.constants import AIRS
+from spectramind_kit.simulator.light_levels import airs_levels, draw_foreground, draw_levels
+from spectramind_kit.simulator.wavelengths import airs_column_wavelengths, grid_wavelengths
 
 COLUMNS = airs_column_wavelengths()
 
@@ -16,3 +18,22 @@ def test_stellar_flux_along_the_columns():
     assert levels[39] == pytest.approx(5e3, rel=0.25) and levels[39:321].max() == pytest.approx(
         160e3, rel=0.1
     )
+
+
+def test_stars_are_as_bright_as_the_real_ones():
+    """Guards against stars that no detector is built for, and FGS1 that ignores the star's colour."""
+    rng, grid = np.random.default_rng(0), grid_wavelengths()
+    cool, hot = (np.array([draw_levels(rng, grid, t) for _ in range(100)]) for t in (4400.0, 6800.0))
+    for levels in (cool, hot):
+        airs = 4.5 * levels[:, 1:][:, AIRS.cut].sum(1)
+        assert airs.min() >= 9e6 and airs.max() <= 19.5e6 * (1 + 1e-9)
+    assert np.median(hot[:, 0]) > 1.2 * np.median(cool[:, 0])
+
+
+def test_the_foreground_is_positive_and_stays_in_the_passband():
+    """Guards against a sky that shines where no light passes."""
+    grid = grid_wavelengths()
+    sky = np.array([draw_foreground(np.random.default_rng(k), grid) for k in range(200)])
+    assert (sky > 0.0).all() and (sky[:, 1:][:, AIRS.cut] * 4.5).mean() == pytest.approx(9.0, rel=0.5)
+    outside = grid > 4.05
+    assert (sky[:, outside].max(1) < 0.1 * sky[:, 1:].max(1)).all()

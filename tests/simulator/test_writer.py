@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
+import pytest
 
 from spectramind_kit.detector.layout import find_visits, read_axis_info, read_wavelengths
+from spectramind_kit.simulator.writer import remove_stale_scratch, whole_folder, write_matrix
 
 
 def test_layout_is_the_official_one(small):
@@ -57,3 +64,45 @@ def test_axes_agree_with_the_frames(small):
         len(axis.airs_time_h) == 376 and len(axis.fgs1_time_h) == 4512 and len(axis.airs_wavelength_um) == 356
     )
     assert np.array_equal(axis.airs_wavelength_um[39:321][::-1], read_wavelengths(small.data_dir)[1:])
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    """Guards against half a planet after an error, and against scratch folders that stay behind."""
+    target, scratch = tmp_path / "train" / "12", tmp_path / ".partial"
+    with pytest.raises(OSError, match="disk full"), whole_folder(target, scratch) as folder:
+        (folder / "a").write_text("1")
+        raise OSError("disk full")
+    assert not target.exists() and not list(scratch.iterdir())
+    with whole_folder(target, scratch) as folder:
+        (folder / "a").write_text("1")
+    assert (target / "a").read_text() == "1" and not list(scratch.iterdir())
+
+
+def test_a_faster_process_keeps_its_planet(tmp_path):
+    """Guards against an error, or a mixture, where two processes make the same planet."""
+    target = tmp_path / "train" / "12"
+    with whole_folder(target, tmp_path / ".partial") as folder:
+        (folder / "a").write_text("slow")
+        target.mkdir(parents=True)
+        (target / "a").write_text("fast")
+    assert (target / "a").read_text() == "fast"
+
+
+def test_scratch_of_a_dead_process_is_removed(tmp_path):
+    """Guards against scratch folders that fill the disk, and against deleting those of a live process."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    dead, alive = tmp_path / f"train-1-{gone.pid}", tmp_path / f"train-2-{os.getpid()}"
+    dead.mkdir()
+    alive.mkdir()
+    remove_stale_scratch(tmp_path)
+    assert not dead.exists() and alive.exists()
+
+
+def test_matrices_come_back_as_they_were(tmp_path):
+    """Guards against a transposed file, or another type of number."""
+    matrix = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    write_matrix(tmp_path / "m.parquet", matrix)
+    read = pd.read_parquet(tmp_path / "m.parquet")
+    assert list(read.columns) == [f"column_{k}" for k in range(4)]
+    assert np.array_equal(read.to_numpy(), matrix) and read.dtypes.iloc[0] == np.uint16

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from spectramind_kit.transit.limb_darkening import overlap_integrals, transit_flux
+from spectramind_kit.transit.limb_darkening import (
+    limb_darkening_slopes,
+    limb_darkening_weights,
+    overlap_integrals,
+    transit_flux,
+)
 
 torch.set_num_threads(1)
 LAWS = [(0.48, 0.12), (0.12, 0.13), (0.0, 0.0), (0.7, -0.1)]
@@ -98,3 +103,16 @@ def test_batches_broadcast() -> None:
     assert both.shape == (2, 30)
     for row, radius, u1 in ((0, 0.05, 0.4), (1, 0.1, 0.1)):
         assert torch.allclose(both[row], transit_flux(z, radius, torch.tensor(u1), 0.1), atol=1e-12)
+
+
+def test_slopes_of_the_weights_equal_finite_differences() -> None:
+    """Guards against limb darkening that the fit moves the wrong way; the weights' integral stays one."""
+    u1, u2 = torch.tensor([0.48, 0.1]).double(), torch.tensor([0.12, 0.2]).double()
+    weights, step = limb_darkening_weights(u1, u2), 1e-6
+    by_u1, by_u2 = limb_darkening_slopes(weights, u1, u2)
+    up, down = limb_darkening_weights(u1 + step, u2), limb_darkening_weights(u1 - step, u2)
+    assert torch.allclose(by_u1, (up - down) / (2 * step), atol=1e-8)
+    up, down = limb_darkening_weights(u1, u2 + step), limb_darkening_weights(u1, u2 - step)
+    assert torch.allclose(by_u2, (up - down) / (2 * step), atol=1e-8)
+    star = overlap_integrals(torch.zeros(1), torch.tensor([2.0])).area
+    assert torch.allclose((weights * star).sum(-1), torch.ones(2).double())

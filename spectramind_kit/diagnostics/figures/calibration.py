@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
-from spectramind_kit.diagnostics.figures.style import (
-    COLOURS,
-    PPM,
-    NothingToPlot,
-    captioned,
-    label_panels,
-    new_figure,
-    numbered,
-    plain_log_ticks,
-    set_colours,
-)
-from spectramind_kit.run_folder.predictions import Predictions
+from spectramind_kit.diagnostics.bands import SENSOR_TITLES, SENSORS
+from spectramind_kit.diagnostics.figures import style
+from spectramind_kit.diagnostics.figures.numbered import judged_or_nothing, numbered
+from spectramind_kit.diagnostics.judged import JudgedSet
 from spectramind_kit.run_folder.results import RunResults
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_NO_LABELS = "no planet has both a prediction and a known depth (labels or truth)"
+_PULLS_CAPTION = """
+If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that
+hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS
+spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths inside the
+central interval, against the share that should be inside; below the diagonal is over-confident.
+"""
+_RELIABILITY_CAPTION = """
+Planets sorted by predicted σ in groups of equal size; each point is the group's rms error against its rms σ,
+bars are the 95 % range of a bootstrap over planets. On the line σ means what it says; above it the
+predictions are over-confident. A flat row of points would mean that σ does not know which planets are hard.
+"""
 _LEVELS = np.linspace(0.02, 0.98, 49)
 
 
-def pulls(predictions: Predictions) -> np.ndarray:
-    """(depth_mean − depth) / depth_sigma, (N, 283)."""
-    return (predictions.depth_mean - predictions.depth) / predictions.depth_sigma
-
-
 def coverage(pull: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Share of pulls inside the central interval that should hold the share ``level`` (L,) of a unit
-    Gaussian."""
+    """Share of pulls inside the central interval that holds the share ``level`` (L,) of a unit Gaussian."""
     from scipy.special import erfinv
 
     inside = np.abs(np.asarray(pull, dtype=np.float64).ravel())[:, None] <= np.sqrt(2.0) * erfinv(level)
@@ -42,125 +35,72 @@ def coverage(pull: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 
 @numbered(3, "pulls", title="Pulls: errors in units of the predicted σ")
-def plot_pulls(run: RunResults) -> Figure:
-    """Histograms of the pulls of FGS1 and AIRS-CH0 against the unit Gaussian, and coverage per group of
-    bins."""
-    if not run.judged:
-        raise NothingToPlot(_NO_LABELS)
-    figure = new_figure(7.2, 3.1)
-    axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.05))
-    grid, colours = np.linspace(-5, 5, 201), set_colours(list(run.judged))
-    for axis, (group, bins) in zip(axes, (("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None)))):
-        axis.plot(
-            grid,
-            np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi),
-            color=COLOURS["truth"],
-            lw=1.2,
-            label="unit Gaussian",
-        )
-        axis.axvline(0, color=COLOURS["soft"], lw=0.8)
-        for number, (name, predictions) in enumerate(run.judged.items()):
-            values = pulls(predictions)[:, bins].ravel()
-            # odd: one bar at 0
-            edges = np.linspace(-5, 5, int(np.clip(2 * values.size ** (1 / 3), 10, 60)) // 2 * 2 + 2)
-            axis.hist(
-                np.clip(values, -4.999, 4.999),
-                bins=edges,
-                density=True,
-                histtype="stepfilled" if number == 0 else "step",
-                color=colours[name],
-                alpha=0.45 if number == 0 else 1.0,
-                lw=1.5,
-                label=f"{name}\n(mean {values.mean():+.2f}, width {values.std():.2f})",
-            )
-        axis.set(title=group, xlabel="(prediction − truth) / σ", xlim=(-5, 5))
+def plot_pulls(run: RunResults) -> style.Figure:
+    """Pulls of FGS1 and AIRS-CH0 against the unit Gaussian, and the coverage of both sensors' intervals."""
+    sets, colours = judged_or_nothing(run)
+    figure, axes = style.new_figure(3.1, 1, 3, width_ratios=(1, 1, 1.05))
+    for axis, (sensor, bins) in zip(axes, SENSORS.items()):
+        _gaussian(axis)
+        for one, fill in zip(sets, ({"histtype": "stepfilled", "alpha": 0.45}, {"histtype": "step"})):
+            _histogram(axis, one.pulls[:, bins].ravel(), one.name, color=colours[one.name], **fill)
+        axis.set(title=SENSOR_TITLES[sensor], xlabel="(prediction − truth) / σ", xlim=(-5, 5))
         axis.set_ylim(0, 1.08 * axis.dataLim.y1)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), fontsize=8)
+        style.legend_below(axis, 0.28, fontsize=8)
     axes[0].set_ylabel("probability density")
-    _coverage_panel(axes[2], run)
-    label_panels(axes)
-    return captioned(
-        figure,
-        (
-            "If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score "
-            "punishes that "
-            "hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of "
-            "one AIRS "
-            "spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths "
-            "inside the "
-            "central interval, against the share that should be inside; below the diagonal is over-confident."
-        ),
-    )
+    _coverage_panel(axes[2], sets)
+    style.label_panels(axes)
+    return style.captioned(figure, _PULLS_CAPTION)
 
 
-def _coverage_panel(axis, run: RunResults) -> None:
-    axis.plot([0, 1], [0, 1], color=COLOURS["truth"], lw=1.0)
-    for (name, predictions), style in zip(run.judged.items(), ("-", "--")):
-        pull = pulls(predictions)
-        for group, bins in (("FGS1", slice(0, 1)), ("AIRS", slice(1, None))):
-            axis.plot(
-                _LEVELS,
-                coverage(pull[:, bins], _LEVELS),
-                color=COLOURS[group],
-                ls=style,
-                label=f"{group}, {name.split(',')[0]}",
-            )
-    axis.set(
-        title="Coverage",
-        xlabel="interval's nominal share",
-        ylabel="share of depths inside",
-        xlim=(0, 1),
-        ylim=(0, 1),
-    )
+def _gaussian(axis) -> None:
+    grid = np.linspace(-5, 5, 201)
+    density = np.exp(-0.5 * grid**2) / np.sqrt(2 * np.pi)
+    axis.plot(grid, density, color=style.COLOURS["truth"], lw=1.2, label="unit Gaussian")
+    axis.axvline(0, color=style.COLOURS["soft"], lw=0.8)
+
+
+def _histogram(axis, pull: np.ndarray, name: str, **look) -> None:
+    n_bars = int(np.clip(2 * pull.size ** (1 / 3), 10, 60)) // 2 * 2 + 1  # odd: one bar at 0
+    label = f"{name}\n(mean {pull.mean():+.2f}, width {pull.std():.2f})"
+    edges = np.linspace(-5, 5, n_bars + 1)
+    axis.hist(np.clip(pull, -4.999, 4.999), bins=edges, density=True, lw=1.5, label=label, **look)
+
+
+def _coverage_panel(axis, sets: Sequence[JudgedSet]) -> None:
+    axis.plot([0, 1], [0, 1], color=style.COLOURS["truth"], lw=1.0)
+    for one, line in zip(sets, ("-", "--")):
+        for sensor, bins in SENSORS.items():
+            inside, label = coverage(one.pulls[:, bins], _LEVELS), f"{sensor}, {one.name.split(',')[0]}"
+            axis.plot(_LEVELS, inside, color=style.COLOURS[sensor], ls=line, label=label)
+    axis.set(title="Coverage", xlabel="interval's nominal share", ylabel="share of depths inside")
+    axis.set(xlim=(0, 1), ylim=(0, 1))
     axis.set_aspect("equal", adjustable="box")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), fontsize=8, ncols=1)
+    style.legend_below(axis, 0.28, fontsize=8)
 
 
 @numbered(4, "reliability", title="Reliability of σ")
-def plot_reliability(run: RunResults, *, groups: int = 8) -> Figure:
-    """Root-mean-square error against predicted σ, in groups of equal size, for FGS1 and AIRS-CH0 of each
-    set."""
-    if not run.judged:
-        raise NothingToPlot(_NO_LABELS)
-    figure = new_figure(7.2, 3.6)
-    axes = figure.subplots(1, 2, sharey=True)
-    limits = []
-    for axis, (group, bins) in zip(axes, (("FGS1", slice(0, 1)), ("AIRS-CH0", slice(1, None)))):
-        for number, (name, predictions) in enumerate(run.judged.items()):
-            sigma = predictions.depth_sigma[:, bins] * PPM
-            error = (predictions.depth_mean - predictions.depth)[:, bins] * PPM
+def plot_reliability(run: RunResults, *, groups: int = 8) -> style.Figure:
+    """Rms error against predicted σ of groups of planets of equal size, for both sensors and each set."""
+    sets, colours = judged_or_nothing(run)
+    figure, axes = style.new_figure(3.6, 1, 2, sharey=True)
+    shown = []
+    for axis, (sensor, bins) in zip(axes, SENSORS.items()):
+        for one, marker in zip(sets, "os"):
+            sigma, error = (style.PPM * v[:, bins] for v in (one.predictions.depth_sigma, one.error))
             x, y, spread = reliability_curve(sigma, error, groups=groups)
-            axis.errorbar(
-                x,
-                y,
-                yerr=spread,
-                fmt="os"[number],
-                ms=4.5,
-                capsize=2.5,
-                lw=1.2,
-                color=set_colours(list(run.judged))[name],
-                label=name,
-            )
-            limits += [*x, *y]
-        axis.set(title=group, xlabel="predicted σ (ppm)", xscale="log", yscale="log")
-    low, high = 0.7 * float(np.min(limits)), 1.4 * float(np.max(limits))
+            look = {"fmt": marker, "ms": 4.5, "capsize": 2.5, "lw": 1.2, "color": colours[one.name]}
+            axis.errorbar(x, y, yerr=spread, label=one.name, **look)
+            shown += [*x, *y]
+        axis.set(title=SENSOR_TITLES[sensor], xlabel="predicted σ (ppm)", xscale="log", yscale="log")
+    low, high = 0.7 * float(np.min(shown)), 1.4 * float(np.max(shown))
     for axis in axes:
-        axis.plot([low, high], [low, high], color=COLOURS["truth"], lw=1.0, label="σ = error", zorder=1)
+        axis.plot([low, high], [low, high], color=style.COLOURS["truth"], lw=1.0, label="σ = error", zorder=1)
         axis.set(xlim=(low, high), ylim=(low, high))
-        plain_log_ticks(axis)
+        style.plain_log_ticks(axis)
     axes[0].set_ylabel("rms error (ppm)")
     axes[0].legend(loc="upper left")
-    label_panels(axes)
-    return captioned(
-        figure,
-        (
-            "Planets sorted by predicted σ in groups of equal size; each point is the group's rms error "
-            "against its rms σ, "
-            "bars are the 95 % range of a bootstrap over planets. On the line σ means what it says; above it "
-            "the predictions "
-            "are over-confident. A flat row of points would mean that σ does not know which planets are hard."
-        ),
-    )
+    style.label_panels(axes)
+    return style.captioned(figure, _RELIABILITY_CAPTION)
 
 
 def reliability_curve(

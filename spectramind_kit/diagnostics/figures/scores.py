@@ -2,193 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spectramind_kit import metric
 from spectramind_kit.diagnostics.bands import wavelength_bands
-from spectramind_kit.diagnostics.figures.style import (
-    COLOURS,
-    NothingToPlot,
-    captioned,
-    label_panels,
-    new_figure,
-    numbered,
-    set_colours,
-)
-from spectramind_kit.run_folder.predictions import STAGES, Predictions
+from spectramind_kit.diagnostics.figures import style
+from spectramind_kit.diagnostics.figures.numbered import judged_or_nothing, numbered
+from spectramind_kit.diagnostics.judged import JudgedSet, bootstrap_interval, rms
+from spectramind_kit.run_folder.predictions import STAGES
 from spectramind_kit.run_folder.results import RunResults
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_NO_LABELS = "no planet has both a prediction and a known depth (labels or truth)"
-_STAGE_NAMES = {
-    "flat depth": "one flat depth",
-    "anchor": "anchor (physics)",
-    "network": "network",
-    "final": "submitted",
-}
-
-
-def stage_scores(run: RunResults, predictions: Predictions) -> dict[str, np.ndarray]:
-    """Score of each planet (N,), not clipped, after each stage that the run holds."""
-    scores = {}
-    for name in STAGES:
-        stage = predictions.stage(name)
-        if stage is not None and np.isfinite(stage[0]).all() and np.isfinite(stage[1]).all():
-            scores[name] = metric.planet_scores(
-                predictions.depth, *stage, naive_mean=run.naive_mean, naive_sigma=run.naive_sigma
-            )
-    return scores
-
-
-def _logged(run: RunResults, name: str) -> dict[str, float]:
-    """The newest logged score of the flat-depth baseline on the set of this name."""
-    return {
-        event["name"]: float(event["score"])
-        for event in run.of_kind("score")
-        if event.get("split") == name
-        and event.get("name") == "flat depth"
-        and isinstance(event.get("score"), (int, float))
-    }
-
-
-def bootstrap_interval(scores: np.ndarray, *, seed: int = 0, draws: int = 1000) -> tuple[float, float]:
-    """95 % interval of the mean over planets."""
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.size < 2:
-        return float(scores.mean()), float(scores.mean())
-    picks = np.random.default_rng(seed).integers(scores.size, size=(draws, scores.size))
-    return tuple(float(q) for q in np.quantile(scores[picks].mean(axis=1), (0.025, 0.975)))
+_LADDER_CAPTION = """
+The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and
+10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets,
+so a stage that does not help is seen here. Anchor and network are shown before the final σ scale; for the
+submitted train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of
+02_train are a little lower.
+"""
+_BREAKDOWN_CAPTION = """
+Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole
+mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the
+weight.
+"""
+_STAGE_LABELS = {"flat depth": "one flat depth", "anchor": "anchor (physics)", "final": "submitted"}
+_FLOOR = -0.5  # scores below it are marked at it
+_DEPTH_TICKS = (0.2, 0.5, 1, 2, 5, 10)  # per cent
 
 
 @numbered(5, "score_ladder", title="Score after each stage")
-def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None = None) -> Figure:
+def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None = None) -> style.Figure:
     """Official score of the naive prediction and of each stage, for each set with known depths.
 
     Scores that the run logged and that cannot be had from its predictions (the flat depth of the train
     planets) are taken from the log; ``baselines`` adds rungs by name.
     """
-    if not run.judged:
-        raise NothingToPlot(_NO_LABELS)
+    sets, _ = judged_or_nothing(run)
     baselines = {name: value for name, value in (baselines or {}).items() if name not in STAGES}
-    rungs = [("naive", "naive (train mean, std)", COLOURS["soft"])]
-    rungs += [(name, name, COLOURS["data"]) for name in baselines]
-    rungs += [
-        (name, _STAGE_NAMES[name], COLOURS.get(name, COLOURS["train"]))
+    scores = [baselines | {"naive": 0.0} | _logged(run, one) | one.stage_scores for one in sets]
+    rungs = {"naive": ("naive (train mean, std)", style.COLOURS["soft"])}
+    rungs |= {name: (name, style.COLOURS["data"]) for name in baselines}
+    rungs |= {
+        name: (_STAGE_LABELS.get(name, name), style.COLOURS.get(name, style.COLOURS["train"]))
         for name in STAGES
-        if any(name in stage_scores(run, p) or name in _logged(run, s) for s, p in run.judged.items())
-    ]
-    figure = new_figure(7.2, 1.5 + 0.42 * len(rungs))
-    axes = figure.subplots(1, len(run.judged), sharey=True, sharex=True, squeeze=False)[0]
-    for axis, (name, predictions) in zip(axes, run.judged.items()):
-        scores = stage_scores(run, predictions) | {"naive": np.zeros(len(predictions))}
-        only_logged = _logged(run, name) | baselines
-        for row, (key, _, colour) in enumerate(rungs):
-            planets = scores.get(key)
-            value = only_logged.get(key)
-            if planets is not None:
-                value = float(planets.mean())
-                low, high = bootstrap_interval(planets)
-            if value is None:
-                continue
-            shown = float(np.clip(value, 0.0, 1.0))
-            axis.barh(row, shown, color=colour, height=0.62)
-            if planets is not None and key != "naive":
-                ends = np.clip([low, high], 0.0, 1.0)
-                axis.plot(ends, [row, row], color=COLOURS["truth"], lw=1.2, solid_capstyle="butt")
-                shown = max(shown, float(ends[1]))
-            text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {value:.2f})".replace("-", "−")
-            axis.text(shown + 0.015, row, text, va="center", fontsize=9)
-        count = len(predictions)
-        axis.set(
-            title=f"{name}\n({count} planet{'s' if count != 1 else ''})", xlabel="official score", xlim=(0, 1)
-        )
+        if any(name in known for known in scores)
+    }
+    height, share = 1.5 + 0.42 * len(rungs), {"sharex": True, "sharey": True}
+    figure, (axes,) = style.new_figure(height, 1, len(sets), squeeze=False, **share)
+    for axis, one, known in zip(axes, sets, scores):
+        for row, (name, (_, colour)) in enumerate(rungs.items()):
+            if name in known:
+                _rung(axis, row, known[name], colour)
+        title = f"{one.name}\n({style.counted(len(one), 'planet')})"
+        axis.set(title=title, xlabel="official score", xlim=(0, 1))
         axis.grid(False, axis="y")
-    axes[0].set_yticks(range(len(rungs)), [label for _, label, _ in rungs])
-    axes[0].invert_yaxis()
-    return captioned(
-        figure,
-        (
-            "The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 "
-            "ppm in FGS1 and "
-            "10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on "
-            "the same planets, "
-            "so a stage that does not help is seen here. Anchor and network are shown before the final σ "
-            "scale; for the "
-            "submitted train spectra that scale (a few numbers) was fitted on all of them, so the "
-            "cross-fitted scores of "
-            "02_train are a little lower."
-        ),
-    )
+    style.name_rows(axes[0], [label for label, _ in rungs.values()])
+    return style.captioned(figure, _LADDER_CAPTION)
+
+
+def _logged(run: RunResults, judged: JudgedSet) -> dict[str, float]:
+    """The newest logged score of the flat-depth baseline on this set."""
+    return {
+        event["name"]: float(event["score"])
+        for event in run.of_kind("score")
+        if (event.get("split"), event.get("name")) == (judged.name, "flat depth")
+        and isinstance(event.get("score"), (int, float))
+    }
+
+
+def _rung(axis, row: int, scores: np.ndarray | float, colour: str) -> None:
+    """A bar for the mean, and its interval where the score of each planet is known."""
+    value = float(np.mean(scores))
+    end = float(np.clip(value, 0.0, 1.0))
+    axis.barh(row, end, color=colour, height=0.62)
+    if np.ndim(scores):
+        ends = np.clip(bootstrap_interval(scores), 0.0, 1.0)
+        axis.plot(ends, [row, row], color=style.COLOURS["truth"], lw=1.2, solid_capstyle="butt")
+        end = max(end, float(ends[1]))
+    text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {value:.2f})".replace("-", "−")
+    axis.text(end + 0.015, row, text, va="center", fontsize=9)
 
 
 @numbered(6, "score_breakdown", title="Score by planet and by band")
-def plot_score_breakdown(run: RunResults) -> Figure:
+def plot_score_breakdown(run: RunResults) -> style.Figure:
     """Score of every planet against its depth, and the mean score and rms error of every wavelength band."""
-    if not run.judged:
-        raise NothingToPlot(_NO_LABELS)
-    figure = new_figure(7.2, 3.9)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    for number, (name, predictions) in enumerate(run.judged.items()):
-        colour = set_colours(list(run.judged))[name]
-        score = stage_scores(run, predictions)["final"]
-        depth = 100.0 * predictions.depth.mean(axis=1)
-        floor = -0.5
-        left.plot(
-            depth[score >= floor],
-            score[score >= floor],
-            "os"[number],
-            ms=4,
-            color=colour,
-            alpha=0.75,
-            label=name,
-        )
-        left.plot(
-            depth[score < floor],
-            np.full((score < floor).sum(), floor),
-            "v",
-            ms=6,
-            color=COLOURS["warn"],
-            label="below −0.5" if (score < floor).any() else None,
-        )
-        bands = wavelength_bands(predictions.wavelength_um)
-        elements = metric.element_scores(
-            predictions.depth,
-            predictions.depth_mean,
-            predictions.depth_sigma,
-            naive_mean=run.naive_mean,
-            naive_sigma=run.naive_sigma,
-        )
-        offset = (number - (len(run.judged) - 1) / 2) * 0.38
-        place = np.arange(len(bands)) + offset
-        value = np.array([elements[:, band.bins].mean() for band in bands])
-        right.barh(place, np.clip(value, 0, None), height=0.36, color=colour)
-        for row, band, v in zip(place, bands, value):
-            error = 1e6 * np.sqrt(np.mean((predictions.depth_mean - predictions.depth)[:, band.bins] ** 2))
-            right.text(max(v, 0) + 0.02, row, f"{v:.2f}  rms {error:.0f} ppm", va="center", fontsize=8)
-    left.axhline(0, color=COLOURS["truth"], lw=0.9)
-    left.set(title="by planet", xlabel="mean transit depth (%)", ylabel="score of the planet", xscale="log")
-    ticks = [t for t in (0.2, 0.5, 1, 2, 5, 10) if left.get_xlim()[0] <= t <= left.get_xlim()[1]]
-    left.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    left.set_xticks([], minor=True)
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5)
-    right.set_yticks(range(len(bands)), [band.name for band in bands])
-    right.invert_yaxis()
-    right.set(title="by band", xlabel="mean score", xlim=(0, 1.25))
-    right.set_xticks([0, 0.25, 0.5, 0.75, 1.0])
-    right.grid(False, axis="y")
-    label_panels((left, right))
-    return captioned(
-        figure,
-        (
-            "Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull "
-            "down the whole "
-            "mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and "
-            "carries 17 % of the "
-            "weight."
-        ),
-    )
+    sets, colours = judged_or_nothing(run)
+    figure, (left, right) = style.new_figure(3.9, 1, 2, width_ratios=(1, 1.15))
+    _planets_panel(left, sets, colours)
+    _bands_panel(right, sets, colours)
+    style.label_panels((left, right))
+    return style.captioned(figure, _BREAKDOWN_CAPTION)
+
+
+def _planets_panel(axis, sets: Sequence[JudgedSet], colours: Mapping[str, str]) -> None:
+    for one, marker in zip(sets, "os"):
+        depth, below = 100.0 * one.predictions.depth.mean(axis=1), one.scores < _FLOOR
+        look = {"ms": 4, "color": colours[one.name], "alpha": 0.75, "label": one.name}
+        axis.plot(depth[~below], one.scores[~below], marker, **look)
+        look = {"ms": 6, "color": style.COLOURS["warn"], "label": "below −0.5" if below.any() else None}
+        axis.plot(depth[below], np.full(below.sum(), _FLOOR), "v", **look)
+    axis.axhline(0, color=style.COLOURS["truth"], lw=0.9)
+    axis.set(title="by planet", xlabel="mean transit depth (%)", ylabel="score of the planet", xscale="log")
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in _DEPTH_TICKS if low <= tick <= high]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_xticks([], minor=True)
+    style.legend_below(axis, 0.2)
+
+
+def _bands_panel(axis, sets: Sequence[JudgedSet], colours: Mapping[str, str]) -> None:
+    bands = wavelength_bands(sets[0].predictions.wavelength_um)
+    for number, one in enumerate(sets):
+        shift = (number - (len(sets) - 1) / 2) * 0.38
+        for row, band in enumerate(bands):
+            score, error = one.element_scores[:, band.bins].mean(), style.PPM * rms(one.error[:, band.bins])
+            axis.barh(row + shift, max(score, 0), height=0.36, color=colours[one.name])
+            text = f"{score:.2f}  rms {error:.0f} ppm"
+            axis.text(max(score, 0) + 0.02, row + shift, text, va="center", fontsize=8)
+    style.name_rows(axis, [band.name for band in bands])
+    axis.set(title="by band", xlabel="mean score", xlim=(0, 1.25))
+    axis.set_xticks([0, 0.25, 0.5, 0.75, 1.0])

@@ -1,48 +1,41 @@
-"""Recipes: one planet alone; priors and calibration from train planets, with anchors that their priors have
-not seen."""
+"""Recipes: one planet alone; priors and calibration from train planets, each out of fold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric
-from spectramind_kit.transit.anchor.calibration import (
-    AnchorCalibration,
-    calibrate,
-    fit_calibration,
-    identity_calibration,
-)
+from spectramind_kit.transit.anchor.calibration import AnchorCalibration, calibrate
+from spectramind_kit.transit.anchor.calibration_fit import fit_calibration
 from spectramind_kit.transit.anchor.mixture import apply_prior
 from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.transit.fit.planets import measure_depths
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.priors.learn_nuisance import learn_nuisances
-from spectramind_kit.transit.priors.spectral_prior import SpectralPrior, learn_spectral_prior
+from spectramind_kit.transit.priors.learn_spectral_prior import learn_spectral_prior
+from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
+from spectramind_kit.transit.priors.spectral_prior import SpectralPrior, default_spectral_prior
 from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
+Learned = TypeVar("Learned")
+
 
 @dataclass(frozen=True)
 class CrossFit:
-    """What `cross_fit` learned. N train planets, in the order given.
+    """What `cross_fit` learned. N train planets, in the order given."""
 
-    anchors : N held-out anchors, calibrated by planets other than themselves
-    uncalibrated : the same before calibration
-    prior, calibration : from all train planets, for the test planets
-    """
-
-    anchors: tuple[Anchor, ...]
-    uncalibrated: tuple[Anchor, ...]
-    prior: SpectralPrior
-    calibration: AnchorCalibration
-    fold_calibrations: tuple[AnchorCalibration, ...]
+    anchors: tuple[Anchor, ...]  # N, held out, calibrated by planets other than themselves
+    uncalibrated: tuple[Anchor, ...]  # the same before calibration
+    prior: SpectralPrior  # from all train planets, for the test planets
+    calibration: AnchorCalibration  # the same
 
     def predict(self, measurement: DepthMeasurement) -> Anchor:
         """The calibrated anchor of a new planet."""
@@ -55,10 +48,16 @@ def assign_folds(n: int, *, folds: int = 5, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).permutation(numbers)
 
 
-def learn_priors(measurements: Sequence[DepthMeasurement], depths: np.ndarray) -> SpectralPrior:
-    """Spectral and nuisance priors from train planets: labels for the shapes, light curves given labels for
-    the rest."""
-    nuisance, mismatch = learn_nuisances(measurements, depths)
+def learn_priors(
+    measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, settings: AnchorSettings | None = None
+) -> SpectralPrior:
+    """Spectral and nuisance priors from train planets and their labels (N, W).
+
+    Shapes come from the labels, the rest from light curves given labels; ``settings`` are those of the
+    measurements, whose widths are the priors that the learned ones start from.
+    """
+    default = NuisancePrior.from_settings(settings)
+    nuisance, mismatch = learn_nuisances(measurements, depths, default=default)
     return learn_spectral_prior(
         depths,
         measurements[0].wavelength_um,
@@ -75,6 +74,7 @@ def cross_fit(
     folds: np.ndarray | int = 5,
     seed: int = 0,
     metric: Metric | None = None,
+    settings: AnchorSettings | None = None,
 ) -> CrossFit:
     """Learn the priors and the calibration, out of fold.
 
@@ -82,16 +82,16 @@ def cross_fit(
     ----------
     measurements : N `DepthMeasurement` of the train planets
     depths : (N, W) labels
-    folds : (N,) fold numbers, or how many folds to make
+    folds : (N,) fold numbers, or how many folds to make (with ``seed``)
     metric : by default the one whose naive prediction is that of ``depths``
+    settings : of the measurements
 
     Raises
     ------
     DataError
         Counts that do not fit, or no planet at all.
     """
-    depths = np.asarray(depths, dtype=np.float64)
-    n = len(measurements)
+    depths, n = np.asarray(depths, dtype=np.float64), len(measurements)
     if n == 0 or depths.shape[0] != n:
         raise DataError(
             "measurements and labels do not fit",
@@ -102,42 +102,30 @@ def cross_fit(
         )
     numbers = assign_folds(n, folds=folds, seed=seed) if isinstance(folds, int) else np.asarray(folds)
     metric = metric or Metric.of(depths)
-    held_out: list[Anchor | None] = [None] * n
-    values = np.unique(numbers)
-    for value in values:
-        rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
-        chosen = rest if len(rest) else held
-        prior = learn_priors([measurements[k] for k in chosen], depths[chosen])
-        for k in held:
-            held_out[k] = apply_prior(measurements[k], prior)
-    uncalibrated = tuple(a for a in held_out if a is not None)
+
+    def priors(rows: np.ndarray) -> SpectralPrior:
+        rows = rows if len(rows) else np.arange(n)  # one fold only
+        return learn_priors([measurements[k] for k in rows], depths[rows], settings=settings)
+
+    uncalibrated = _out_of_fold(numbers, priors, lambda k, prior: apply_prior(measurements[k], prior))
     calibration = fit_calibration(uncalibrated, depths, metric=metric)
-    calibrated: list[Anchor | None] = [None] * n
-    fold_calibrations = []
-    for value in values:
-        rest, held = np.flatnonzero(numbers != value), np.flatnonzero(numbers == value)
-        own = (
-            identity_calibration(len(rest))
-            if calibration.identity
-            else fit_calibration(
-                [uncalibrated[k] for k in rest],
-                depths[rest],
-                min_gain=-np.inf,
-                folds=2,
-                strengths=(calibration.strength,),
-                metric=metric,
-            )
-        )
-        fold_calibrations.append(own)
-        for k in held:
-            calibrated[k] = calibrate(uncalibrated[k], own)
-    return CrossFit(
-        anchors=tuple(a for a in calibrated if a is not None),
-        uncalibrated=uncalibrated,
-        prior=learn_priors(measurements, depths),
-        calibration=calibration,
-        fold_calibrations=tuple(fold_calibrations),
-    )
+
+    def recalibrated(rows: np.ndarray) -> AnchorCalibration:
+        own = [uncalibrated[k] for k in rows]
+        return fit_calibration(own, depths[rows], metric=metric, strength=calibration.strength)
+
+    anchors = uncalibrated
+    if not calibration.identity:
+        anchors = _out_of_fold(numbers, recalibrated, lambda k, own: calibrate(uncalibrated[k], own))
+    return CrossFit(anchors, uncalibrated, priors(np.arange(n)), calibration)
+
+
+def _out_of_fold(
+    numbers: np.ndarray, learn: Callable[[np.ndarray], Learned], predict: Callable[[int, Learned], Anchor]
+) -> tuple[Anchor, ...]:
+    """The anchor of each planet, from what ``learn`` finds on the planets (their rows) of the other folds."""
+    learned = {value: learn(np.flatnonzero(numbers != value)) for value in np.unique(numbers)}
+    return tuple(predict(k, learned[value]) for k, value in enumerate(numbers))
 
 
 def fit_anchor(
@@ -156,7 +144,10 @@ def fit_anchor(
     star : row of the star table
     prior, calibration : what training learned; defaults that know no label otherwise
     """
-
     curves = list(light_curves) if isinstance(light_curves, (list, tuple)) else [light_curves]
-    anchor = apply_prior(measure_depths(curves, star, settings=settings), prior)
+    measurement = measure_depths(curves, star, settings=settings)
+    if prior is None:
+        nuisance = NuisancePrior.from_settings(settings)
+        prior = default_spectral_prior(measurement.wavelength_um, nuisance=nuisance)
+    anchor = apply_prior(measurement, prior)
     return anchor if calibration is None else calibrate(anchor, calibration)

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A spectrum with its covariance; W = 283, FGS1 first, dimensionless depths.
-
-    ``raw_depth`` and ``raw_err`` (W,) know no prior on the spectrum; ``nuisance`` maps names to posterior
-    means. ``features`` are numbers that predict the true error: see `anchor_features`.
-    """
+    """A spectrum with its covariance; W = 283, FGS1 first, dimensionless depths."""
 
     planet_id: int
-    wavelength_um: np.ndarray
-    depth: np.ndarray
-    covariance: np.ndarray
-    raw_depth: np.ndarray
-    raw_err: np.ndarray
-    features: Mapping[str, float] = field(default_factory=dict)
-    nuisance: Mapping[str, float] = field(default_factory=dict)
+    wavelength_um: np.ndarray  # (W,)
+    depth: np.ndarray  # (W,)
+    covariance: np.ndarray  # (W, W)
+    raw_depth: np.ndarray  # (W,) knows no prior on the spectrum
+    raw_err: np.ndarray  # (W,) its 1 sigma
+    features: Mapping[str, float] = field(default_factory=dict)  # predict the true error: `anchor_features`
+    nuisance: Mapping[str, float] = field(default_factory=dict)  # posterior means
     flags: tuple[str, ...] = ()
 
     @property

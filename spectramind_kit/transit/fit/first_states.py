@@ -18,7 +18,8 @@ from spectramind_kit.transit.fit.starts import Start
 from spectramind_kit.transit.likelihood.parameters import LIMB_DEGREE, Grid, PlanetState
 from spectramind_kit.transit.likelihood.planet_batch import stack_visits, to_device
 from spectramind_kit.transit.likelihood.visit_data import VisitData
-from spectramind_kit.transit.priors.nuisance_prior import TEMPERATURE_PIVOT_K, OrbitPoint
+from spectramind_kit.transit.priors.nuisance_prior import TEMPERATURE_PIVOT_K
+from spectramind_kit.transit.priors.orbit_point import OrbitPoint
 from spectramind_kit.transit.settings import AnchorSettings
 
 _SHAPE_LENGTH_UM = 0.25  # correlation length of the reference spectrum

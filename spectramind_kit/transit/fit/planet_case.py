@@ -15,7 +15,7 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.likelihood.visit_data import VisitData, prepare_visit
 from spectramind_kit.transit.orbit import half_duration, impact_parameter
-from spectramind_kit.transit.priors.nuisance_prior import kepler_axis
+from spectramind_kit.transit.priors.orbit_point import kepler_axis
 from spectramind_kit.transit.settings import AnchorSettings
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class CatalogueOrbit:
 
     @property
     def point(self) -> dict[str, float]:
-        """The fields of `nuisance_prior.OrbitPoint`."""
+        """The fields of `OrbitPoint`."""
         impact2 = self.impact_parameter**2
         return dict(
             period_d=self.period_d,

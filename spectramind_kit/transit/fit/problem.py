@@ -10,7 +10,8 @@ from torch import Tensor
 from spectramind_kit.transit.fit.normal_equations import NormalEquations, assemble
 from spectramind_kit.transit.likelihood.parameters import Grid, PlanetState
 from spectramind_kit.transit.likelihood.planet_batch import LightCurveBatch, take
-from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior, OrbitPoint
+from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
+from spectramind_kit.transit.priors.orbit_point import OrbitPoint
 from spectramind_kit.transit.settings import AnchorSettings
 
 

@@ -13,20 +13,17 @@ the cost of small linear algebra.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from spectramind_kit.errors import DataError
 from spectramind_kit.transit.likelihood.visit_fit import VisitFit
-from spectramind_kit.whole_file import whole_file
+from spectramind_kit.transit.record_file import Arrays, RecordFile, put_together, taken_apart
 
-_FORMAT = 3
-_NAME_IN_FILE = {"common_noise": "common"}  # fields that format 3 knows by another name
+_FILE = RecordFile("a depth measurement", 3, "delete the file; it is made again from the light curves")
+_COMMON_NOISE = "m_common"  # as format 3 knows it
 # Raise when the same light curves, star and settings give other numbers than before: stored measurements are
 # then made again.
 RECIPE_VERSION = 2
@@ -49,7 +46,7 @@ class DepthMeasurement:
     nuisance_names: tuple[str, ...]
     nuisance_mean: np.ndarray  # (K,) default prior; the orbit's own is made from `orbit`
     nuisance_sd: np.ndarray  # (K,)
-    orbit: Mapping[str, float]  # reference and star table: see `nuisance_prior.OrbitPoint`
+    orbit: Mapping[str, float]  # reference and star table: see `OrbitPoint`
     visits: tuple[VisitFit, ...]
     star: Mapping[str, float] = field(default_factory=dict)  # row of the star table
     quality: Mapping[str, float] = field(default_factory=dict)  # what predicts the error: see `flags.Quality`
@@ -66,14 +63,12 @@ class DepthMeasurement:
 
     def save(self, path: str | Path) -> None:
         """Write to one ``.npz``, atomically."""
-        arrays, text = _taken_apart(self, "m")
-        text |= {"format": _FORMAT, "visits": []}
-        for number, visit in enumerate(self.visits):
-            own, plain = _taken_apart(visit, f"v{number}")
+        arrays, text = taken_apart(self, "m")
+        arrays[_COMMON_NOISE] = arrays.pop("m_common_noise")
+        visits = [taken_apart(visit, f"v{number}") for number, visit in enumerate(self.visits)]
+        for own, _ in visits:
             arrays |= own
-            text["visits"].append(plain)
-        with whole_file(path) as part, open(part, "wb") as handle:
-            np.savez(handle, text=np.array(json.dumps(text)), **arrays)
+        _FILE.write(path, arrays, {**text, "visits": [plain for _, plain in visits]})
 
     @classmethod
     def load(cls, path: str | Path) -> DepthMeasurement:
@@ -84,50 +79,12 @@ class DepthMeasurement:
         DataError
             The file is not a measurement, or was written by another version of the kit.
         """
-        place = dict(where=str(path), fix="delete the file; it is made again from the light curves")
-        other_version = "a depth measurement of another version"
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                text = json.loads(str(archive["text"]))
-                arrays = {name: archive[name] for name in archive.files if name != "text"}
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError("a depth measurement cannot be read", found=str(error), **place) from error
-        version = text.pop("format", None)
-        if version != _FORMAT:
-            raise DataError(other_version, expected=str(_FORMAT), found=str(version), **place)
-        try:
+
+        def build(arrays: Arrays, text: dict) -> DepthMeasurement:
+            arrays["m_common_noise"] = arrays.pop(_COMMON_NOISE)
             visits = [
-                _put_together(VisitFit, f"v{number}", arrays, plain)
-                for number, plain in enumerate(text["visits"])
+                put_together(VisitFit, f"v{k}", arrays, plain) for k, plain in enumerate(text["visits"])
             ]
-            return _put_together(cls, "m", arrays, {**text, "visits": visits})
-        except (
-            KeyError,
-            TypeError,
-        ) as error:  # fields that this version has and that one had not, or the reverse
-            raise DataError(other_version, found=str(error), **place) from error
+            return put_together(cls, "m", arrays, {**text, "visits": visits})
 
-
-def _taken_apart(record: DepthMeasurement | VisitFit, prefix: str) -> tuple[dict, dict]:
-    """The arrays of a record by their names in the file, and its other fields."""
-    values = {f.name: getattr(record, f.name) for f in fields(record)}
-    arrays = {
-        f"{prefix}_{_NAME_IN_FILE.get(name, name)}": value
-        for name, value in values.items()
-        if isinstance(value, np.ndarray)
-    }
-    return arrays, {name: value for name, value in values.items() if not isinstance(value, np.ndarray)}
-
-
-def _put_together(kind: type, prefix: str, arrays: Mapping[str, np.ndarray], plain: Mapping[str, object]):
-    """The record whose arrays carry the prefix; JSON's lists are its tuples."""
-    name_here = {old: new for new, old in _NAME_IN_FILE.items()}
-    own = {
-        name.removeprefix(f"{prefix}_"): value
-        for name, value in arrays.items()
-        if name.startswith(f"{prefix}_")
-    }
-    return kind(
-        **{name_here.get(name, name): value for name, value in own.items()},
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()},
-    )
+        return _FILE.read(path, build)

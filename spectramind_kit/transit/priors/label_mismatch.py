@@ -15,7 +15,10 @@ curves say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -32,31 +35,63 @@ _GROSS_SD, _GROSS_SHARE = np.array([0.1, 0.1, 0.03]), 0.01
 
 @dataclass(frozen=True)
 class MismatchComponent:
-    """One possibility, of ``share`` probability: mean (6,) and covariance (6, 6) of (m, a)."""
+    """One possibility: a Gaussian of (m, a); M = 6 terms, or none where no label was seen."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
-    share: float
+    mean: np.ndarray  # (M,)
+    covariance: np.ndarray  # (M, M)
+    share: float  # its probability
+
+    @cached_property
+    def precision(self) -> np.ndarray:
+        """(M, M)."""
+        return np.linalg.inv(self.covariance)
+
+    @cached_property
+    def log_density(self) -> float:
+        """ln of its share times its density at (m, a) = 0, but a constant."""
+        log_det = np.linalg.slogdet(self.precision)[1]
+        return math.log(self.share) + 0.5 * float(log_det - self.mean @ self.precision @ self.mean)
+
+
+NO_MISMATCH = MismatchComponent(np.zeros(0), np.zeros((0, 0)), 1.0)
+
+
+@dataclass(frozen=True)
+class MismatchMoments:
+    """What the light curves of N planets say of their mismatch, labels given."""
+
+    probability: np.ndarray  # (N,) that there is one
+    trust: np.ndarray  # (N,) probability that the fit did not go astray
+    mean: np.ndarray  # (N, 3) E[m] where there is one
+    second_moment: np.ndarray  # (N, 3, 3) E[m m'] where there is one
+    absolute: np.ndarray  # (N, 3) E[a]
+    absolute_variance: np.ndarray  # (N, 3)
+
+    @classmethod
+    def joined(cls, parts: Sequence[MismatchMoments]) -> MismatchMoments:
+        """Those of all planets."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
 @dataclass(frozen=True)
 class LabelMismatch:
-    """``mean`` (3,) and ``covariance`` (3, 3) of (level, FGS1, slope), relative to the depth; ``share`` of
-    planets that have any; ``floor`` (3,) absolute errors of all planets."""
+    """Distribution of (level, FGS1, slope) over the planets."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
-    share: float
-    floor: np.ndarray
-    learned_from: int = 0
+    mean: np.ndarray  # (3,) relative to the depth
+    covariance: np.ndarray  # (3, 3) the same
+    share: float  # of planets that have any
+    floor: np.ndarray  # (3,) 1 sigma of the absolute errors of all planets, depth
+    learned_from: int = 0  # planets
 
     def components(self) -> tuple[MismatchComponent, MismatchComponent]:
         """No mismatch, and some."""
-        none = MismatchComponent(
-            np.zeros(TERMS), self._with_floor(_CLEAN**2 * self.covariance), 1.0 - self.share
-        )
-        return none, MismatchComponent(
-            np.r_[self.mean, np.zeros(MODES)], self._with_floor(self.covariance), self.share
+        return (
+            MismatchComponent(
+                np.zeros(TERMS), self._with_floor(_CLEAN**2 * self.covariance), 1.0 - self.share
+            ),
+            MismatchComponent(
+                np.r_[self.mean, np.zeros(MODES)], self._with_floor(self.covariance), self.share
+            ),
         )
 
     def gross(self) -> MismatchComponent:
@@ -68,39 +103,24 @@ class LabelMismatch:
         whole[:MODES, :MODES] = covariance
         return whole
 
-    def updated(
-        self,
-        mean: np.ndarray,
-        second_moment: np.ndarray,
-        probability: np.ndarray,
-        absolute: np.ndarray,
-        absolute_variance: np.ndarray,
-        trust: np.ndarray,
-    ) -> LabelMismatch:
+    def updated(self, seen: MismatchMoments) -> LabelMismatch:
         """One M step from the planets' posteriors.
 
-        Parameters
-        ----------
-        mean, second_moment : (N, 3), (N, 3, 3)
-            E[m] and E[m m'] where there is a mismatch.
-        probability, trust : (N,)
-            That there is one; that the fit did not go astray.
-        absolute, absolute_variance : (N, 3)
-            Of a. Its width takes MacKay's fixed point, sum a^2 / sum (1 - v / floor^2), where plain EM takes
-            hundreds of steps.
+        The floor takes MacKay's fixed point, sum a^2 / sum (1 - v / floor^2): EM takes hundreds of steps.
         """
-        default, weight, n = default_mismatch(), float(probability.sum()), float(trust.sum())
-        centre = probability @ mean / (weight + _PRIOR_PLANETS)
-        # share of each that the data determine
-        known = np.clip(1.0 - absolute_variance / self.floor**2, 0.02, 1.0)
-        floor2 = (trust @ absolute**2 + _PRIOR_PLANETS * default.floor**2) / (trust @ known + _PRIOR_PLANETS)
-        moment = np.einsum("n,nij->ij", probability, second_moment) - weight * np.outer(centre, centre)
+        default, weight, trust = default_mismatch(), float(seen.probability.sum()), seen.trust
+        centre = seen.probability @ seen.mean / (weight + _PRIOR_PLANETS)
+        moment = np.einsum("n,nij->ij", seen.probability, seen.second_moment)
+        moment -= weight * np.outer(centre, centre)
+        share = (weight + _PRIOR_PLANETS * default.share) / (float(trust.sum()) + _PRIOR_PLANETS)
+        # share of each absolute error that the data determine
+        known = np.clip(1.0 - seen.absolute_variance / self.floor**2, 0.02, 1.0)
+        floor2 = trust @ seen.absolute**2 + _PRIOR_PLANETS * default.floor**2
+        floor2 /= trust @ known + _PRIOR_PLANETS
         return LabelMismatch(
             mean=centre,
             covariance=(moment + _PRIOR_PLANETS * default.covariance) / (weight + _PRIOR_PLANETS),
-            share=float(
-                np.clip((weight + _PRIOR_PLANETS * default.share) / (n + _PRIOR_PLANETS), 1e-3, 0.999)
-            ),
+            share=float(np.clip(share, 1e-3, 0.999)),
             floor=np.sqrt(np.clip(floor2, (0.2 * self.floor) ** 2, (5.0 * self.floor) ** 2)),
             learned_from=len(trust),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,132 +16,71 @@ from torch import Tensor
 
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.parameters import ORBIT_NAMES, SHARED
-from spectramind_kit.transit.orbit_coordinates import OrbitCoordinates
+from spectramind_kit.transit.priors.orbit_point import OrbitPoint
 from spectramind_kit.transit.settings import AnchorSettings
 
 _TAIL_SHARE = 0.05  # prior share of planets whose catalogue orbit is far off: docs/decisions.md D14
-_SOLAR_AXIS = 4.2083  # (G M_sun (1 d)^2 / 4 pi^2)^(1/3) / R_sun
 TEMPERATURE_PIVOT_K, TEMPERATURE_UNIT_K = 5800.0, 500.0
+_FROM_SETTINGS = ("axis_scatter", "axis_tail", "impact_scatter", "impact_tail", "time_offset_scatter")
 LIMB = slice(len(ORBIT_NAMES), SHARED)  # limb darkening among the nuisances
 
 
 @dataclass(frozen=True)
-class OrbitPoint(OrbitCoordinates):
-    """Orbits at the linearisation point, and what the star table says, N planets or one."""
-
-    catalogue_axis: Tensor  # (N,) a/Rs
-    catalogue_impact: Tensor  # (N,) b
-    kepler_axis: Tensor  # (N,) a/Rs from Ms, Rs, P; equal to catalogue_axis where the table lacks them
-
-    @classmethod
-    def stacked(cls, orbits: Sequence[Mapping[str, float]]) -> OrbitPoint:
-        """Several planets', from plain numbers (`DepthMeasurement.orbit`)."""
-        columns = {f.name: [float(orbit[f.name]) for orbit in orbits] for f in fields(cls)}
-        return cls(**{name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()})
-
-    def to_mapping(self) -> dict[str, float]:
-        return {f.name: float(getattr(self, f.name)) for f in fields(self)}
-
-    def at(self, orbit: OrbitCoordinates) -> OrbitPoint:
-        """The same star table, linearised at another orbit."""
-        return replace(self, **{f.name: getattr(orbit, f.name) for f in fields(OrbitCoordinates)})
-
-    @property
-    def log_axis(self) -> Tensor:
-        """ln(a/Rs)."""
-        return 0.5 * self.axis2.log()
-
-    def log_axis_slope(self) -> Tensor:
-        """d ln(a/Rs) / d(ln W, b^2), (..., 2)."""
-        angle, swing = self.width_angle, self.swing
-        by_width = -(self.reach.square() - self.impact2) * angle * torch.sin(2.0 * angle) / swing.square()
-        return torch.stack([by_width, 1.0 - 1.0 / swing], dim=-1) / (2.0 * self.axis2)[..., None]
-
-
-def kepler_axis(star: Mapping[str, float], period_d: float) -> float | None:
-    """a/Rs from Kepler's third law, or None where the table lacks mass or radius."""
-    try:
-        mass, radius = float(star["Ms"]), float(star["Rs"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    if not (0.01 < mass < 100.0 and 0.01 < radius < 1000.0):
-        return None
-    return _SOLAR_AXIS * (mass * period_d**2) ** (1.0 / 3.0) / radius
-
-
-@dataclass(frozen=True)
 class NuisancePrior:
-    """Gaussian priors (with a wide second component for the orbit). ``None`` means: the default of the
-    measurement.
+    """Gaussian priors, with a wide second component for the orbit. None: the measurement's default.
 
-    limb_mean (2, 8): value at 5800 K and slope per 500 K; limb_covariance (8, 8); drift_covariance (D, D)
-    over one visit's drift coefficients in the order of `parameters.visit_names`.
+    The defaults of the widths are those of `AnchorSettings`.
     """
 
     axis_offset: float = 0.0  # mean of ln(a_fit / a_table)
     kepler_share: float = 0.0  # weight of Kepler's axis against the table's, in ln
-    axis_scatter: float = 0.06
-    axis_tail: float = 0.5
-    impact_scatter: float = 0.12
-    impact_tail: float = 0.35
-    time_offset_mean: float = 0.0
-    time_offset_scatter: float = 0.01
-    limb_mean: np.ndarray | None = None
-    limb_covariance: np.ndarray | None = None
-    drift_mean: np.ndarray | None = None
-    drift_covariance: np.ndarray | None = None
-    learned_from: int = 0
+    axis_scatter: float = AnchorSettings.axis_scatter  # of ln a
+    axis_tail: float = AnchorSettings.axis_tail
+    impact_scatter: float = AnchorSettings.impact_scatter  # of b
+    impact_tail: float = AnchorSettings.impact_tail
+    time_offset_mean: float = 0.0  # h
+    time_offset_scatter: float = AnchorSettings.time_offset_scatter  # h
+    limb_mean: np.ndarray | None = None  # (2, 8) at 5800 K, and the slope per 500 K
+    limb_covariance: np.ndarray | None = None  # (8, 8)
+    drift_mean: np.ndarray | None = None  # (D,) of one visit, in the order of `parameters.visit_names`
+    drift_covariance: np.ndarray | None = None  # (D, D)
+    learned_from: int = 0  # planets
     notes: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def from_settings(cls, settings: AnchorSettings) -> NuisancePrior:
-        return cls(
-            axis_scatter=settings.axis_scatter,
-            axis_tail=settings.axis_tail,
-            impact_scatter=settings.impact_scatter,
-            impact_tail=settings.impact_tail,
-            time_offset_scatter=settings.time_offset_scatter,
-        )
+    def from_settings(cls, settings: AnchorSettings | None) -> NuisancePrior:
+        """Before any label is seen; None: the default settings."""
+        return cls(**{name: getattr(settings or AnchorSettings(), name) for name in _FROM_SETTINGS})
 
     def limb_at(self, temperature_k: float) -> np.ndarray | None:
         """Mean limb-darkening coefficients (8,) of a star, in the order of LIMB_NAMES."""
         if self.limb_mean is None:
             return None
-        warmth = (temperature_k - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K
-        return self.limb_mean[0] + np.clip(warmth, -4.0, 3.0) * self.limb_mean[1]
+        return self.limb_mean[0] + warmth(temperature_k) * self.limb_mean[1]
 
     def orbit_terms(self, point: OrbitPoint, *, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Precision (..., 2, 2) and pull (..., 2) of the orbit prior in (ln W, b^2), and its -2 log density
-        but a constant.
+        """Precision (..., 2, 2) and pull (..., 2) in (ln W, b^2), and -2 log density but a constant.
 
         The pull is minus the gradient of chi^2/2 at the reference point. ``at`` (..., 2) is a better guess of
         the orbit (relative to the reference) at which the two-component priors are turned into Gaussians.
         """
         slope = point.log_axis_slope()
         shift = torch.zeros_like(slope) if at is None else at
-        expected = (
-            (1.0 - self.kepler_share) * point.catalogue_axis.log()
-            + self.kepler_share * point.kepler_axis.log()
-            + self.axis_offset
-        )
-        gap = point.log_axis - expected
+        table, kepler, share = point.catalogue_axis.log(), point.kepler_axis.log(), self.kepler_share
+        gap = point.log_axis - ((1.0 - share) * table + share * kepler + self.axis_offset)
         weight = _mixture_precision(gap + (slope * shift).sum(-1), self.axis_scatter, self.axis_tail)
         precision = weight[..., None, None] * slope[..., :, None] * slope[..., None, :]
         pull = -(weight * gap)[..., None] * slope
         catalogue2 = point.catalogue_impact.square()
         gap2 = point.impact2 - catalogue2
         # sd of b^2 when b has sd: 2 b sd, and sd^2 where b vanishes
-        core, tail = (
-            sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in (self.impact_scatter, self.impact_tail)
-        )
+        widths = (self.impact_scatter, self.impact_tail)
+        core, tail = (sd * (4.0 * catalogue2 + 2.0 * sd**2).sqrt() for sd in widths)
         weight2 = _mixture_precision(gap2 + shift[..., 1], core, tail)
         precision[..., 1, 1] += weight2
         pull[..., 1] -= weight2 * gap2
-        return (
-            precision,
-            pull,
-            _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail),
-        )
+        chi2 = _mixture_chi2(gap, self.axis_scatter, self.axis_tail) + _mixture_chi2(gap2, core, tail)
+        return precision, pull, chi2
 
     def terms(
         self, table: NuisanceTable, *, at: Tensor | None = None, drift_scale: float = 1.0
@@ -152,9 +91,11 @@ class NuisancePrior:
         ``drift_scale``: these planets' drift in units of the prior's width.
         """
         mean, precision = table.mean.clone(), torch.diag_embed(1.0 / table.sd.square())
-        for k, name in enumerate(table.names):
-            if name.startswith("time_offset"):
-                mean[:, k], precision[:, k, k] = self.time_offset_mean, 1.0 / self.time_offset_scatter**2
+        clocks = _places(table.names, "time_offset_")
+        mean[:, clocks], precision[:, clocks, clocks] = (
+            self.time_offset_mean,
+            1.0 / self.time_offset_scatter**2,
+        )
         if self.limb_covariance is not None:
             precision[:, LIMB, LIMB] = torch.as_tensor(np.linalg.inv(self.limb_covariance))
         if self.limb_mean is not None:
@@ -169,9 +110,8 @@ class NuisancePrior:
                         mean[:, places] = torch.as_tensor(self.drift_mean)
         precision[:, :2], precision[:, :, :2] = 0.0, 0.0
         pull = (precision @ (mean - table.reference)[..., None])[..., 0]
-        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(
-            table.orbit, at=None if at is None else at[:, :2]
-        )
+        orbit_at = None if at is None else at[:, :2]
+        precision[:, :2, :2], pull[:, :2], _ = self.orbit_terms(table.orbit, at=orbit_at)
         return precision, pull
 
 
@@ -193,33 +133,39 @@ class NuisanceTable:
             return torch.as_tensor(np.array([getattr(m, name) for m in measurements]))
 
         first = measurements[0]
+        temperature = [float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements]
         return cls(
             names=first.nuisance_names,
             visits=tuple(v.visit for v in first.visits),
             reference=stacked("nuisance_reference"),
             mean=stacked("nuisance_mean"),
             sd=stacked("nuisance_sd"),
+            temperature_k=torch.tensor(temperature, dtype=torch.float64),
             orbit=OrbitPoint.stacked([m.orbit for m in measurements]),
-            temperature_k=torch.tensor(
-                [float(m.star.get("Ts", TEMPERATURE_PIVOT_K)) for m in measurements], dtype=torch.float64
-            ),
         )
 
 
-def drift_places(names: tuple[str, ...], visit: int) -> np.ndarray:
-    """Positions of one visit's drift coefficients among the nuisances."""
-    return np.array(
-        [
-            k
-            for k, name in enumerate(names)
-            if name.startswith((f"airs_drift_{visit}_", f"fgs1_drift_{visit}_"))
-        ],
-        dtype=int,
-    )
+def warmth(temperature_k: np.ndarray | float) -> np.ndarray:
+    """The star's temperature where limb darkening is taken as linear in it, within 3800 … 7300 K."""
+    return np.clip((temperature_k - TEMPERATURE_PIVOT_K) / TEMPERATURE_UNIT_K, -4.0, 3.0)
+
+
+def drift_places(names: Sequence[str], visit: int) -> np.ndarray:
+    """Positions (D,) of one visit's drift coefficients among the nuisances."""
+    return _places(names, f"airs_drift_{visit}_", f"fgs1_drift_{visit}_")
+
+
+def clock_places(names: Sequence[str], visit: int) -> np.ndarray:
+    """Position (1,) of one visit's time offset of FGS1."""
+    return np.array([names.index(f"time_offset_{visit}")])
+
+
+def _places(names: Sequence[str], *starts: str) -> np.ndarray:
+    return np.array([k for k, name in enumerate(names) if name.startswith(starts)], dtype=int)
 
 
 def _mixture_logs(gap: Tensor, core: Tensor | float, tail: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Log densities of the two components of a mixture, shares included, but a constant."""
+    """Log densities of a mixture's two components, shares included, but a constant."""
     core, tail = (torch.as_tensor(sd, dtype=gap.dtype, device=gap.device) for sd in (core, tail))
     return (
         math.log(1.0 - _TAIL_SHARE) - core.log() - 0.5 * (gap / core).square(),

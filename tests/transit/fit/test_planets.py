@@ -1,27 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 
 import numpy as np
 import pytest
-import torch
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit import DepthMeasurement, apply_prior, fit_anchor, measure_depths, raw_spectrum
 from tests.transit.synthetic import Planet, make_light_curve, make_planet
-
-torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def planet() -> Planet:
-    return make_planet(1)
-
-
-@pytest.fixture(scope="module")
-def measurement(planet: Planet) -> DepthMeasurement:
-    return measure_depths([make_light_curve(planet, seed=1)], planet.star)
 
 
 def _pulls(curves, planet: Planet, depth: np.ndarray | None = None):
@@ -48,32 +34,6 @@ def test_without_noise_the_spectrum_comes_back(planet: Planet) -> None:
     raw, _ = raw_spectrum(measure_depths([curve], planet.star))
     assert np.abs(raw - planet.depth)[1:].mean() < 5e-6
     assert abs(raw[0] - planet.depth[0]) < 1e-5
-
-
-def test_model_flux_explains_the_light_curve(planet: Planet, measurement: DepthMeasurement) -> None:
-    """Guards against a network fed with residuals to another model than the fit's."""
-    curve, visit = make_light_curve(planet, seed=1), measurement.visits[0]
-    residual = (curve.flux - visit.model_flux) / curve.flux_err
-    assert residual.shape == (187, 283)
-    assert 0.9 < residual[:, 1:].std() < 1.1
-    assert abs(residual[:, 1:].mean()) < 0.02
-    assert np.all(visit.baseline_flux >= visit.model_flux - 1e-6)
-    assert visit.transit_shape.min() > -1.3 and abs(visit.transit_shape[0]).max() < 1e-9
-
-
-def test_save_and_load(measurement: DepthMeasurement, tmp_path) -> None:
-    """Guards against a cache that changes a measurement."""
-    path = tmp_path / "planet.npz"
-    measurement.save(path)
-    again = DepthMeasurement.load(path)
-    for name in ("depth_information", "coupling", "nuisance_information", "common_noise", "depth_score"):
-        assert np.array_equal(getattr(again, name), getattr(measurement, name))
-    assert again.flags == measurement.flags and again.nuisance_names == measurement.nuisance_names
-    assert np.array_equal(again.visits[0].model_flux, measurement.visits[0].model_flux)
-    assert sorted(os.listdir(tmp_path)) == ["planet.npz"]
-    path.write_bytes(b"broken")
-    with pytest.raises(DataError, match="cannot be read"):
-        DepthMeasurement.load(path)
 
 
 HARD = {
@@ -192,15 +152,6 @@ def test_nothing_to_fit_is_flagged_not_raised(planet: Planet) -> None:
     assert "star table incomplete" in empty_table.flags and len(empty_table.visits) == 1
 
 
-def test_mistakes_of_the_caller_are_errors(planet: Planet) -> None:
-    """Guards against a silent mixture of planets."""
-    curve = make_light_curve(planet, seed=1)
-    with pytest.raises(DataError, match="no light curve"):
-        measure_depths([], planet.star)
-    with pytest.raises(DataError, match="not of one planet"):
-        measure_depths([curve, dataclasses.replace(curve, planet_id=2)], planet.star)
-
-
 def test_a_visit_that_was_copied_counts_once(planet: Planet) -> None:
     """Guards against errors that shrink by the square root of two because a file is there twice."""
     curve = make_light_curve(planet, seed=1)
@@ -230,11 +181,3 @@ def test_times_that_are_not_hours_are_told(planet: Planet, change) -> None:
     assert "no information" in measurement.flags and any(
         "not used: the times" in f for f in measurement.flags
     )
-
-
-def test_wavelengths_that_do_not_fit_are_an_error(planet: Planet) -> None:
-    """Guards against a spectrum in the wrong order, or drift terms over nanometres."""
-    curve = make_light_curve(planet, seed=1)
-    for wrong in (curve.wavelength_um * 1e3, curve.wavelength_um[::-1], curve.wavelength_um[:-1]):
-        with pytest.raises(DataError, match="wavelengths do not fit"):
-            measure_depths([dataclasses.replace(curve, wavelength_um=wrong)], planet.star)

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 
 from spectramind_kit.detector.light_curve import LightCurve
-from spectramind_kit.transit import fit_anchor, flags, measure_depths
-from tests.transit.synthetic import Planet, make_light_curve, make_planet
-
-
-@pytest.fixture(scope="module")
-def planet() -> Planet:
-    return make_planet(1)
+from spectramind_kit.transit import DepthMeasurement, fit_anchor, flags, measure_depths
+from tests.transit.synthetic import Planet, make_light_curve
 
 
 def _without_transit(planet: Planet, visit: int) -> LightCurve:
@@ -86,9 +81,9 @@ def test_an_end_that_has_not_settled_is_left_out(
     assert anchor.depth_err.mean() < 1.5 * fit_anchor(curve, planet.star).depth_err.mean()
 
 
-def test_a_clean_visit_is_left_as_it_is(planet: Planet) -> None:
+def test_a_clean_visit_is_left_as_it_is(measurement: DepthMeasurement) -> None:
     """Guards against a second look at everything: it costs four more fits."""
-    assert measure_depths([make_light_curve(planet, seed=1)], planet.star).flags == ()
+    assert measurement.flags == ()
 
 
 def test_slow_noise_that_no_cut_cures_is_flagged(planet: Planet) -> None:

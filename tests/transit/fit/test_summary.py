@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from spectramind_kit.transit import DepthMeasurement, apply_prior, flags, measure_depths
-from tests.transit.synthetic import Planet, make_light_curve, make_planet
+from tests.transit.synthetic import Planet, make_light_curve
 
 
-@pytest.fixture(scope="module")
-def planet() -> Planet:
-    return make_planet(1)
-
-
-def _measured(planet: Planet, *, error: slice, factor: float) -> DepthMeasurement:
+def _with_a_wave(planet: Planet, *, error: slice, factor: float) -> DepthMeasurement:
     """The model misses the flux of some bins by a slow wave that the noise scale does not see."""
     curve = make_light_curve(planet, seed=1)
     flux = curve.flux.copy()
@@ -22,23 +17,24 @@ def _measured(planet: Planet, *, error: slice, factor: float) -> DepthMeasuremen
     return measure_depths([dataclasses.replace(curve, flux=flux)], planet.star)
 
 
-def test_each_sensor_answers_for_its_own_chi2(planet: Planet) -> None:
+def test_each_sensor_answers_for_its_own_chi2(planet: Planet, measurement: DepthMeasurement) -> None:
     """Guards against FGS1's information divided by AIRS-CH0's chi^2, and the other way round."""
-    clean = measure_depths([make_light_curve(planet, seed=1)], planet.star)
-    airs = _measured(planet, error=slice(1, None), factor=6e-3)
+    airs = _with_a_wave(planet, error=slice(1, None), factor=6e-3)
     visit = airs.visits[0]
     assert visit.airs_chi2 > 2.0 and visit.fgs1_chi2 < 1.6 and flags.POOR_FIT in airs.flags
-    ratio = airs.depth_information / clean.depth_information
+    ratio = airs.depth_information / measurement.depth_information
     assert np.median(ratio[1:]) == pytest.approx(1.0 / visit.airs_chi2, rel=0.15)
     assert ratio[0] > 2.0 * ratio[1:].max()  # its transit leans on the orbit that AIRS-CH0 tells
-    fgs1 = _measured(planet, error=slice(0, 1), factor=2e-3)
-    assert np.median(fgs1.depth_information[1:] / clean.depth_information[1:]) == pytest.approx(1.0, rel=0.03)
-    assert fgs1.depth_information[0] < 0.5 * clean.depth_information[0]
+    fgs1 = _with_a_wave(planet, error=slice(0, 1), factor=2e-3)
+    assert np.median(fgs1.depth_information[1:] / measurement.depth_information[1:]) == pytest.approx(
+        1.0, rel=0.03
+    )
+    assert fgs1.depth_information[0] < 0.5 * measurement.depth_information[0]
 
 
-def test_a_clean_visit_keeps_all_its_information(planet: Planet) -> None:
+def test_a_clean_visit_keeps_all_its_information(measurement: DepthMeasurement) -> None:
     """Guards against a chi^2 of chance that costs information."""
-    visit = measure_depths([make_light_curve(planet, seed=1)], planet.star).visits[0]
+    visit = measurement.visits[0]
     assert visit.airs_chi2 == pytest.approx(1.0, abs=0.05) and visit.fgs1_chi2 == pytest.approx(1.0, abs=0.25)
     assert np.median(visit.noise_scale) == pytest.approx(1.0, abs=0.05) and visit.slow_noise < 1.0
 

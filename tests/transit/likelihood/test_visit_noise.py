@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from spectramind_kit.transit.likelihood.visit_noise import estimate_noise_scale, high_frequency_scatter
+from spectramind_kit.transit.likelihood.visit_noise import (
+    estimate_noise_scale,
+    high_frequency_scatter,
+    red_noise_factor,
+)
 
 SIGMA = 0.003
 
@@ -43,3 +48,33 @@ def test_scale_of_a_wrong_error_comes_back() -> None:
     """Guards against a scale that no longer repairs errors which are too small."""
     flux, smooth = _noisy(3)
     assert np.median(estimate_noise_scale(flux, 0.4 * SIGMA * smooth)) == pytest.approx(2.5, rel=0.04)
+
+
+def test_slow_noise_counts_more_than_its_scatter() -> None:
+    """Guards against an error of the depth that is that of white noise where noise lasts for half an hour."""
+    generator = torch.Generator().manual_seed(0)
+    white = torch.randn(400, generator=generator, dtype=torch.float64)
+    point, block = red_noise_factor(white, torch.ones_like(white))
+    assert point == pytest.approx(1.0, abs=0.2) and block == pytest.approx(point, rel=0.2)
+    wave = 0.7 * torch.sin(torch.arange(400) / 6.0).double()
+    point, block = red_noise_factor(white + wave, torch.ones_like(white))
+    assert point == pytest.approx(1.25, abs=0.25) and block > 1.5 * point
+
+
+def test_few_or_wild_points_are_no_noise() -> None:
+    """Guards against a variance from three points, and one that a single glitch sets."""
+    assert red_noise_factor(torch.ones(5).double() * 9, torch.ones(5).double()) == (1.0, 1.0)
+    z = torch.randn(200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    z[17] = 1e4
+    unknown = torch.ones(200, dtype=torch.float64)
+    unknown[30] = 1e30
+    assert red_noise_factor(z, unknown)[0] < 1.6
+
+
+def test_a_column_with_few_points_has_no_scatter() -> None:
+    """Guards against a robust sigma of two differences, and a warning about an empty column."""
+    values = np.random.default_rng(4).standard_normal((60, 3))
+    values[5:, 1] = np.nan
+    scatter = high_frequency_scatter(values, np.ones_like(values))
+    assert np.isnan(scatter[1]) and np.isfinite(scatter[[0, 2]]).all()
+    assert np.isnan(high_frequency_scatter(values[:10], np.ones((10, 3)))).all()

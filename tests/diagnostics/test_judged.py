@@ -1,0 +1,44 @@
+"""Scores, errors and pulls of the sets with known depths: those of the scorer, of the submitted planets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectramind_kit.diagnostics.judged import bootstrap_interval, judged_sets, rms
+
+
+def test_scores_are_the_scorers_stage_by_stage(run):
+    """Guards against a figure or a table that scores by another formula, or other naive numbers."""
+    for judged in judged_sets(run):
+        for stage in ("anchor", "network", "final"):
+            score = run.metric.score(judged.predictions.depth, *judged.predictions.stage(stage))
+            assert judged.stage_scores[stage].mean() == pytest.approx(score, abs=1e-12)
+            np.testing.assert_array_equal(judged.at(stage).scores, judged.stage_scores[stage])
+        np.testing.assert_array_equal(judged.scores, judged.stage_scores["final"])
+
+
+def test_a_stage_that_is_not_known_of_all_planets_is_left_out(run):
+    """Guards against a bar of NaN for planets that the run has no flat depth and no anchor of."""
+    bare = replace(run.oof, anchor_err=None, network_depth_mean=run.oof.network_depth_mean.copy())
+    bare.network_depth_mean[3] = np.nan
+    judged = next(one for one in judged_sets(replace(run, oof=bare)) if one.name.startswith("train"))
+    assert set(judged.stage_scores) == {"final"}
+
+
+def test_pulls_of_honest_sigmas_have_unit_width(run):
+    """Inverse: the example's errors are drawn with the stated σ."""
+    for judged in judged_sets(run):
+        assert judged.pulls.std() == pytest.approx(1.0, abs=0.05)
+        assert rms(judged.error / judged.predictions.depth_sigma) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+    """Oracle: of many samples of 40, about 95 % have the true mean inside; one planet has no interval."""
+    samples = np.random.default_rng(3).normal(0.4, 0.2, size=(300, 40))
+    ends = np.array([bootstrap_interval(sample, draws=400) for sample in samples])
+    low, high = ends.T
+    assert 0.9 < ((low < 0.4) & (high > 0.4)).mean() < 0.99
+    assert bootstrap_interval(np.array([0.7])) == (0.7, 0.7)

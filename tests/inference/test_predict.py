@@ -1,0 +1,64 @@
+"""Anchors and network of new planets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from spectramind_kit.errors import DataError
+from spectramind_kit.inference.bundle import load_bundle
+from spectramind_kit.inference.predict import load_fold, predict_anchors, predict_network
+from spectramind_kit.runtime import Device
+from spectramind_kit.training.checkpoint import save_checkpoint
+from spectramind_kit.training.dataset import VisitDataset, planet_rows
+from tests.stale_run import SMALL, TEST, make_small_run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small run with a network, its bundle, and the test planets' measurements and anchors."""
+    run = make_small_run(tmp_path_factory.mktemp("network"))
+    run.overrides = [*SMALL, "model/size=small", "train.epochs=1", "train.warm_start_epochs=0"]
+    run.train()
+    bundle = load_bundle(run.root / "bundle")
+    measurements = run.measure(run.open("submit"), "test")
+    return run, bundle, measurements, predict_anchors(bundle, measurements)[0]
+
+
+def test_a_measurement_that_breaks_costs_its_planet(trained):
+    """Guards against one odd planet that leaves all without an anchor."""
+    _, bundle, measurements, _ = trained
+    anchors, failed = predict_anchors(bundle, {**measurements, 7: None})
+    assert sorted(anchors) == sorted(TEST) and list(failed) == [7] and "Error" in failed[7]
+
+
+def test_the_folds_are_averaged(trained):
+    """Guards against the last fold taken for all, and against sigmas that are averaged without logarithm."""
+    run, bundle, measurements, anchors = trained
+    given = {"measurements": measurements, "anchors": anchors, "stars": pd.DataFrame()}
+    curves, device = run.light_curves["test"], Device("cpu", "cpu", "float32", "CPU")
+    whole = predict_network(bundle, curves, **given, device=device)
+    assert sorted(whole["planet_id"]) == sorted(TEST) and len(bundle.weights) == 2
+    alone = []
+    for weights in bundle.weights:
+        one = type(bundle)(**{**vars(bundle), "weights": (weights,)})
+        alone.append(predict_network(one, curves, **given, device=device))
+    np.testing.assert_allclose(
+        whole["depth_mean"], np.mean([a["depth_mean"] for a in alone], axis=0), rtol=1e-12
+    )
+    logs = [np.log(a["depth_sigma"]) for a in alone]
+    np.testing.assert_allclose(whole["depth_sigma"], np.exp(np.mean(logs, axis=0)), rtol=1e-12)
+
+
+def test_weights_of_another_training_are_refused(trained, tmp_path):
+    """Guards against a fold that was copied from another bundle."""
+    run, bundle, measurements, anchors = trained
+    rows = planet_rows(
+        run.light_curves["test"], measurements=measurements, anchors=anchors, stars=pd.DataFrame()
+    )
+    dataset = VisitDataset(rows, normaliser=bundle.normaliser)
+    path = save_checkpoint(tmp_path / "fold_0.pt", {"model": {"w": torch.ones(1)}}, digest="other")
+    with pytest.raises(DataError, match="another configuration"):
+        load_fold(bundle, path, dataset)
