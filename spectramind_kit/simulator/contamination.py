@@ -17,7 +17,7 @@ from spectramind_kit.simulator.settings import Settings
 
 SPOT_COVERING_SCALE = 0.012  # sizes are assumed: docs/decisions.md D57
 NEIGHBOUR_SCALE = 0.006
-ANOMALY = 0.04  # of the depth, typically: docs/decisions.md D82
+ANOMALY = 0.04  # of the depth, typically: docs/decisions.md D95
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def draw_contamination(
 def draw_anomaly(
     rng: np.random.Generator, wavelength_um: np.ndarray, star_k: float, *, settings: Settings
 ) -> np.ndarray:
-    """(W,) factor of the depth in a visit that is off by several per cent, for no reason that it shows; else 1.
+    """(W,) factor of the depth in a visit that is off by several per cent, for no reason that it shows; else
+    1.
 
     Half of them are grey, half have the colour of a cool or hot neighbour.
     """

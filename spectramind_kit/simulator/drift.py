@@ -11,7 +11,8 @@ from spectramind_kit.simulator.constants import VISIT_H
 
 @dataclass(frozen=True)
 class Drift:
-    """K courses in time, each with its response: f(end) − f(start) is about 1, so a response is a change of gain."""
+    """K courses in time, each with its response: f(end) − f(start) is about 1, so a response is a change of
+    gain."""
 
     time_coefficients: np.ndarray  # (K, 5) of Legendre polynomials in t mapped to [−1, 1]
     wavelength_response: np.ndarray  # (K, 357) on the simulator's grid
@@ -28,10 +29,10 @@ def draw_drift(rng: np.random.Generator, wavelength_um: np.ndarray, *, kind: str
 
 
 def _measured_drift(rng: np.random.Generator, wavelength_um: np.ndarray) -> Drift:
-    """As large as real curves, tail included: docs/decisions.md D81.
+    """As large as real curves, tail included: docs/decisions.md D94.
 
-    White AIRS changes by 100, 1,017 and 3,380 ppm peak to peak (5, 50, 95 % of 538 curves), FGS1 by 500 to 2,400;
-    the quadratic term is 0.6 of the linear one. The tilt along the spectrum has a course of its own.
+    White AIRS changes by 100, 1,017 and 3,380 ppm peak to peak (5, 50, 95 % of 538 curves), FGS1 by 500 to
+    2,400; the quadratic term is 0.6 of the linear one. The tilt along the spectrum has a course of its own.
     """
     courses = rng.standard_normal((2, 5)) * np.array([0.0, 0.5, 0.45, 0.12, 0.06])
     courses[:, 1] = 0.5 * np.sign(courses[:, 1])

@@ -1,7 +1,7 @@
 """What a transit model with quadratic limb darkening on a plain disk does not know: other laws, spots, ramps.
 
-All are small additions to the light curve of the quadratic disk. A radial profile of intensity is a stack of disks,
-and a planet hides of each a lens between two circles, so any law costs one matrix product.
+All are small additions to the light curve of the quadratic disk. A radial profile of intensity is a stack of
+disks, and a planet hides of each a lens between two circles, so any law costs one matrix product.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class HiddenEffects:
     ) -> np.ndarray | float:
         """(T, 357) what is added to the flux of the quadratic disk behind a planet; ``separation`` (T,).
 
-        ``planet_radius`` is the white-light Rp/Rs: its change with wavelength changes the excess by less than 1 ppm.
+        ``planet_radius`` is the white-light Rp/Rs: its change with wavelength changes the excess by less than
+        1 ppm.
         """
         excess = 0.0
         if self.limb_steps is not None:
@@ -90,10 +91,11 @@ def lens_area(radius, distance, other_radius) -> np.ndarray:
 
 
 def draw_other_law(rng: np.random.Generator, u1: np.ndarray, u2: np.ndarray) -> np.ndarray:
-    """(W, disks) steps in brightness, law less quadratic law, of a star whose profile bends as another law does.
+    """(W, disks) steps in brightness, law less quadratic law, of a star whose profile bends as another law
+    does.
 
-    The linear, square-root, power-2 and four-parameter laws, each as near to the star's own quadratic profile (W,)
-    as it can be once that has been made steeper or flatter near the limb.
+    The linear, square-root, power-2 and four-parameter laws, each as near to the star's own quadratic profile
+    (W,) as it can be once that has been made steeper or flatter near the limb.
     """
     dark = 1.0 - _MU
     quadratic = 1.0 - u1[:, None] * dark - u2[:, None] * dark**2

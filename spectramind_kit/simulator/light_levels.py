@@ -46,10 +46,12 @@ def draw_foreground(rng: np.random.Generator, grid_um: np.ndarray, star_k: float
 
 
 def _zodiacal(rng: np.random.Generator, grid_um: np.ndarray, star_k: float) -> np.ndarray:
-    """Sunlight on dust, so smooth and nearly of the star's colour: 21 e⁻ per exposure at 2.1 µm, 6 at 3.9; FGS1 1–2.
+    """Sunlight on dust, so smooth and nearly of the star's colour: 21 e⁻ per exposure at 2.1 µm, 6 at 3.9;
+    FGS1 1–2.
 
-    Measured on one star without a model, in the dilution of its transit (docs/decisions.md D83); sizes scatter by
-    e^±0.5. Light from all directions fills each column with a range of wavelengths, so the passband's edges blur.
+    Measured on one star without a model, in the dilution of its transit (docs/decisions.md D96); sizes
+    scatter by e^±0.5. Light from all directions fills each column with a range of wavelengths, so the
+    passband's edges blur.
     """
     size, colour = np.exp(rng.normal(0.0, (0.5, 0.1)))
     airs_um = grid_um[1:]

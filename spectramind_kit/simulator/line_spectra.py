@@ -1,9 +1,10 @@
-"""Transmission spectra of the world ``real``: twelve absorbers line by line, absorbers that nobody knows, clouds at
-any height or over a part of the limb, hazes, and amplitudes as wide as those of the competition's labels.
+"""Transmission spectra of the world ``real``: twelve absorbers line by line, absorbers that nobody knows,
+clouds at any height or over a part of the limb, hazes, and amplitudes as wide as those of the competition's
+labels.
 
-Where the slant optical depth reaches 0.56 the atmosphere turns opaque (Lecavelier des Etangs et al. 2008, A&A 481,
-L83): z(λ) = H ln(P₀ σ(λ) √(2πR/H) / (0.56 k T)), with H = kT/(μ g); a planet's depth is (R₀ + z(λ))² / R★².
-Nothing here is drawn from or fitted to real spectra: only their amplitudes are (docs/decisions.md D7).
+Where the slant optical depth reaches 0.56 the atmosphere turns opaque (Lecavelier des Etangs et al. 2008, A&A
+481, L83): z(λ) = H ln(P₀ σ(λ) √(2πR/H) / (0.56 k T)), with H = kT/(μ g); a planet's depth is (R₀ + z(λ))² /
+R★². Nothing here is drawn from or fitted to real spectra: only their amplitudes are (docs/decisions.md D7).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _COLLISIONS_CM2, _COLLISIONS_CM, _COLLISIONS_WIDTH = (
     450.0,
 )  # H2–H2: log10, centre and width in cm⁻¹
 _BLUR_COLUMNS = 0.7  # the spectrograph's resolution, standard deviation in columns
-# log10 abundance of each absorber: at solar metals in hot planets, its change in cool ones, per dex of metals, and
-# per dex of C/O. Chemistry says little more than the sign of these; the scatter says the rest.
+# log10 abundance of each absorber: at solar metals in hot planets, its change in cool ones, per dex of
+# metals, and per dex of C/O. Chemistry says little more than the sign of these; the scatter says the rest.
 _ABUNDANCE = {
     "H2O": (-3.4, 0.0, 0.5, -0.35),
     "CO2": (-5.5, 0.0, 1.5, 0.0),
@@ -128,8 +129,8 @@ def draw_spectrum(
 ) -> tuple[np.ndarray, LineAtmosphere]:
     """The label (357,) on the simulator's grid, FGS1 first, and the atmosphere that made it.
 
-    The spread within a spectrum is drawn as wide as that of real labels, correlated with the model's own; FGS1's
-    offset grows and shrinks with it.
+    The spread within a spectrum is drawn as wide as that of real labels, correlated with the model's own;
+    FGS1's offset grows and shrinks with it.
     """
     atmosphere = draw_atmosphere(rng, planet)
     unknown = _unknown_absorber(rng) if atmosphere.unknown else None
@@ -167,7 +168,8 @@ def _unknown_absorber(rng: np.random.Generator) -> np.ndarray:
 
 @cache
 def _cells_of_columns() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cells that fall on the detector (n,), the AIRS column of each (n,), and how many a column has (356,)."""
+    """Cells that fall on the detector (n,), the AIRS column of each (n,), and how many a column has
+    (356,)."""
     wavelength = grid_wavelengths()[1:]  # descending
     middle = (wavelength[1:] + wavelength[:-1]) / 2
     edges = np.concatenate([[2 * wavelength[0] - middle[0]], middle, [2 * wavelength[-1] - middle[-1]]])

@@ -1,9 +1,9 @@
 """Images of a pupil with wavefront errors: rings whose distance from the star grows with the wavelength.
 
-A point source's image is the squared modulus of the pupil's Fourier transform; summed along the dispersion it is
-the sum over the pupil's rows of the squared transform of each row. The errors (nm of a few Zernike polynomials) and
-the plate scale were fitted to the numbers that real frames gave (docs/decisions.md D8): the mean cross-dispersion
-profile in rows 10 to 21, the width of its core from 2 to 3.8 µm; FGS1's peak pixel.
+A point source's image is the squared modulus of the pupil's Fourier transform; summed along the dispersion it
+is the sum over the pupil's rows of the squared transform of each row. The errors (nm of a few Zernike
+polynomials) and the plate scale were fitted to the numbers that real frames gave (docs/decisions.md D8): the
+mean cross-dispersion profile in rows 10 to 21, the width of its core from 2 to 3.8 µm; FGS1's peak pixel.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""Absorption of a molecule between 1.6 and 4.1 µm, line by line, from its rotational and vibrational constants.
+"""Absorption of a molecule between 1.6 and 4.1 µm, line by line, from its rotational and vibrational
+constants.
 
-A band's lines stand where a rigid rotor with a slightly larger upper state has them (Herzberg 1945; Bernath 2016,
-*Spectra of Atoms and Molecules*): P and R branches, a Q branch where the vibration allows one; levels are filled
-by Boltzmann's law. Bands that start from excited vibrations are shifted by the anharmonicity and share the band's
-strength by their population, so heat widens a band, fills its gaps and moves it red. Lines are binned to 1 cm⁻¹,
-with Lorentzian wings.
+A band's lines stand where a rigid rotor with a slightly larger upper state has them (Herzberg 1945; Bernath
+2016, *Spectra of Atoms and Molecules*): P and R branches, a Q branch where the vibration allows one; levels
+are filled by Boltzmann's law. Bands that start from excited vibrations are shifted by the anharmonicity and
+share the band's strength by their population, so heat widens a band, fills its gaps and moves it red. Lines
+are binned to 1 cm⁻¹, with Lorentzian wings.
 
-Constants are those of the molecules, rounded; band strengths follow the band sums of HITRAN (Gordon et al. 2022,
-JQSRT 277, 107949) within a factor of about two; positions of the lines of asymmetric tops are right on average and
-random line by line. So a spectrum has the scales and the temperature dependence of a real one: boxes with two
-humps (CO2), single spikes (the Q branch of CH4 at 3.31 µm), combs, pseudo-continua. It resembles a line list and
-does not replace one.
+Constants are those of the molecules, rounded; band strengths follow the band sums of HITRAN (Gordon et al.
+2022, JQSRT 277, 107949) within a factor of about two; positions of the lines of asymmetric tops are right on
+average and random line by line. So a spectrum has the scales and the temperature dependence of a real one:
+boxes with two humps (CO2), single spikes (the Q branch of CH4 at 3.31 µm), combs, pseudo-continua. It
+resembles a line list and does not replace one.
 """
 
 from __future__ import annotations

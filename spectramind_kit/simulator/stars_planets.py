@@ -141,7 +141,8 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
 
 
 def _draw_eccentricity(rng: np.random.Generator, settings: Settings) -> tuple[float, float]:
-    """Eccentricity and argument of periastron in degrees; the table says 0 all the same, as the real one does."""
+    """Eccentricity and argument of periastron in degrees; the table says 0 all the same, as the real one
+    does."""
     if rng.random() >= settings.eccentric_fraction:
         return 0.0, 90.0
     return float(rng.uniform(0.05, 0.4)), float(rng.uniform(0.0, 360.0))

@@ -1,7 +1,9 @@
-"""Named skies: ``real`` is the default, ``easy`` what it was before, the others hide one effect from every model.
+"""Named skies: ``real`` is the default, ``easy`` what it was before, the others hide one effect from every
+model.
 
-The anchor's physics knows quadratic limb darkening, circles, smooth drift and a small mismatch of the labels. In a
-world of the last group every planet or visit has one effect more: what do incomplete physics cost, and who pays?
+The anchor's physics knows quadratic limb darkening, circles, smooth drift and a small mismatch of the labels.
+In a world of the last group every planet or visit has one effect more: what do incomplete physics cost, and
+who pays?
 """
 
 from __future__ import annotations

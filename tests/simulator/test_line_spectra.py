@@ -38,7 +38,8 @@ def test_amplitudes_are_as_wide_as_real_ones(labels):
 
 
 def test_fgs1_is_told_by_more_than_airs(labels):
-    """Guards FGS1's own life: its offset over the std within AIRS has the median 1.8 and a long tail in real labels."""
+    """Guards FGS1's own life: its offset over the std within AIRS has the median 1.8 and a long tail in real
+    labels."""
     ratio = np.abs(labels[:, 0] - labels[:, 1:].mean(1)) / labels[:, 1:].std(1)
     assert 1.0 < np.median(ratio) < 2.6 and np.percentile(ratio, 95) > 4
 

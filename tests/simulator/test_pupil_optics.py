@@ -13,7 +13,8 @@ REAL_ROWS = (0.0066, 0.0124, 0.0227, 0.0429, 0.1217, 0.2482, 0.2692, 0.1449, 0.0
 
 
 def test_the_mean_profile_is_that_of_real_frames():
-    """Guards the fit of the wavefront errors: rows 10 to 21 of the mean profile, within 15 % or 0.3 % of the light."""
+    """Guards the fit of the wavefront errors: rows 10 to 21 of the mean profile, within 15 % or 0.3 % of the
+    light."""
     profile = pupil_optics.airs_profiles(COLUMNS).value[:, 39:321]
     mean = (profile / profile.sum(0)).mean(1)
     np.testing.assert_allclose(mean[10:22], REAL_ROWS, rtol=0.15, atol=3e-3)
@@ -31,7 +32,8 @@ def test_fgs1_is_that_of_real_frames():
 
 
 def test_the_image_grows_with_the_wavelength():
-    """Guards diffraction: the core at 3.9 µm is wider than at 2 µm, less than twice for its wavefront errors."""
+    """Guards diffraction: the core at 3.9 µm is wider than at 2 µm, less than twice for its wavefront
+    errors."""
     profile = pupil_optics.airs_profiles(np.array([2.0, 3.9])).value
     rows = np.arange(32)
     spread = [np.interp(0.25, np.cumsum(p), rows) - np.interp(0.75, np.cumsum(p), rows) for p in profile.T]

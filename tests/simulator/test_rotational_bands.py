@@ -22,7 +22,8 @@ def between(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def test_a_band_keeps_its_strength():
-    """Guards against lines that are lost or counted twice: the integral over the band is the band's strength."""
+    """Guards against lines that are lost or counted twice: the integral over the band is the band's
+    strength."""
     molecule = Molecule("X", (0.4,), ((700, 2),), ((4500.0, 1e-18, False),), 10.0)
     for temperature in (400.0, 1800.0):
         assert cross_section(molecule, temperature).sum() == pytest.approx(1e-18, rel=0.01)
@@ -30,7 +31,8 @@ def test_a_band_keeps_its_strength():
 
 @pytest.mark.parametrize("molecule", MOLECULES, ids=lambda m: m.name)
 def test_heat_fills_the_gaps(molecule):
-    """Guards against bands whose shape does not know the temperature: hot gas is more opaque between its bands."""
+    """Guards against bands whose shape does not know the temperature: hot gas is more opaque between its
+    bands."""
     cold, hot = (np.log(cross_section(molecule, t)) for t in (500.0, 2000.0))
     assert hot.mean() > cold.mean()
 
