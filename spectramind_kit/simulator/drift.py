@@ -41,7 +41,7 @@ def _measured_drift(rng: np.random.Generator, wavelength_um: np.ndarray) -> Drif
     white, fgs1, tilt = rng.standard_normal(3)
     x = np.clip((wavelength_um[1:] - 2.92) / 0.97, -1.3, 1.3)
     response = np.zeros((2, len(wavelength_um)))
-    response[0, 0] = rng.choice([-1.0, 1.0]) * 8.5e-4 * np.exp(0.7 * fgs1)
+    response[0, 0] = rng.choice([-1.0, 1.0]) * 7.1e-4 * np.exp(0.7 * fgs1)
     response[0, 1:] = 1.017e-3 * np.exp((0.73 if white > 0 else 1.41) * white)
     shape = np.array([0.0, 1.0, *rng.normal(0.0, [0.25, 0.15, 0.10])])
     # about the flux-weighted middle of the band (blue is brighter)

@@ -26,7 +26,7 @@ _COLLISIONS_CM2, _COLLISIONS_CM, _COLLISIONS_WIDTH = (
     4300.0,
     450.0,
 )  # H2–H2: log10, centre and width in cm⁻¹
-_BLUR_COLUMNS = 0.7  # the spectrograph's resolution, standard deviation in columns
+_BLUR_COLUMNS = 0.8  # the spectrograph's resolution, standard deviation in columns
 # log10 abundance of each absorber: at solar metals in hot planets, its change in cool ones, per dex of
 # metals, and per dex of C/O. Chemistry says little more than the sign of these; the scatter says the rest.
 _ABUNDANCE = {
@@ -44,10 +44,10 @@ _ABUNDANCE = {
     "CH3Cl": (-7.5, 0.0, 0.5, 0.0),
 }
 _ABUNDANCE_SCATTER, _ABSENT_SHARE, _ABSENT = 1.5, 0.3, -4.0  # dex; some absorbers are all but absent
-_LOG_STD = (np.log(50e-6), 1.75)  # within a spectrum: median 50 ppm, 5 … 95 % 3 … 890 ppm
+_LOG_STD = (np.log(50e-6), 1.85)  # within a spectrum: median 50 ppm, 5 … 95 % 2 … 700 ppm
 _LARGEST_STD = 3e-3
 _STD_FROM_PHYSICS = 0.6  # correlation of the drawn amplitude with that of the model atmosphere
-_PHYSICAL_LOG_STD = (np.log(110e-6), 1.2)  # the model's own, over the simulated planets
+_PHYSICAL_LOG_STD = (np.log(95e-6), 1.2)  # the model's own, over the simulated planets
 
 
 @dataclass(frozen=True)
