@@ -18,7 +18,11 @@ from spectramind_kit.simulator.focal_plane import STEP_PX, PixelMaps
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.786, (14.65, 14.75)  # of the pupil's axis; the light's centre is elsewhere
 # µm rms: defocus, astigmatism, coma, trefoil, spherical; then pixels per λ/D at 1 µm
 _AIRS_ERRORS, _AIRS_SCALE = (0.096, 0.099, -0.028, 0.130, -0.055), 0.751
-_FGS1_ERRORS, _FGS1_SCALE = (0.083, 0.116, 0.166, 0.083, -0.050), 1.07
+_FGS1_ERRORS, _FGS1_SCALE = (0.077, 0.107, 0.154, 0.077, -0.046), 1.10
+# charge diffuses between pixels, by 0.33 px (1σ): Gauss's three-point rule
+_DIFFUSION = tuple(
+    (0.33 * step, weight) for step, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
+)
 _FGS1_UM = (0.62, 0.68, 0.74, 0.80)
 _AIRS_UM = np.linspace(1.58, 4.1, 11)  # where the profile is computed; between them it is interpolated
 _PUPIL = {1: 128, 2: 64}  # samples across the pupil, by the dimensions of the image
@@ -35,6 +39,9 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
     edges = np.arange(AIRS.rows + 1) - 0.5
 
     def profile(shift: float) -> np.ndarray:
+        return sum(weight * sharp(shift + move) for move, weight in _DIFFUSION)
+
+    def sharp(shift: float) -> np.ndarray:
         inside = (edges[:, None] - centre_row - shift) / (_AIRS_SCALE * wavelength_um)  # λ/D
         below, above = (
             np.stack([np.interp(inside[:, c], place, tables[k]) for c, k in enumerate(index)], axis=1)
