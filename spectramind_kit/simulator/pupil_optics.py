@@ -18,7 +18,7 @@ from spectramind_kit.simulator.focal_plane import STEP_PX, PixelMaps
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.786, (14.65, 14.75)  # of the pupil's axis; the light's centre is elsewhere
 # µm rms: defocus, astigmatism, coma, trefoil, spherical; then pixels per λ/D at 1 µm
 _AIRS_ERRORS, _AIRS_SCALE = (0.096, 0.099, -0.028, 0.130, -0.055), 0.751
-_FGS1_ERRORS, _FGS1_SCALE = (0.077, 0.107, 0.154, 0.077, -0.046), 1.10
+_FGS1_ERRORS, _FGS1_SCALE = (0.068, 0.095, 0.136, 0.068, -0.041), 1.15
 # charge diffuses between pixels, by 0.33 px (1σ): Gauss's three-point rule
 _DIFFUSION = tuple(
     (0.33 * step, weight) for step, weight in ((-(3**0.5), 1 / 6), (0.0, 2 / 3), (3**0.5, 1 / 6))
