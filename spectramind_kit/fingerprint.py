@@ -11,7 +11,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,10 @@ _BLOCK = 32 << 10
 _BLOCKS = 16  # docs/decisions.md D75
 _FOOTER_AT_MOST = 8 << 20  # a Parquet footer of 11,392 columns takes 1 to 2 MB
 _LENGTH = 16  # hexadecimal digits
-# reading small files waits for the disk (or for Kaggle's mount) more than it computes
-_THREADS = 8
 
 
 def fingerprint(*parts: Any) -> str:
-    """Sixteen hexadecimal digits of nested values: numbers, texts, None, arrays, mappings, sequences,
-    dataclasses.
+    """Sixteen hexadecimal digits of nested numbers, texts, None, arrays, mappings, sequences, dataclasses.
 
     The type counts (1, 1.0 and "1" differ, and so do float32 and float64), the order of a mapping's keys does
     not. An array enters with shape, kind and little-endian bytes; every NaN is the same one, and -0.0 is 0.0.
@@ -48,8 +45,7 @@ def fingerprint(*parts: Any) -> str:
 
 
 def file_fingerprint(path: str | Path) -> str:
-    """Of a file's content; never of its time stamps, which change when a data set is copied or mounted
-    elsewhere.
+    """Of a file's content; never of its time stamps, which change when a data set is copied or mounted.
 
     Up to 4 MB every byte counts. Of a larger file: its size, a Parquet footer whole (each column's place,
     packed size and statistics) and 16 blocks of 32 kB from the first to the last byte. So a correction of a
@@ -81,20 +77,17 @@ def file_fingerprint(path: str | Path) -> str:
     return digest.hexdigest()[:_LENGTH]
 
 
-def file_fingerprints(paths: Iterable[Path], *, threads: int = _THREADS) -> dict[Path, str]:
-    """`file_fingerprint` of many files at a time; those that are absent or cannot be read are left out."""
-    paths = list(paths)
-    if threads <= 1 or len(paths) <= 1:
-        found = list(map(_readable, paths))
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(_readable, paths))
-    return {path: value for path, value in zip(paths, found) if value is not None}
+def file_fingerprints(paths: Iterable[Path]) -> dict[Path, str]:
+    """`file_fingerprint` of many files; those that are absent or cannot be read are left out."""
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            found[path] = file_fingerprint(path)
+    return found
 
 
 def what_changed(before: Mapping[str, str] | None, now: Mapping[str, str]) -> list[str]:
-    """Names whose fingerprint is not what it was, those that are gone or new included; empty where nothing
-    changed."""
+    """Names whose fingerprint is not what it was, those that are gone or new included."""
     before = before or {}
     return [name for name in dict.fromkeys([*now, *before]) if before.get(name) != now.get(name)]
 
@@ -111,13 +104,6 @@ def from_text(text: str) -> dict[str, Any]:
     except (TypeError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _readable(path: Path) -> str | None:
-    try:
-        return file_fingerprint(path)
-    except OSError:
-        return None
 
 
 def _feed(digest: Any, value: Any) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from spectramind_kit.errors import ConfigError, DataError, in_words, nearest
-from spectramind_kit.runtime import EncodedStream, check_seed, format_seconds, say
+from spectramind_kit.runtime import EncodedStream, check_hours, check_seed, format_seconds, say
 
 _TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 
@@ -142,19 +142,10 @@ def _check_overrides(overrides: Sequence[str], *, profile: str | None) -> None:
 def _check_ranges(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(
-                "a parameter is no finite number", where=name, found=repr(value), fix=f"e.g. {name}=9.0"
-            )
+            what, fix = "a parameter is no finite number", f"e.g. {name}=9.0"
+            raise ConfigError(what, where=name, found=repr(value), fix=fix)
     check_seed(values.get("seed", 0))
-    hours = values.get("budget_hours")
-    if hours is not None and not hours > 0:
-        raise ConfigError(
-            "a time budget must be positive",
-            where="budget_hours",
-            found=repr(hours),
-            expected="hours above 0",
-            fix="e.g. budget_hours=8.5",
-        )
+    check_hours(values.get("budget_hours", 1.0))
 
 
 def run_notebook(

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 
 def run_program(
-    command: Sequence[str], *, timeout_s: float | None = None, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    timeout_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run ``command`` to its end; ``stdout`` of the answer holds both its streams. No exit code is an error.
 
@@ -23,4 +28,5 @@ def run_program(
         timeout=timeout_s,
         check=False,
         env=environment,
+        cwd=cwd,
     )

@@ -19,6 +19,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import current_process, get_context
 from threading import Lock
+from types import ModuleType
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import describe
@@ -26,9 +27,7 @@ from spectramind_kit.runtime import say
 
 # The workers share the cores, so each runs one thread. Read by the libraries when they are imported.
 _THREAD_VARIABLES = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_FIRST_ANSWER_S = (
-    120.0  # Python on a slow network disk takes seconds; a worker that is silent so long stays so
-)
+_FIRST_ANSWER_S = 120.0  # Python on a slow network disk takes seconds; who is silent so long stays so
 _starting = Lock()
 
 
@@ -36,8 +35,7 @@ _starting = Lock()
 def worker_pool(
     workers: int, *, task: str, initializer: Callable[[], None] | None = None
 ) -> Iterator[Executor | None]:
-    """An executor of ``workers`` processes that has answered once, or None where there cannot be one: then
-    work in this process.
+    """An executor of ``workers`` processes that has answered once, or None: then work in this process.
 
     Functions and arguments must come from modules, not from the main script. Whatever ends the block ends the
     workers.
@@ -58,11 +56,10 @@ def worker_pool(
             where=task,
             fix='put what the script does under: if __name__ == "__main__":',
         )
-    pool, why = (
-        (None, "a worker process cannot have workers of its own")
-        if current_process().daemon
-        else _start(workers, initializer)
-    )
+    if current_process().daemon:
+        pool, why = None, "a worker process cannot have workers of its own"
+    else:
+        pool, why = _start(workers, initializer)
     if pool is None:
         say(f"{task}: no worker processes ({why}); this process does the work alone")
         yield None
@@ -91,25 +88,20 @@ class _Pool(ProcessPoolExecutor):
 
 
 def _start(workers: int, initializer: Callable[[], None] | None) -> tuple[ProcessPoolExecutor | None, str]:
-    """A pool whose first worker has answered, or None and the cause: no semaphores (/dev/shm), no right to
-    start a process."""
+    """A pool whose first worker has answered, or None and the cause: no semaphores, no right to a process."""
     pool = None
     try:
-        pool = _Pool(
-            workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(os.getpid(), initializer)
-        )
-        answer = pool.submit(os.getpid).result(timeout=_FIRST_ANSWER_S)
-        if answer == os.getpid():
+        begin = dict(initializer=_begin, initargs=(os.getpid(), initializer))
+        pool = _Pool(workers, mp_context=get_context("spawn"), **begin)
+        if pool.submit(os.getpid).result(timeout=_FIRST_ANSWER_S) == os.getpid():
             raise RuntimeError("the worker is this process")
         return pool, ""
-    except Exception as error:
+    except BaseException as error:
         if pool is not None:
             _end(pool)
+        if not isinstance(error, Exception):
+            raise
         return None, describe(error)
-    except BaseException:
-        if pool is not None:
-            _end(pool)
-        raise
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
@@ -125,36 +117,27 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 @contextmanager
 def _main_script_hidden() -> Iterator[None]:
-    """multiprocessing tells a worker to import the main script where ``__main__`` has a ``__spec__`` or a
-    ``__file__``."""
-    main = sys.modules.get("__main__")
-    hidden = {
-        name: main.__dict__.pop(name)
-        for name in ("__file__", "__spec__")
-        if main is not None and name in main.__dict__
-    }
-    if main is not None:
-        main.__dict__["__spec__"] = None
+    """A worker is told to import the main script where ``__main__`` has a ``__spec__`` or a ``__file__``."""
+    names = vars(sys.modules.get("__main__") or ModuleType("__main__"))
+    hidden = {name: names.pop(name) for name in ("__file__", "__spec__") if name in names}
+    names["__spec__"] = None
     try:
         yield
     finally:
-        if main is not None:
-            main.__dict__.pop("__spec__", None)
-            main.__dict__.update(hidden)
+        names.pop("__spec__", None)
+        names.update(hidden)
 
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    before = {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _THREAD_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 # ---------------------------------------------------------------- in the worker
@@ -171,8 +154,10 @@ def _begin(parent: int, initializer: Callable[[], None] | None) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Sleep until the parent has gone, then end at once. No signal of the kernel's: that one also comes when
-    only the parent's thread ends that started this process."""
+    """Sleep until the parent has gone, then end at once.
+
+    No signal of the kernel's: that one also comes when only the thread ends that started this process.
+    """
     from multiprocessing import connection, parent_process
 
     process = parent_process()

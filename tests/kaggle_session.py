@@ -1,5 +1,4 @@
-"""A Kaggle session on this machine: attached inputs that cannot be written, no network, no checkout, no
-package that Kaggle lacks.
+"""A Kaggle session on this machine: no network, no checkout, no foreign package, inputs that stay as is.
 
 The rules are enforced in every Python process of the session by an audit hook, which C code cannot go around
 and nothing can remove; a breach fails at once and is written down, so that a caller who swallows the error is
@@ -12,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from spectramind_kit.programs import run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPETITION = "ariel-data-challenge-2025"
@@ -132,8 +132,7 @@ def attach(
     dataset: Path | None = None,
     kernels: dict[str, Path] | None = None,
 ) -> Path:
-    """Build an input tree of hard links (Kaggle mounts real folders, which a walk follows; it does not follow
-    symbolic links)."""
+    """An input tree of hard links: Kaggle mounts real folders; a walk does not follow symbolic links."""
     places = LAYOUTS[layout]
     parts = {places["competition"]: competition}
     if dataset is not None:
@@ -154,38 +153,51 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-def start_session(
-    folder: Path, *, inputs: Path, rerun: bool, gpu: bool = True
-) -> tuple[Path, dict[str, str], list[str]]:
-    """(working folder, environment, command prefix) of a session whose files lie in ``folder``."""
-    working, site = folder / "working", folder / "site"
-    for place in (working, site, folder / "home"):
-        place.mkdir(parents=True, exist_ok=True)
-    (site / "sitecustomize.py").write_text(
-        SITECUSTOMIZE.format(
-            inputs=str(inputs.resolve()), checkout=str(ROOT), breaches=str(folder / "breaches.txt")
-        )
-    )
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("KAGGLE_", "SPECTRAMIND_", "ARIEL_", "PIP_"))
-        and name not in ("PYTHONPATH", "HOME")
-    }
-    environment = kept | {
-        "PYTHONPATH": str(site),
-        "HOME": str(folder / "home"),
-        "SPECTRAMIND_INPUT": str(inputs),
-        "MPLBACKEND": "Agg",
-        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
-    if rerun:
-        environment["KAGGLE_IS_COMPETITION_RERUN"] = "1"
-    if not gpu:
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    return working, environment, list(network_namespace())
+@dataclass(frozen=True)
+class Session:
+    """A session whose files lie in ``folder``."""
+
+    folder: Path
+    inputs: Path
+    rerun: bool
+    gpu: bool = True
+
+    @property
+    def working(self) -> Path:
+        return self.folder / "working"
+
+    def run(self, command: list[str], *, timeout_s: float, cwd: Path | None = None) -> Outcome:
+        """The command's end; ``text`` holds both of its streams."""
+        environment = self._environment()
+        command = [*network_namespace(), sys.executable, *command]
+        done = run_program(command, timeout_s=timeout_s, environment=environment, cwd=cwd or self.working)
+        breaches = self.folder / "breaches.txt"
+        found = breaches.read_text().splitlines() if breaches.exists() else []
+        return Outcome(done.returncode, done.stdout, self.working, found)
+
+    def _environment(self) -> dict[str, str]:
+        site, home = self.folder / "site", self.folder / "home"
+        for place in (self.working, site, home):
+            place.mkdir(parents=True, exist_ok=True)
+        places = dict(inputs=str(self.inputs.resolve()), checkout=str(ROOT))
+        rules = SITECUSTOMIZE.format(breaches=str(self.folder / "breaches.txt"), **places)
+        (site / "sitecustomize.py").write_text(rules)
+        foreign = ("KAGGLE_", "SPECTRAMIND_", "ARIEL_", "PIP_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        environment = kept | {
+            "PYTHONPATH": str(site),
+            "HOME": str(home),
+            "SPECTRAMIND_INPUT": str(self.inputs),
+            "MPLBACKEND": "Agg",
+            "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+        if self.rerun:
+            environment["KAGGLE_IS_COMPETITION_RERUN"] = "1"
+        if not self.gpu:
+            environment["CUDA_VISIBLE_DEVICES"] = ""
+        return environment
 
 
 @cache
@@ -198,9 +210,7 @@ def network_namespace() -> tuple[str, ...]:
         "import socket; s = socket.create_server(('127.0.0.1', 0)); "
         "socket.create_connection(s.getsockname(), timeout=5)"
     )
-    done = subprocess.run(
-        [*prefix, sys.executable, "-c", probe], capture_output=True, check=False, timeout=60
-    )
+    done = run_program([*prefix, sys.executable, "-c", probe], timeout_s=60)
     return prefix if done.returncode == 0 else ()
 
 
@@ -216,58 +226,16 @@ def run_kernel(
 ) -> Outcome:
     """Run a notebook as Kaggle does: copied away from the checkout, in a folder of its own, parameters as in
     the file unless given."""
-    working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun, gpu=gpu)
-    source = folder / "kernel" / "__notebook__.ipynb"
-    source.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(notebook, source)
-    options = ["-y", json.dumps(parameters)] if parameters else []  # JSON is YAML, and keeps the types
-    command = [
-        *prefix,
-        sys.executable,
-        "-m",
-        "papermill",
-        str(source),
-        str(folder / "kernel" / "__results__.ipynb"),
-        "--cwd",
-        str(working),
-        "-k",
-        "python3",
-        "--log-output",
-        "--no-progress-bar",
-        *options,
-    ]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    breaches = (
-        (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
-    )
-    return Outcome(done.returncode, done.stdout, working, breaches)
+    session = Session(folder, inputs, rerun=rerun, gpu=gpu)
+    kernel = folder / "kernel"
+    kernel.mkdir(parents=True, exist_ok=True)
+    source = shutil.copy(notebook, kernel / "__notebook__.ipynb")
+    command = ["-m", "papermill", str(source), str(kernel / "__results__.ipynb"), "-k", "python3"]
+    command += ["--cwd", str(session.working), "--log-output", "--no-progress-bar"]
+    command += ["-y", json.dumps(parameters)] if parameters else []  # JSON is YAML, and keeps the types
+    return session.run(command, timeout_s=timeout_s, cwd=folder)
 
 
 def run_code(code: str, folder: Path, *, inputs: Path, rerun: bool = True) -> Outcome:
     """Run a piece of Python in a session."""
-    working, environment, prefix = start_session(folder, inputs=inputs, rerun=rerun)
-    done = subprocess.run(
-        [*prefix, sys.executable, "-c", code],
-        cwd=working,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    breaches = (
-        (folder / "breaches.txt").read_text().splitlines() if (folder / "breaches.txt").exists() else []
-    )
-    return Outcome(done.returncode, done.stdout, working, breaches)
+    return Session(folder, inputs, rerun=rerun).run(["-c", code], timeout_s=120)

@@ -141,12 +141,11 @@ def test_the_whole_footer_of_a_large_parquet_file_counts(tmp_path):
 
 
 def test_files_that_are_not_there_are_left_out(tmp_path):
+    """Guards against an exception for a calibration file that a visit lacks."""
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for path in paths[:2]:
         path.write_text(path.name)
-    assert list(file_fingerprints(paths)) == paths[:2] and file_fingerprints(paths) == file_fingerprints(
-        paths, threads=1
-    )
+    assert list(file_fingerprints(paths)) == paths[:2]
 
 
 def test_what_changed_is_named():

@@ -1,3 +1,5 @@
+"""The official score, against its definition and the host's own results."""
+
 from __future__ import annotations
 
 import json
@@ -69,6 +71,7 @@ def test_score_against_scipy_free_formula(truth):
 
 
 def test_perfect_and_naive_are_one_and_zero(truth):
+    """Guards against a score whose ends are somewhere else."""
     perfect = METRIC.score(truth, truth, np.broadcast_to(metric.ideal_sigma(), truth.shape))
     assert perfect == pytest.approx(1.0)
     assert METRIC.score(truth, np.full_like(truth, 0.0147), np.full_like(truth, 0.0107)) == 0.0
@@ -91,6 +94,7 @@ def test_host_errors(truth):
 
 
 def test_nan_gives_nan_and_inputs_stay_as_they_are(truth):
+    """Guards against a score that hides a planet, or that changes the caller's frame."""
     solution, given = frames(truth, truth, np.full_like(truth, 1e-4))
     before = given.copy()
     gll_score(solution, given, **NAIVE)
@@ -100,6 +104,7 @@ def test_nan_gives_nan_and_inputs_stay_as_they_are(truth):
 
 
 def test_one_overconfident_planet_sinks_everything(truth):
+    """Guards against a local score that forgives what the host does not."""
     sigma = np.full_like(truth, 1e-4)
     fine = METRIC.score(truth, truth + 1e-4, sigma)
     sigma[0] = 1e-9

@@ -129,11 +129,10 @@ def test_a_value_that_makes_no_run_is_an_error(path, values, word):
 
 def test_the_check_alone_runs_nothing(path, tmp_path, capfd):
     """Guards against `scripts/run` simulating for a minute before it finds a typing error."""
-    assert (
-        notebook.main([str(path), "--check", "-o", "train.epochs=ten", "--out", str(tmp_path / "out")]) == 2
-    )
+    out = ["--out", str(tmp_path / "out")]
+    assert notebook.main([str(path), "--check", "-o", "train.epochs=ten", *out]) == 2
     assert "whole number" in capfd.readouterr().err
-    assert notebook.main([str(path), "--check", "-p", "seed=5", "--out", str(tmp_path / "out")]) == 0
+    assert notebook.main([str(path), "--check", "-p", "seed=5", *out]) == 0
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
 
 
@@ -151,48 +150,27 @@ def test_a_notebook_runs_with_its_parameters(path, tmp_path, capfd):
     shown."""
     work = tmp_path / "work"
     work.mkdir()
-    status = notebook.main(
-        [
-            str(path),
-            "-p",
-            "seed=5",
-            "-p",
-            "fast=yes",
-            "-p",
-            "data_dir=somewhere",
-            "--out",
-            str(tmp_path / "out"),
-            "--cwd",
-            str(work),
-        ]
-    )
-    assert status == 0
+    given = ["-p", "seed=5", "-p", "fast=yes", "-p", "data_dir=somewhere"]
+    assert notebook.main([str(path), *given, "--out", str(tmp_path / "out"), "--cwd", str(work)]) == 0
     assert (work / "result.txt").read_text() == "('somewhere', 5, 8.5, [], True, 3)"
     executed = nbformat.read(tmp_path / "out" / "small.ipynb", as_version=4)
-    assert any(
-        "seed is 5" in output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])
-    )
+    shown = [output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])]
+    assert any("seed is 5" in text for text in shown)
     assert "seed is 5" in capfd.readouterr().out
 
 
 def test_a_failing_cell_leaves_the_executed_notebook(path, tmp_path, capfd):
     """Guards against a failed run of hours that leaves nothing to read."""
-    assert (
-        notebook.main([str(path), "-p", "seed=7", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)])
-        == 1
-    )
+    out = ["--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]
+    assert notebook.main([str(path), "-p", "seed=7", *out]) == 1
     assert "an unlucky seed" in capfd.readouterr().err
     assert "an unlucky seed" in (tmp_path / "out" / "small.ipynb").read_text()
 
 
 def test_a_typing_error_ends_before_anything_runs(path, tmp_path, capfd):
     """Guards against an hour spent before a misspelt parameter is noticed."""
-    assert (
-        notebook.main(
-            [str(path), "-p", "budget_hour=1", "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]
-        )
-        == 2
-    )
+    out = ["--out", str(tmp_path / "out"), "--cwd", str(tmp_path)]
+    assert notebook.main([str(path), "-p", "budget_hour=1", *out]) == 2
     assert "did you mean 'budget_hours'?" in capfd.readouterr().err
     assert not (tmp_path / "out").exists() and not (tmp_path / "result.txt").exists()
 
@@ -207,13 +185,9 @@ def test_a_folder_may_have_any_name(path, tmp_path, monkeypatch, capfd, name):
     source = work / name / "source.ipynb"
     source.parent.mkdir()
     source.write_bytes(path.read_bytes())
-    relative = f"{name}/source.ipynb"
-    assert (
-        notebook.main(
-            ["-p", f"data_dir={name}", "--out", f"./{name}/out", "--cwd", str(work / name), "--", relative]
-        )
-        == 0
-    ), capfd.readouterr().err
+    options = ["-p", f"data_dir={name}", "--out", f"./{name}/out", "--cwd", str(work / name)]
+    status = notebook.main([*options, "--", f"{name}/source.ipynb"])
+    assert status == 0, capfd.readouterr().err
     assert (work / name / "out" / "source.ipynb").is_file()
     assert (work / name / "result.txt").read_text(encoding="utf-8").startswith(f"({name!r}, 0")
 
@@ -223,17 +197,9 @@ def test_cells_that_print_signs_run_in_an_ascii_log(path, tmp_path):
     content = nbformat.read(path, as_version=4)
     content.cells[2].source = "import sys\nprint('σ ± 3 × ж')\nprint('σ', file=sys.stderr)"
     nbformat.write(content, path)
+    command = [sys.executable, "-m", "spectramind_kit.notebook", str(path)]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "spectramind_kit.notebook",
-            str(path),
-            "--out",
-            str(tmp_path / "out"),
-            "--cwd",
-            str(tmp_path),
-        ],
+        [*command, "--out", str(tmp_path / "out"), "--cwd", str(tmp_path)],
         cwd=Path(__file__).parents[1],
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
         capture_output=True,

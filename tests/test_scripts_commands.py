@@ -72,6 +72,36 @@ def test_the_test_command_passes_arguments_on(standing, tmp_path):
     assert done.returncode == 5, "pytest's exit code must reach the caller"
 
 
+FAKE_RUFF = """
+import os, sys
+open(os.environ["CALLS"], "a").write(" ".join(sys.argv[1:]) + "\\n")
+sys.exit(int(sys.argv[1] == os.environ["FAILS"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments, fails, calls",
+    [
+        (["--check"], "nothing", ["check .", "format --check ."]),
+        (["--check"], "check", ["check ."]),
+        (["--check"], "format", ["check .", "format --check ."]),
+        ([], "nothing", ["check --fix .", "format ."]),
+        (["--chek"], "nothing", []),
+    ],
+)
+def test_the_check_of_the_style_changes_nothing(standing, tmp_path, arguments, fails, calls):
+    """Guards against `--check` that goes on to mend files where a lint fails, and passes."""
+    (tmp_path / "ruff").mkdir()
+    (tmp_path / "ruff" / "__main__.py").write_text(FAKE_RUFF, encoding="utf-8")
+    for empty in (tmp_path / "ruff" / "__init__.py", tmp_path / "calls"):
+        empty.touch()
+    own = {"PYTHONPATH": str(tmp_path), "CALLS": str(tmp_path / "calls"), "FAILS": fails}
+    command = ["bash", str(ROOT / "scripts" / "style"), *arguments]
+    done = subprocess.run(command, env=standing | own, capture_output=True, text=True, timeout=60)
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines() == calls
+    assert (done.returncode == 0) == (fails == "nothing" and arguments != ["--chek"])
+
+
 def test_what_is_skipped_is_said_in_one_line(standing, tmp_path):
     """Guards against oracles that never run: a newcomer's 35 skipped tests were 35 lines among hundreds."""
     case = tmp_path / "test_skips.py"

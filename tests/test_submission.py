@@ -1,3 +1,5 @@
+"""A submission that the host takes, or the reason why it would not."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -24,6 +26,7 @@ def good():
 
 
 def test_columns_are_the_official_ones():
+    """Guards against a file that the host cannot read."""
     columns = submission_columns()
     assert (
         len(columns) == 567
@@ -40,6 +43,7 @@ def test_build_repairs_what_the_host_refuses():
 
 
 def test_round_trip_and_score(tmp_path):
+    """Guards against numbers that the CSV does not keep."""
     path = write_submission(good(), tmp_path / "out" / "submission.csv", planet_ids=IDS)
     frame = validate_submission(read_submission(path), IDS)
     pd.testing.assert_frame_equal(frame, good())
@@ -49,6 +53,7 @@ def test_round_trip_and_score(tmp_path):
 
 
 def test_float_planet_ids_are_read_as_integers(tmp_path):
+    """Guards against planets that are not found because the host writes 1103775.0."""
     path = tmp_path / "truth.csv"
     good().assign(planet_id=[30.0, 10.0, 20.0]).to_csv(path, index=False)
     assert read_submission(path)["planet_id"].tolist() == IDS
@@ -68,12 +73,14 @@ def test_float_planet_ids_are_read_as_integers(tmp_path):
     ],
 )
 def test_validation_names_what_is_wrong(change, words, tmp_path):
+    """Guards against an upload that fails without a reason."""
     with pytest.raises(SubmissionError, match=words):
         write_submission(change(good()), tmp_path / "submission.csv", planet_ids=IDS)
     assert not (tmp_path / "submission.csv").exists()
 
 
 def test_fallback_is_valid_for_any_planets():
+    """Guards against a fallback that is refused, also for a test folder without planets."""
     validate_submission(fallback_submission([7]), [7])
     assert fallback_submission([], metric=Metric(0.02)).empty
 
@@ -119,6 +126,7 @@ def test_a_damaged_file_is_a_data_error(tmp_path, content, words):
 
 
 def test_a_text_in_a_column_is_left_for_the_validation(tmp_path):
+    """Guards against a reader that raises before the validation can name the column."""
     good().astype(object).assign(wl_3="x").to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(SubmissionError, match="numeric.*wl_3"):
         validate_submission(read_submission(tmp_path / "s.csv"), IDS)

@@ -1,5 +1,4 @@
-"""Inputs that real users have: damaged, saturated, odd or stale; what the kit makes of each, and whether it
-says so."""
+"""Inputs that real users have: damaged, odd or stale; what the kit makes of each, and whether it says so."""
 
 from __future__ import annotations
 
@@ -13,20 +12,15 @@ from robustness_cases import Case, Outcome
 
 from spectramind_kit.runtime import format_seconds, say
 
-KINDS = tuple(
-    sorted(
-        p.stem
-        for p in (Path(__file__).parent / "robustness_cases").glob("*.py")
-        if not p.stem.startswith("_")
-    )
-)
+_FOLDER = Path(__file__).parent / "robustness_cases"
+MODULES = sorted(path.stem for path in _FOLDER.glob("[!_]*.py"))
 
 
 def run(*, quick: bool = False) -> dict:
-    """All cases, or the first of each kind (quick); prints the table of docs/robustness.md."""
+    """All cases, or the first of each module (quick); prints the table of docs/robustness.md."""
     rows = {}
-    for kind in KINDS:
-        cases = import_module(f"robustness_cases.{kind}").CASES
+    for module in MODULES:
+        cases = import_module(f"robustness_cases.{module}").CASES
         for case in cases[:1] if quick else cases:
             started = time.monotonic()
             outcome = _outcome(case)
@@ -68,13 +62,10 @@ def _words(outcome: Outcome) -> str:
         parts.append(f"{outcome.pull:.1f} σ")
     if outcome.sigma_ppm == outcome.sigma_ppm:
         parts.append(f"level ± {outcome.sigma_ppm:.0f} ppm")
-    parts.append(
-        f"raised {outcome.raised}"
-        if outcome.raised
-        else f"said: {outcome.said}"
-        if outcome.said
-        else "**wrong without a word**"
-        if outcome.silent_wrong
-        else "nothing to say"
-    )
+    if outcome.raised:
+        parts.append(f"raised {outcome.raised}")
+    elif outcome.said:
+        parts.append(f"said: {outcome.said}")
+    else:
+        parts.append("**wrong without a word**" if outcome.silent_wrong else "nothing to say")
     return "; ".join(parts).replace("|", "/")

@@ -20,7 +20,7 @@ def source_fingerprints(files: VisitFiles, tables: SharedTables | None = None) -
     """
     found = {
         path.relative_to(files.folder).as_posix(): value
-        for path, value in file_fingerprints(files.all_files(), threads=1).items()
+        for path, value in file_fingerprints(files.all_files()).items()
     }
     if tables is not None:  # an adc_info with a row for each planet counts by that planet's row
         adc = tables.adc.by_planet.get(files.planet_id, tables.adc).values

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectramind_kit.configs.target import to_plain
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.detector.layout import AdcInfo, read_adc_info
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Learned, save_bundle, table_fingerprints
@@ -21,9 +21,6 @@ from spectramind_kit.runtime import say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.labels import Labels
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
 
 
 def finish_training(

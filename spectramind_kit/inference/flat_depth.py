@@ -7,14 +7,12 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.metric import N_BINS, Metric
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector.light_curve import LightCurve
 
 _DRIFT_DEGREE = 2
 # of the transit's length; real ones are 18 … 42 min of 2.5 … 6 h (docs/decisions.md D7)
@@ -36,12 +34,11 @@ class FlatBaseline(NamedTuple):
 
 
 def estimate_flat_depth(light_curve: LightCurve) -> float:
-    """Depth of the best trapezoid times a quadratic drift in the AIRS-CH0 white light curve (dimensionless,
-    >= 0); in FGS1's where AIRS-CH0 is missing.
+    """Depth (dimensionless, >= 0) of the best trapezoid times a quadratic drift in the white light curve.
 
-    The trapezoid's centre, length and ingress are searched on a grid; depth and drift follow by linear least
-    squares (flux = drift + depth·trapezoid·level), so that nothing has to converge. NaN for fewer than 12
-    usable steps.
+    Of AIRS-CH0; of FGS1 where that is missing. The trapezoid's centre, length and ingress are searched on a
+    grid; depth and drift follow by linear least squares (flux = drift + depth·trapezoid·level), so that
+    nothing has to converge. NaN for fewer than 12 usable steps.
     """
     time, flux = light_curve.time, np.asarray(light_curve.white_airs, dtype=np.float64)
     if not np.isfinite(flux).any():
@@ -78,8 +75,7 @@ def _best_trapezoid(
     length: np.ndarray,
     fraction: np.ndarray,
 ) -> tuple[float, float, float, float] | None:
-    """Depth, centre, length and ingress fraction of the trapezoid that explains most of ``rest``; None if
-    none lowers it."""
+    """Depth, centre, length, ingress fraction of the trapezoid that explains most; None if none lowers it."""
     t0, span, part = (grid.ravel()[:, None] for grid in np.meshgrid(centre, length, fraction, indexing="ij"))
     shape = np.clip((0.5 * span - np.abs(time - t0)) / (part * span) + 0.5, 0.0, 1.0)  # (G, T)
     shape = shape - (shape @ basis) @ basis.T
@@ -110,10 +106,10 @@ def _or_nan(visit: LightCurve) -> float:
 
 
 def fit_flat_baseline(depth: np.ndarray, flat: np.ndarray, *, metric: Metric) -> FlatBaseline:
-    """The median ratio of label to flat depth (limb darkening makes the trapezoid too deep by some per cent)
-    and the constant sigma with the best official score.
+    """The median ratio of label to flat depth, and the constant sigma with the best official score.
 
-    ``depth`` (N, 283) labels, ``flat`` (N,) estimates.
+    Limb darkening makes the trapezoid too deep by some per cent. ``depth`` (N, 283) labels, ``flat`` (N,)
+    estimates.
     """
     use = np.isfinite(flat) & (flat > 0)
     if not use.any():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,7 @@ from spectramind_kit.inference.uncertainty import SigmaScale
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.predictions import EMBEDDINGS, Predictions
 from spectramind_kit.training.evaluation import spread
-
-if TYPE_CHECKING:
-    from spectramind_kit.transit import Anchor
+from spectramind_kit.transit import Anchor
 
 NAIVE, FLAT_DEPTH, ANCHOR, NETWORK = "naive", "flat depth", "anchor", "network"
 

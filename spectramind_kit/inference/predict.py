@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import in_words
 from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.models.build import build_model
@@ -17,13 +18,7 @@ from spectramind_kit.training.checkpoint import load_checkpoint
 from spectramind_kit.training.dataset import VisitDataset, planet_rows
 from spectramind_kit.training.evaluation import evaluate_rows, planets_of_rows
 from spectramind_kit.training.precision import Precision
-from spectramind_kit.transit import apply_prior, calibrate
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spectramind_kit.detector import LightCurve
-    from spectramind_kit.transit import Anchor, DepthMeasurement
+from spectramind_kit.transit import Anchor, DepthMeasurement, apply_prior, calibrate
 
 _BATCH = 16  # visits
 

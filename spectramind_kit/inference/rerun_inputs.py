@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.detector.csv_table import Tell
 from spectramind_kit.detector.instrument import N_BINS
 from spectramind_kit.detector.layout import (
@@ -29,9 +29,6 @@ from spectramind_kit.inference.rerun_bundle import find_bundle, say_doubts, take
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import say_once
 from spectramind_kit.submission import read_submission
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
 
 
 @dataclass(frozen=True)

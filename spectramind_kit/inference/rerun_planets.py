@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import PlanetFailure, in_words
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.rerun_inputs import RerunInputs, in_order
@@ -14,10 +14,7 @@ from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.measurements import measure_planets
 from spectramind_kit.training.stage_one import extract_light_curves
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
-    from spectramind_kit.transit import DepthMeasurement
+from spectramind_kit.transit import DepthMeasurement
 
 CHUNK = 64  # planets between two looks at the clock
 

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectramind_kit.errors import PlanetFailure
 from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.inference.flat_depth import FlatBaseline
 from spectramind_kit.inference.ladder import anchor_rung, flat_rung, naive_rung, network_rung, without_gaps
 from spectramind_kit.inference.predict import predict_anchors, predict_network
@@ -36,10 +36,7 @@ from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.runtime import say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.folds import set_threads
-
-if TYPE_CHECKING:
-    from spectramind_kit.inference.bundle import Bundle
-    from spectramind_kit.transit import Anchor
+from spectramind_kit.transit import Anchor
 
 WITHOUT_BUNDLE = FlatBaseline(1.0, 1e-3)  # as it is, and an error on the safe side: docs/decisions.md D68
 

@@ -24,8 +24,7 @@ def train_planets(data_dir: Path) -> list[str]:
 
 
 def is_other_data(known: Any, data_dir: Path) -> bool:
-    """Whether a data folder has none of the train planets that a run knows; corrected or added files are no
-    other data."""
+    """Whether a data folder has none of the train planets that a run knows; added ones do not matter."""
     if not known or not train_planets(data_dir):
         return False
     return not any((Path(data_dir) / "train" / str(name)).is_dir() for name in known)

@@ -22,6 +22,7 @@ _PUBLIC = {
     "check_seed": "seeds",
     "seed_everything": "seeds",
     "TimeBudget": "time_budget",
+    "check_hours": "time_budget",
     "say": "console",
     "say_once": "console",
     "say_some": "console",

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import time
 
-from spectramind_kit.errors import DataError
+from spectramind_kit.errors import ConfigError
+
+
+def check_hours(hours: float) -> None:
+    """Raise ConfigError for a budget that nothing fits into."""
+    if not hours > 0:
+        raise ConfigError(
+            "a time budget must be positive",
+            where="budget_hours",
+            found=repr(hours),
+            expected="hours above 0",
+            fix="e.g. budget_hours=8.5",
+        )
 
 
 class TimeBudget:
@@ -15,10 +27,7 @@ class TimeBudget:
     """
 
     def __init__(self, hours: float, *, reserve: float = 0.05, clock=time.monotonic):
-        if not hours > 0:
-            raise DataError(
-                "a time budget must be positive", found=repr(hours), fix="set budget_hours, e.g. 8.5"
-            )
+        check_hours(hours)
         self._clock, self._start = clock, clock()
         self.total_s = hours * 3600.0
         self.reserve_s = self.total_s * reserve

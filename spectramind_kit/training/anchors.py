@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,14 +13,11 @@ from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import say
 from spectramind_kit.training.dataset import fold_of_planets
 from spectramind_kit.training.label_check import contradicted_labels
+from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.made_from import training_made_from
-from spectramind_kit.transit.anchor.recipes import cross_fit
+from spectramind_kit.transit import Anchor, AnchorCalibration, DepthMeasurement, SpectralPrior
+from spectramind_kit.transit.anchor.recipes import CrossFit, cross_fit
 from spectramind_kit.transit.settings import AnchorSettings
-
-if TYPE_CHECKING:
-    from spectramind_kit.training.labels import Labels
-    from spectramind_kit.transit import Anchor, AnchorCalibration, DepthMeasurement, SpectralPrior
-    from spectramind_kit.transit.anchor.recipes import CrossFit
 
 SETTINGS = ("data", "anchor", "model", "loss", "train")  # groups of the configuration that shape a training
 

@@ -6,20 +6,17 @@ One row is one visit. V visits, T time steps, F features of a bin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
+from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.errors import DataError
 from spectramind_kit.training.normaliser import FEATURE_LIMIT, Normaliser
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spectramind_kit.detector.light_curve import LightCurve
-    from spectramind_kit.transit.anchor.spectrum import Anchor
-    from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
+from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 
 RESIDUAL_LIMIT = 8.0  # standard deviations: one cosmic ray must not own a layer's input
 DEPTH_UNIT = 1e-4  # 100 ppm, the natural size of a spectrum's features

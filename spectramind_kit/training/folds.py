@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 
 from spectramind_kit.configs.target import instantiate, to_plain
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.folder import RunFolder
@@ -24,12 +25,7 @@ from spectramind_kit.training.loop import Fold, FoldResult, train_fold
 from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.training.precision import Precision
 from spectramind_kit.training.settings import TrainSettings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spectramind_kit.detector import LightCurve
-    from spectramind_kit.transit import DepthMeasurement
+from spectramind_kit.transit import DepthMeasurement
 
 
 @dataclass(frozen=True)

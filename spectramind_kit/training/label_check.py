@@ -1,5 +1,4 @@
-"""Whether the labels are those of the light curves: a table in other units, or with the rows of other
-planets."""
+"""Whether the labels are those of the light curves, or in other units, or of other planets."""
 
 from __future__ import annotations
 
@@ -20,8 +19,9 @@ _FEWEST = 4  # planets of which the larger half speaks against the whole table
 
 
 def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndarray) -> dict[int, str]:
-    """Planets whose label (N, 283) is off by more than `FACTOR` (`DOUBTFUL_FACTOR` where the fit has a flag)
-    from the depth that their light curves show, and what to say of each.
+    """Planets whose label is not the depth that their light curves show, and what to say of each.
+
+    It is off by more than `FACTOR`, or `DOUBTFUL_FACTOR` where the fit has a flag. ``depth`` (N, 283) labels.
 
     Raises
     ------
@@ -33,9 +33,8 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
         shown = float(np.median(measurement.reference_depth[1:]))
         if not shown > 0.0 or flags.has(measurement.flags, *_NOT_JUDGED):
             continue
-        doubtful = (
-            flags.has(measurement.flags, *_DOUBTFUL) or measurement.quality.get("frames_lost", 0.0) > 0.0
-        )
+        incomplete = measurement.quality.get("frames_lost", 0.0) > 0.0
+        doubtful = incomplete or flags.has(measurement.flags, *_DOUBTFUL)
         limit = DOUBTFUL_FACTOR if doubtful else FACTOR
         value = ratio[measurement.planet_id] = float(np.median(label[1:])) / shown
         if not 1.0 / limit < value < limit:
@@ -51,7 +50,5 @@ def contradicted_labels(measurements: Sequence[DepthMeasurement], depth: np.ndar
             fix="depths are (Rp/Rs)², each in its own planet's row: look for radius ratios, "
             "other units, rows of other planets, or light curves of other data",
         )
-    return {
-        planet: f"its label is {value:.3g} × the depth in its light curves; not learned from"
-        for planet, value in wrong.items()
-    }
+    what = "× the depth in its light curves; not learned from"
+    return {planet: f"its label is {value:.3g} {what}" for planet, value in wrong.items()}

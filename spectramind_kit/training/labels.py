@@ -39,8 +39,10 @@ class Labels:
 
 
 def train_labels(run: RunFolder, planet_ids: Iterable[int]) -> Labels:
-    """Labels of the planets that have light curves. A planet without a whole label (missing, impossible, or
-    given twice with different depths) is left out and recorded."""
+    """Labels of the planets that have light curves.
+
+    A planet without a whole label (missing, impossible, or given twice) is left out and recorded.
+    """
     table = read_labels(run.data_dir, tell=run.tell)
     planet_ids = list(dict.fromkeys(int(p) for p in planet_ids))
     values = table.to_numpy(dtype=np.float64)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.metric import Metric
 from spectramind_kit.runtime import say
 from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION, DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
 
 # Raise when the same inputs and settings train to other weights, priors or calibrations than before.
 TRAINING_RECIPE = 1

@@ -8,15 +8,13 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from spectramind_kit.detector import LightCurve
+from spectramind_kit.errors import in_words
 from spectramind_kit.runtime import say
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
 from spectramind_kit.worker_processes import worker_pool
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve
 
 SERIAL_BELOW = 40  # planets: a worker process takes longer to start than so many take to measure
 BATCH = 16  # planets that a process fits together
@@ -87,7 +85,7 @@ def run_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: 
     except Exception as error:
         if len(jobs) > 1:
             return [result for job in jobs for result in run_batch([job], settings, device)]
-        return [(jobs[0].planet_id, f"{type(error).__name__}: {error}")]
+        return [(jobs[0].planet_id, in_words(error))]
     results: list[Result] = []
     for job, measurement in zip(jobs, measurements):
         try:
@@ -95,7 +93,7 @@ def run_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: 
             measurement.save(job.path)
             results.append((job.planet_id, measurement))
         except OSError as error:
-            results.append((job.planet_id, f"{type(error).__name__}: {error}"))
+            results.append((job.planet_id, in_words(error)))
     return results
 
 

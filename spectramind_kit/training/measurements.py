@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from spectramind_kit.configs import config_digest
+from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import DataError, PlanetFailure
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, free_memory_mb, progress, say
@@ -14,11 +16,6 @@ from spectramind_kit.training.made_from import measurement_made_from, say_again,
 from spectramind_kit.training.measurement_jobs import MeasurementJob, run_jobs
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.settings import AnchorSettings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from spectramind_kit.detector import LightCurve
 
 WORKER_MEMORY_MB = 900.0
 

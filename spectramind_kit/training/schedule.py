@@ -19,8 +19,7 @@ def learning_rate_factor(step: int, *, total_steps: int, warmup_fraction: float)
 
 
 class WarmStart:
-    """The AIRS encoder stays frozen for the first epochs, then its parts are released one by one, the last
-    first.
+    """The AIRS encoder stays frozen for the first epochs, then its parts are released, the last first.
 
     With a fresh encoder on the strong, low-noise side of the fusion, the FGS1 side would otherwise never be
     asked for anything (docs/decisions.md D45). ``groups`` are the encoder's direct children that hold
@@ -70,8 +69,7 @@ class AveragedWeights:
 
 
 def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices only: biases, norms and the state-space A, D and Δ biases keep their
-    scale."""
+    """Weight decay for matrices only: biases, norms, the state-space A, D and Δ biases keep their scale."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for parameter in model.parameters():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from spectramind_kit.detector import LightCurveStore, find_visits, read_shared_tables
+from spectramind_kit.detector import (
+    LightCurve,
+    LightCurveStore,
+    SharedTables,
+    find_visits,
+    read_shared_tables,
+)
 from spectramind_kit.detector.building import build_visits, select_shard
 from spectramind_kit.detector.flags import concerns_quality, concerns_the_folder
+from spectramind_kit.detector.layout import VisitFiles
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.store import say_stale
 from spectramind_kit.run_folder.folder import RunFolder
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector import LightCurve, SharedTables
-    from spectramind_kit.detector.layout import VisitFiles
 
 Visit = tuple[int, int]  # planet_id, visit
 

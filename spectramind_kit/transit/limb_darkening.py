@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Value = Tensor | float  # what broadcasts: one number, or a batch of them
 _NODES = 10  # error below 0.3 ppm of the stellar flux for r up to 0.3, 0.05 ppm for r up to 0.15 (tests)
 _BLOCK = 1 << 14  # pairs at a time: the ten-odd work vectors then stay in the processor's cache
 
@@ -41,23 +42,15 @@ def _quadrature(nodes: int) -> tuple[tuple[float, float, float], ...]:
     """(weight, sin^2, cos) at the Gauss-Legendre nodes of [0, pi/2]."""
     x, w = np.polynomial.legendre.leggauss(nodes)
     alpha = 0.25 * math.pi * (x + 1.0)
-    return tuple(
-        (float(0.25 * math.pi * wi), float(math.sin(a) ** 2), float(math.cos(a))) for wi, a in zip(w, alpha)
-    )
+    w = 0.25 * math.pi * w
+    return tuple(zip(w.tolist(), (np.sin(alpha) ** 2).tolist(), np.cos(alpha).tolist()))
 
 
 def overlap_integrals(separation: Tensor, radius_ratio: Tensor, *, nodes: int = _NODES) -> Overlap:
     """Integrals of mu^n (n = 0, 1, 2) over the overlap of star and planet, with derivatives in z and r.
 
-    Parameters
-    ----------
-    separation, radius_ratio : Tensor
-        Broadcastable, float64; stellar radii. Values outside z >= 0, r >= 0 are treated as |z| and no planet.
-
-    Returns
-    -------
-    Overlap
-        Each of shape (..., 3); no autograd history (`transit_flux` carries it).
+    ``separation`` and ``radius_ratio`` broadcast, in stellar radii. Values outside z >= 0, r >= 0 are treated
+    as |z| and no planet. The result has no autograd history (`transit_flux` carries it).
     """
     with torch.no_grad():
         z_all, r_all = torch.broadcast_tensors(separation.double().abs(), radius_ratio.double())
@@ -166,7 +159,7 @@ def limb_darkening_slopes(weights: Tensor, u1: Tensor, u2: Tensor) -> tuple[Tens
     return by_u1, by_u2
 
 
-def as_double(value: Tensor | np.ndarray | float, like: Tensor | None = None) -> Tensor:
+def as_double(value: Value | np.ndarray, like: Tensor | None = None) -> Tensor:
     """``value`` as a float64 tensor, on the device of ``like``; an existing graph is kept."""
     device = like.device if like is not None else None
     if isinstance(value, Tensor):
@@ -175,29 +168,14 @@ def as_double(value: Tensor | np.ndarray | float, like: Tensor | None = None) ->
 
 
 def transit_flux(
-    separation: Tensor,
-    radius_ratio: Tensor | float,
-    u1: Tensor | float,
-    u2: Tensor | float,
-    *,
-    nodes: int = _NODES,
+    separation: Tensor, radius_ratio: Value, u1: Value, u2: Value, *, nodes: int = _NODES
 ) -> Tensor:
-    """Relative flux of a star with quadratic limb darkening behind a dark disk.
+    """Relative flux of a star with quadratic limb darkening behind a dark disk, float64; 1 out of transit.
 
-    Parameters
-    ----------
-    separation : Tensor
-        Sky-projected distance of the centres, stellar radii, any shape; the planet is taken to be in front.
-    radius_ratio, u1, u2 : Tensor or float
-        Broadcast against ``separation``.
-    nodes : int
-        Gauss-Legendre nodes of the one line integral that has no elementary form.
-
-    Returns
-    -------
-    Tensor
-        float64, the broadcast shape; 1 out of transit. First derivatives in all four inputs are exact and
-        finite everywhere (a second derivative does not exist at the contacts and raises).
+    ``separation`` is the sky-projected distance of the centres in stellar radii, of any shape, the planet in
+    front; the others broadcast against it. ``nodes``: of the line integral that has no elementary form. First
+    derivatives in all four inputs are exact and finite everywhere (a second derivative does not exist at the
+    contacts and raises).
     """
     z = as_double(separation)
     r, u1, u2 = (as_double(value, z) for value in (radius_ratio, u1, u2))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.transit.limb_darkening import as_double
+from spectramind_kit.transit.limb_darkening import Value, as_double
 
 HOURS_PER_DAY = 24.0
 FAR = 10.0  # stellar radii added behind the star: larger than 1 + r for any planet, so no transit there
@@ -29,7 +29,7 @@ class ContactTimes(NamedTuple):
     fourth: Tensor
 
 
-def impact_parameter(semi_major_axis: Tensor | float, inclination_deg: Tensor | float) -> Tensor:
+def impact_parameter(semi_major_axis: Value, inclination_deg: Value) -> Tensor:
     """b = (a/Rs) cos i, stellar radii."""
     return as_double(semi_major_axis) * torch.cos(torch.deg2rad(as_double(inclination_deg)))
 
@@ -49,11 +49,11 @@ def _cos2_inclination(a: Tensor, inclination_deg, impact) -> Tensor:
 def projected_separation(
     time_h: Tensor,
     *,
-    mid_transit_time: Tensor | float,
-    period_d: Tensor | float,
-    semi_major_axis: Tensor | float,
-    inclination_deg: Tensor | float | None = None,
-    impact_parameter: Tensor | float | None = None,
+    mid_transit_time: Value,
+    period_d: Value,
+    semi_major_axis: Value,
+    inclination_deg: Value | None = None,
+    impact_parameter: Value | None = None,
 ) -> Tensor:
     """Sky-projected distance of the planet from the star's centre, in stellar radii.
 
@@ -71,12 +71,7 @@ def projected_separation(
 
 
 def half_duration(
-    *,
-    period_d: Tensor | float,
-    semi_major_axis: Tensor | float,
-    impact2: Tensor | float,
-    reach: Tensor | float,
-    least_swing: float = 1e-4,
+    *, period_d: Value, semi_major_axis: Value, impact2: Value, reach: Value, least_swing: float = 1e-4
 ) -> Tensor:
     """Half of the time (h) during which z < ``reach``, from b^2: at most a quarter of the period.
 
@@ -91,12 +86,12 @@ def half_duration(
 
 def contact_times(
     *,
-    mid_transit_time: Tensor | float,
-    period_d: Tensor | float,
-    semi_major_axis: Tensor | float,
-    radius_ratio: Tensor | float,
-    inclination_deg: Tensor | float | None = None,
-    impact_parameter: Tensor | float | None = None,
+    mid_transit_time: Value,
+    period_d: Value,
+    semi_major_axis: Value,
+    radius_ratio: Value,
+    inclination_deg: Value | None = None,
+    impact_parameter: Value | None = None,
 ) -> ContactTimes:
     """First to fourth contact, hours; inputs broadcast (Seager & Mallen-Ornelas 2003, circular orbit)."""
     t0 = as_double(mid_transit_time)
@@ -114,11 +109,11 @@ def contact_times(
 
 def transit_duration(
     *,
-    period_d: Tensor | float,
-    semi_major_axis: Tensor | float,
-    radius_ratio: Tensor | float,
-    inclination_deg: Tensor | float | None = None,
-    impact_parameter: Tensor | float | None = None,
+    period_d: Value,
+    semi_major_axis: Value,
+    radius_ratio: Value,
+    inclination_deg: Value | None = None,
+    impact_parameter: Value | None = None,
 ) -> Tensor:
     """T14, first to fourth contact, hours; NaN where there is no transit."""
     contacts = contact_times(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.limb_darkening import (
+    Value,
     as_double,
     limb_darkening_weights,
     overlap_integrals,
@@ -36,14 +37,14 @@ def exposure_offsets(exposure_h: float, supersample: int) -> np.ndarray:
 def light_curve_model(  # noqa: PLR0913  a public name that notebooks call with these keywords
     time_h: Tensor | np.ndarray,
     *,
-    mid_transit_time: Tensor | float,
-    period_d: Tensor | float,
-    semi_major_axis: Tensor | float,
-    radius_ratio: Tensor | float,
-    u1: Tensor | float,
-    u2: Tensor | float,
-    inclination_deg: Tensor | float | None = None,
-    impact_parameter: Tensor | float | None = None,
+    mid_transit_time: Value,
+    period_d: Value,
+    semi_major_axis: Value,
+    radius_ratio: Value,
+    u1: Value,
+    u2: Value,
+    inclination_deg: Value | None = None,
+    impact_parameter: Value | None = None,
     exposure_h: float = 0.0,
     supersample: int = DEFAULT_SUPERSAMPLE,
 ) -> Tensor:
@@ -72,18 +73,14 @@ def light_curve_model(  # noqa: PLR0913  a public name that notebooks call with 
         inclination_deg=inclination_deg,
         impact_parameter=impact_parameter,
     )
-    orbit = {name: _along_time(value, time_h) for name, value in orbit.items() if value is not None}
-    star = [_along_time(value, time_h) for value in (radius_ratio, u1, u2)]
+    orbit = {name: as_double(v, time_h)[..., None] for name, v in orbit.items() if v is not None}
+    star = [as_double(v, time_h)[..., None] for v in (radius_ratio, u1, u2)]
     offsets = exposure_offsets(exposure_h, supersample) if exposure_h > 0.0 else np.zeros(1)
     flux = None
     for offset in offsets:
         part = transit_flux(projected_separation(time_h + float(offset), **orbit), *star)
         flux = part if flux is None else flux + part
     return flux / len(offsets)
-
-
-def _along_time(value: Tensor | float, time_h: Tensor) -> Tensor:
-    return as_double(value, time_h).unsqueeze(-1)
 
 
 @dataclass(frozen=True)
@@ -114,12 +111,8 @@ class RadiusNodes:
 def spectral_transit(separation: Tensor, radius_ratio: Tensor, u1: Tensor, u2: Tensor) -> Tensor:
     """Flux (B, T, W) of one geometry in many wavelengths, by interpolation in the radius ratio.
 
-    The error is below 0.5 ppm (at the contacts). No gradient; use `transit_flux` where one is needed.
-
-    Parameters
-    ----------
-    separation : (B, T)
-    radius_ratio, u1, u2 : (B, W)
+    separation (B, T); radius_ratio, u1, u2 (B, W). The error is below 0.5 ppm (at the contacts). No gradient;
+    use `transit_flux` where one is needed.
     """
     with torch.no_grad():
         z, r = as_double(separation), as_double(radius_ratio)

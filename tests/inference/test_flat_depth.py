@@ -1,3 +1,5 @@
+"""Flat depths of light curves whose depth is known, and the baseline made of them."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -24,6 +26,7 @@ def visit(depth=0.012, t0=3.6, length=3.2, ingress=0.5, noise=1e-4, slope=2e-4, 
 @pytest.mark.parametrize("depth", [0.004, 0.0147, 0.08])
 @pytest.mark.parametrize("t0", [3.0, 4.5])
 def test_depth_of_a_trapezoid(depth, t0):
+    """Guards against a yardstick that is off where the transit is early, late, shallow or deep."""
     assert estimate_flat_depth(visit(depth=depth, t0=t0)) == pytest.approx(depth, rel=0.04)
 
 
@@ -42,6 +45,7 @@ def test_a_visit_without_airs_takes_fgs1():
 
 
 def test_baseline_learns_offset_and_sigma():
+    """Guards against a baseline without the ratio that limb darkening asks for, or with a useless sigma."""
     rng = np.random.default_rng(1)
     depth = rng.uniform(0.005, 0.03, (40, 1)) + rng.normal(0, 1e-4, (40, 283))
     flat = 1.04 * depth.mean(1) + rng.normal(0, 1e-4, 40)

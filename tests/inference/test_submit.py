@@ -19,6 +19,7 @@ from tests.stale_run import TEST
 
 
 def test_fallback_is_there_before_anything_heavy(run):
+    """Guards against a kernel that dies without any submission."""
     planets = submit.write_fallback(run)
     frame = read_submission(run.root / "submission.csv")
     validate_submission(frame, planets)
@@ -72,6 +73,7 @@ def test_no_table_can_raise(run, name, content):
     ["{", "{}", '{"format": 1}', '{"format": 1, "weights": [], "config": {}, "naive": {}}', "[1]", "\0"],
 )
 def test_no_bundle_can_raise(run, content):
+    """Guards against a bundle that was cut, edited or is of another kit, which must cost the anchor alone."""
     (run.root / "bundle").mkdir()
     (run.root / "bundle" / "bundle.json").write_text(content)
     assert rows(run) == sorted(PLANETS)
@@ -92,6 +94,7 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
 
 
 def test_a_prediction_that_cannot_be_written_leaves_the_fallback(run):
+    """Guards against a valid CSV that is replaced by one that the host refuses."""
     planets = submit.write_fallback(run)
     before = (run.root / "submission.csv").read_bytes()
     broken = naive_rung(planets, np.full(283, np.nan), Metric(np.nan))

@@ -1,3 +1,5 @@
+"""Error bars and the network's share, fitted on planets that no fit has seen."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -29,6 +31,7 @@ def test_too_small_error_bars_are_widened(planets):
 
 
 def test_good_error_bars_stay(planets):
+    """Guards against a scale that follows the noise of the score."""
     rng, depth, fold = planets
     err = np.full_like(depth, 1e-4)
     anchor = depth + rng.normal(0, 1e-4, depth.shape)
@@ -61,5 +64,6 @@ def test_a_dozen_lucky_planets_do_not_narrow_the_error_bars_much(planets):
 
 
 def test_scale_round_trip():
+    """Guards against a bundle that applies another scale than the training found."""
     scale = SigmaScale(network_share=0.5, fgs1_factor=1.2, airs_factor=1.5)
     assert SigmaScale.from_dict(scale.to_dict()) == scale

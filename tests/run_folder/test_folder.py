@@ -1,3 +1,5 @@
+"""A stage of a run: opened, timed, closed, and found again by the next."""
+
 from __future__ import annotations
 
 import json
@@ -23,6 +25,7 @@ def test_stages_share_run_json(open_run, tmp_path, data_dir):
 
 
 def test_a_failed_step_is_logged_as_failed(open_run, tmp_path):
+    """Guards against a log in which every step ends well."""
     run = open_run()
     with pytest.raises(ValueError), run.step("broken step"):
         raise ValueError
@@ -47,6 +50,7 @@ def test_earlier_kernels_are_found_and_read_after_the_own_folder(open_run, tmp_p
 
 
 def test_a_misspelt_override_fails_before_anything_is_written(open_run, tmp_path):
+    """Guards against a run folder with the settings of nobody."""
     with pytest.raises(DataError, match="train.epochs"):
         open_run(overrides=["train.epoch=3"])
     assert not (tmp_path / "run" / "run.json").exists()

@@ -20,6 +20,7 @@ def test_failures_add_up_within_a_run_and_are_gone_in_the_next(open_run):
 
 
 def test_a_backend_is_said_once(open_run, capsys):
+    """Guards against the same line for every fold."""
     run = open_run()
     for _ in range(3):
         run.backend("scan", "torch")

@@ -33,6 +33,7 @@ def test_a_table_that_does_not_fit_ends_the_training(small, change):
 
 
 def test_one_label_of_another_planet_costs_its_planet(small):
+    """Guards against a training that ends, or goes on with it, for one wrong row."""
     right = small.labels.copy()
     small.labels.loc[3] *= 1.5
     try:

@@ -49,6 +49,7 @@ def test_a_planet_twice_moves_no_other(run):
 
 
 def test_what_is_no_label_is_left_out_by_name(run):
+    """Guards against NaN in the loss, and planets that vanish from the training without a word."""
     frame = table().astype(object)
     frame.loc[0, "wl_3"], frame.loc[1, "wl_4"], frame.loc[2, "wl_5"] = "--", -0.01, np.nan
     pd.concat([frame, frame.iloc[[3]].assign(wl_1=0.2)]).to_csv(run.data_dir / "train.csv", index=False)

@@ -36,6 +36,7 @@ def test_network_learns_what_the_anchor_missed(trained):
 
 
 def test_epoch_records_hold_what_the_log_promises(trained):
+    """Guards against figures of the learning curve that have nothing to show."""
     _, result, epochs = trained
     assert [e["epoch"] for e in epochs] == list(range(7)) and result.epochs_run == 6
     last = epochs[-1]
@@ -46,6 +47,7 @@ def test_epoch_records_hold_what_the_log_promises(trained):
 
 
 def test_warm_start_freezes_the_airs_encoder_first(trained):
+    """Guards against a warm start that freezes nothing, or for good."""
     _, _, epochs = trained
     assert epochs[1]["frozen"] and epochs[1]["gradient_share"]["airs"] == 0.0
     assert not epochs[-1]["frozen"] and epochs[-1]["gradient_share"]["airs"] > 0.0
@@ -75,12 +77,14 @@ class StopsAfter(TimeBudget):
 
 
 def test_a_finished_fold_is_not_trained_again(held_out, trained):
+    """Guards against hours spent twice after a restart."""
     path, result, epochs = trained
     again, log = fit(held_out, path)
     assert len(log) == len(epochs) and again.held_out_score == pytest.approx(result.held_out_score)
 
 
 def test_a_damaged_checkpoint_costs_its_fold_only(held_out, tmp_path, capsys):
+    """Guards against a run that cannot be started again after a power cut."""
     (tmp_path / "fold_0.pt").write_bytes(b"cut short")
     result, _ = fit(held_out, tmp_path, epochs=1)
     assert result.epochs_run == 1 and "afresh" in capsys.readouterr().out

@@ -1,3 +1,5 @@
+"""Planets measured in batches, in processes and on a GPU: the same numbers, and none lost."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -13,6 +13,7 @@ from spectramind_kit.training.settings import TrainSettings
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
 def test_the_yaml_mirrors_the_dataclass(profile):
+    """Guards against a setting that the YAML has and the training does not know, or the other way round."""
     train = load_config(profile=profile).train
     assert list(train) == list(asdict(TrainSettings(**train)))
 

@@ -76,12 +76,11 @@ def make_light_curve(
     noise: float = 1.0,
     drift: float = 3e-4,
     planet_id: int = 1,
-    hours: float = 7.5,
     depth: np.ndarray | None = None,
 ) -> LightCurve:
     """One visit: drift 1 + f(t) g(lambda), white noise of 0.06-0.4 % per 2.4 min and wavelength."""
     rng = np.random.default_rng(seed + 10_000 * visit)
-    step = hours / n_times
+    step = 7.5 / n_times
     time = (np.arange(n_times) + 0.5) * step
     relative = np.zeros((n_times, 283))
     spectrum = planet.depth if depth is None else depth

@@ -1,4 +1,4 @@
-"""What real users' inputs do to the kit: one module per kind, each with a list ``CASES``.
+"""Situations of real users for the kit: modules with a list ``CASES`` each; shared set-up begins with ``_``.
 
 A case makes one situation in a scratch folder, runs the kit on it as a user would, and says what came of it.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
 SILENT_PULL = 4.0  # errors beyond which a result without a word is a wrong number
 
 
@@ -31,9 +32,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Case:
-    """One situation. ``run`` gets an empty scratch folder of its own."""
+    """One situation."""
 
     name: str
     kind: str
     before: str  # what version 6d5dbb7 made of it, for the table
-    run: Callable[[Path], Outcome]
+    run: Callable[[Path], Outcome]  # gets an empty scratch folder of its own
+
+
+def case(name: str, kind: str, before: str) -> Callable[[Callable[[Path], Outcome]], Case]:
+    """Decorator: the function below is this case."""
+    return lambda run: Case(name, kind, before, run)

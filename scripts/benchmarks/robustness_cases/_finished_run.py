@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import json
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -13,18 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spectramind_kit.detector.layout import read_star_info
-from spectramind_kit.inference.finish import finish_training
-from spectramind_kit.inference.submit import predict_test, write_fallback, write_prediction
+from robustness_cases import _cells
+from robustness_cases._said import captured
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.simulator import simulate_competition
-from spectramind_kit.submission import read_submission
-from spectramind_kit.training.anchors import cross_fit_anchors, measure_planets
-from spectramind_kit.training.folds import train_folds
-from spectramind_kit.training.labels import train_labels
-from spectramind_kit.training.light_curves import extract_light_curves
 
-_TRAIN, _TEST = 8, 2
 _SETTINGS = ("model=anchor", "train.folds=2")
 
 
@@ -45,70 +37,55 @@ class FinishedRun:
         return sorted(int(path.name) for path in (self.data / "train").iterdir())
 
     def open(self, stage: str, *, overrides=_SETTINGS, data: Path | None = None) -> RunFolder:
-        return RunFolder.open(
-            self.work,
-            stage=stage,
-            data_dir=data or self.data,
-            profile="smoke",
-            overrides=overrides,
-            earlier=(),
-        )
+        return _cells.open_run(self.work, data or self.data, stage, overrides=overrides)
 
     def train(self, *, overrides=_SETTINGS):
-        run = self.open("train", overrides=overrides)
-        curves = extract_light_curves(run, "train")
-        labels, stars = train_labels(run, curves), read_star_info(run.data_dir, "train")
-        measured = measure_planets(run, curves, stars=stars, split="train", workers=1)
-        anchors = cross_fit_anchors(run, measured, labels=labels)
-        network = train_folds(run, curves, measured=measured, anchors=anchors, labels=labels, stars=stars)
-        finish_training(run, curves, anchors=anchors, labels=labels, network=network)
-        run.close()
-        return network
+        return _cells.train(self.open("train", overrides=overrides))
 
     def submit(self) -> pd.DataFrame:
-        run = self.open("submit")
-        prediction = predict_test(run, write_fallback(run))
-        write_prediction(run, prediction)
-        run.close()
-        return self.submission()
+        return _cells.submit(self.open("submit"))
+
+    def submit_quietly(self) -> pd.DataFrame:
+        with captured():
+            return self.submit()
 
     def forget(self, planet: int) -> None:
         """As if the planet had never been seen: its next light curve and measurement are the first ones."""
         for path in [*self.work.glob(f"store/*/{planet}_*.npz"), *self.work.glob(f"anchor/*/{planet}.npz")]:
             path.unlink()
 
-    def submission(self) -> pd.DataFrame:
-        return read_submission(self.work / "submission.csv").set_index("planet_id")
-
     def fresh(self, scratch: Path) -> pd.DataFrame:
         """What the same bundle predicts where nothing but the bundle is kept."""
         other = FinishedRun(self.data, scratch / "fresh", self.truth)
         other.work.mkdir()
         shutil.copytree(self.work / "bundle", other.work / "bundle")
-        with contextlib.redirect_stdout(io.StringIO()):
-            return other.submit()
+        return other.submit_quietly()
+
+    def sources(self) -> dict[str, int]:
+        """What the predictions of the last submission come from: how many planets of each."""
+        return json.loads((self.work / "run.json").read_text())["stages"]["submit"]["sources"]
 
     def label(self, planet: int) -> np.ndarray:
         return pd.read_csv(self.data / "train.csv").set_index("planet_id").loc[planet].to_numpy(float)
+
+    def scale_label(self, factor: float) -> None:
+        """The first planet's label, corrected."""
+        table = pd.read_csv(self.data / "train.csv")
+        table.iloc[0, 1:] *= factor
+        table.to_csv(self.data / "train.csv", index=False)
 
 
 @lru_cache(maxsize=1)
 def _finished() -> tuple[FinishedRun, tempfile.TemporaryDirectory]:
     """Made once for all cases; the folder lives as long as the process."""
     kept = tempfile.TemporaryDirectory(prefix="robustness-stale-")
-    with contextlib.redirect_stdout(io.StringIO()):
-        made = simulate_competition(
-            Path(kept.name) / "simulated",
-            n_train=_TRAIN,
-            n_test=_TEST,
-            seed=5,
-            cadence="reduced",
-            two_visit_fraction=0.0,
-        )
-        copy = FinishedRun(made.data_dir, Path(kept.name) / "run", made.truth_path)
-        copy.train()
-        copy.submit()
-    return copy, kept
+    settings = dict(n_train=8, n_test=2, seed=5, cadence="reduced", two_visit_fraction=0.0)
+    with captured():
+        made = simulate_competition(Path(kept.name) / "simulated", **settings)
+        done = FinishedRun(made.data_dir, Path(kept.name) / "run", made.truth_path)
+        done.train()
+        done.submit()
+    return done, kept
 
 
 def copy_of_a_finished_run(scratch: Path) -> FinishedRun:

@@ -37,18 +37,14 @@ _RELATIVE = 2e-3  # unit of the relative corrections: 0.2 % of the depth
 _FLOOR, _OF_DEPTH, _OF_SPREAD = 4e-6, 6e-4, 0.03
 
 
-def _each(sd: float, *names: str) -> dict[str, float]:
-    return dict.fromkeys(names, sd)
-
-
 # sd of each value's prior around the identity value 0
 PRIOR_SD = {
-    **_each(0.5, "gain_fgs1", "gain_airs"),
-    **_each(0.3, "tilt_airs", "bend_airs", "faint_fgs1", "faint_airs"),
-    **_each(0.2, "shift_fgs1", "shift_airs", "limb_fgs1", "limb_airs"),
-    **_each(0.3, "scale_fgs1", "scale_airs_mean", "scale_airs_shape"),
-    **_each(2.0, *(f"{name}_{sensor}" for sensor in _SENSORS for name in ("floor", "depth", "spread"))),
-    **_each(0.07, *(f"{name}_{sensor}" for sensor in _SENSORS for name in PREDICTORS)),
+    **dict.fromkeys(("gain_fgs1", "gain_airs"), 0.5),
+    **dict.fromkeys(("tilt_airs", "bend_airs", "faint_fgs1", "faint_airs"), 0.3),
+    **dict.fromkeys(("shift_fgs1", "shift_airs", "limb_fgs1", "limb_airs"), 0.2),
+    **dict.fromkeys(("scale_fgs1", "scale_airs_mean", "scale_airs_shape"), 0.3),
+    **{f"{name}_{sensor}": 2.0 for sensor in _SENSORS for name in ("floor", "depth", "spread")},
+    **{f"{name}_{sensor}": 0.07 for sensor in _SENSORS for name in PREDICTORS},
 }
 NAMES = tuple(PRIOR_SD)
 

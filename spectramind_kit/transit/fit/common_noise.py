@@ -1,5 +1,4 @@
-"""Noise that all AIRS wavelengths have in common at one time (pointing, gain): its size, and what it takes
-away from the information on depths and nuisances."""
+"""Noise that all AIRS wavelengths have in common at one time (pointing, gain): its size and cost."""
 
 from __future__ import annotations
 
@@ -51,8 +50,7 @@ def common_noise(problem: FitProblem, result: FitResult) -> CommonNoise:
 
 
 def common_noise_variance(weight: Tensor, residual: Tensor) -> float:
-    """tau^2 of the noise that all wavelengths of a visit have in common at one time, (L, T) given; zero where
-    there is (almost) none.
+    """tau^2 of the noise that wavelengths have in common at one time, from (L, T); 0 for (almost) none.
 
     The white residual has the variance that independent noise explains plus tau^2 per time; slow noise counts
     as much as it matters for a depth (`red_noise_factor`).

@@ -1,5 +1,4 @@
-"""What a fit starts from: the planets of a batch with their priors, the smooth basis of their spectra, their
-first states."""
+"""What a fit starts from: planets with their priors, the smooth basis of spectra, the first states."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ def fit_problem(
     wavelength: np.ndarray,
     assumptions: Assumptions,
 ) -> FitProblem:
-    """Planets of equal shape at one resolution (the bands' or the full one), drift and outliers not yet
-    known."""
+    """Planets of equal shape, in bands or at full resolution; drift and outliers are not yet known."""
     settings, prior, device = assumptions.settings, assumptions.prior, assumptions.device
     n, v = len(group), len(visits[0])
     full = group[0].wavelength
@@ -71,8 +69,7 @@ def _spectrum_basis(wavelength: np.ndarray, settings: AnchorSettings) -> tuple[T
 
 @lru_cache(maxsize=32)
 def _smooth_shapes(wavelength_bytes: bytes) -> np.ndarray:
-    """Eigenvectors (W - 1, M) of a squared-exponential kernel, times the root of their eigenvalue; the same
-    for every planet."""
+    """Eigenvectors (W - 1, M) of a squared-exponential kernel, times the root of their eigenvalue."""
     airs = np.frombuffer(wavelength_bytes, dtype=np.float64)
     kernel = np.exp(-0.5 * ((airs[:, None] - airs[None, :]) / _SHAPE_LENGTH_UM) ** 2)
     values, vectors = np.linalg.eigh(kernel)

@@ -19,8 +19,7 @@ _TIME_SCATTER_H = 10.0  # prior of a visit's mid-transit time while its level is
 
 
 def sensor_chi2(weight: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
-    """chi^2 per degree of freedom of AIRS-CH0 and FGS1, (..., 2), and its standard deviation by chance;
-    weight, residual (..., W, T)."""
+    """chi^2 per degree of freedom of AIRS-CH0 and FGS1 (..., 2) from (..., W, T), and its sd by chance."""
     found, chance = [], []
     for part in (AIRS, FGS1):
         own = weight[..., part, :]
@@ -53,8 +52,7 @@ def trusted_weights(weight: Tensor, chi2: Tensor, chance: Tensor) -> Tensor:
 
 
 def visit_disagreement(visits: VisitEquations, own_sd: Tensor) -> tuple[float, float]:
-    """Largest difference of the visits' own depth levels, in depth and in sigma (orbit and limb darkening
-    shared); of one planet.
+    """Largest difference of the levels that a planet's visits show each, in depth and in sigma; one orbit.
 
     ``own_sd`` (V, K_own): prior widths of each visit's clocks and drift.
     """

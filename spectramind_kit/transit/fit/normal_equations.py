@@ -57,20 +57,14 @@ class Columns:
 
     @classmethod
     def of(
-        cls,
-        *,
-        limb_basis: Tensor,
-        limb_start: int,
-        clocks: int,
-        drift_basis: Tensor,
-        drift_start: int,
-        degree: int,
+        cls, limb_basis: Tensor, drift_basis: Tensor, *, limb: int, clocks: int, drift: int, degree: int
     ) -> Columns:
+        """Limb darkening begins at place ``limb``, the drift of ``degree`` in time at ``drift``."""
         terms, limb_terms, one = len(drift_basis), len(limb_basis), torch.ones_like(drift_basis[:1])
         field = [0, 1] + [2] * limb_terms + [3] * limb_terms + [4] * clocks
         field += [DRIFT + a for a in range(degree) for _ in range(terms)]
-        place = [0, 1, *range(limb_start, limb_start + 2 * limb_terms), *range(SHARED, SHARED + clocks)]
-        place += range(drift_start, drift_start + degree * terms)
+        place = [0, 1, *range(limb, limb + 2 * limb_terms), *range(SHARED, SHARED + clocks)]
+        place += range(drift, drift + degree * terms)
         basis = torch.cat([one, one, limb_basis, limb_basis] + [one] * clocks + [drift_basis] * degree)
         index = dict(dtype=torch.long, device=basis.device)
         return cls(torch.tensor(field, **index), basis, torch.tensor(place, **index))
@@ -83,25 +77,12 @@ class Columns:
 
 def sensor_columns(state: PlanetState, grid: Grid) -> tuple[Columns, Columns]:
     """FGS1, whose clock is mid_time + time_offset, and AIRS-CH0."""
-    airs_degree, terms = state.airs_drift.shape[-2:]
-    one = torch.ones_like(grid.drift_basis[:1, :1])
-    fgs1 = Columns.of(
-        limb_basis=one,
-        limb_start=2,
-        clocks=2,
-        drift_basis=one,
-        drift_start=SHARED + 2 + airs_degree * terms,
-        degree=state.fgs1_drift.shape[-1],
+    one, own = torch.ones_like(grid.drift_basis[:1, :1]), SHARED + 2
+    (airs_degree, terms), fgs1_degree = state.airs_drift.shape[-2:], state.fgs1_drift.shape[-1]
+    return (
+        Columns.of(one, one, limb=2, clocks=2, drift=own + airs_degree * terms, degree=fgs1_degree),
+        Columns.of(grid.limb_basis, grid.drift_basis, limb=4, clocks=1, drift=own, degree=airs_degree),
     )
-    airs = Columns.of(
-        limb_basis=grid.limb_basis,
-        limb_start=4,
-        clocks=1,
-        drift_basis=grid.drift_basis,
-        drift_start=SHARED + 2,
-        degree=airs_degree,
-    )
-    return fgs1, airs
 
 
 def visit_places(visit: int, n_own: int, *, device: torch.device | str = "cpu") -> Tensor:

@@ -12,8 +12,7 @@ from spectramind_kit.transit.likelihood.parameters import AIRS, FGS1
 
 
 def robust_weights(residual: Tensor, *, threshold: float) -> Tensor:
-    """Factor in (0, 1] for standardised residuals (..., W, T): 1 inside ``threshold`` robust sigma,
-    (threshold/|z|)^2 beyond.
+    """Factor for standardised residuals (..., W, T): 1 within ``threshold`` sigma, (threshold/|z|)^2 beyond.
 
     The mean over the wavelengths is judged as well, so that a run of frames that is off by little in every
     wavelength (a pointing jump, a glitch) loses weight too. The scale is the median absolute deviation, never
@@ -32,8 +31,7 @@ def robust_weights(residual: Tensor, *, threshold: float) -> Tensor:
 
 
 def outlier_factor(residual: Tensor, base_weight: Tensor, threshold: float) -> Tensor:
-    """Robust factor (..., W, T). The sensors are judged apart, but a time that most of AIRS-CH0 rejects is
-    lost to FGS1 too."""
+    """Robust factor (..., W, T) of each sensor; a time that most of AIRS-CH0 rejects is lost to FGS1 too."""
     z = residual * base_weight.sqrt()
     fgs1, airs = (robust_weights(z[..., part, :], threshold=threshold) for part in (FGS1, AIRS))
     return torch.cat([fgs1 * airs.median(-2, keepdim=True).values, airs], dim=-2)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from spectramind_kit.transit import flags
 from spectramind_kit.transit.fit.flagging import VISITS_DISAGREE_SIGMA
@@ -67,16 +68,14 @@ def _tried(
     fit: Fit,
     choose: Callable[[DepthMeasurement, list[_Fitted]], _Fitted | None],
 ) -> list[_Planet]:
-    results = zip(trials, fit([t.case for t in trials]), strict=True) if trials else ()
-    by_planet: dict[int, list[_Fitted]] = {}
-    for trial, m in results:
-        by_planet.setdefault(trial.planet, []).append((trial, m))
-    looked_at = list(looked_at)
-    for planet, fitted in by_planet.items():
-        chosen = choose(looked_at[planet][1], fitted)
-        if chosen is not None:
-            looked_at[planet] = chosen[0].case, chosen[1]
-    return looked_at
+    """The planets, with those that ``choose`` finds better otherwise replaced."""
+    fitted = list(zip(trials, fit([t.case for t in trials]), strict=True)) if trials else []
+    found = []
+    for k, (case, m) in enumerate(looked_at):
+        own = [pair for pair in fitted if pair[0].planet == k]
+        chosen = choose(m, own) if own else None
+        found.append((case, m) if chosen is None else (chosen[0].case, chosen[1]))
+    return found
 
 
 # ---------------------------------------------------------------- a visit that shows nothing
@@ -97,40 +96,32 @@ def _choose_visit(joint: DepthMeasurement, alone: list[_Fitted]) -> _Fitted | No
     the one that tells more."""
     levels = [(pair, *_level(pair[1])) for pair in alone]
     showing = [(pair, error) for pair, level, error in levels if level > _SHOWS_TRANSIT * error]
-    if not showing or (len(showing) == len(alone) and _really_disagree(levels)):
-        return None
-    if len(showing) == len(alone) and not flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION):
-        # a sound fit of visits that differ a little: half of the difference is added to the error
-        return None
     settled = [(p, e) for p, e in showing if not flags.has(p[1].flags, flags.NOT_CONVERGED)]
-    if len(showing) == len(alone) and not settled:
+    # a sound fit of visits that differ a little: half of the difference is added to the error
+    sound = not flags.has(joint.flags, flags.NOT_CONVERGED, flags.NO_INFORMATION)
+    both = len(showing) == len(alone)
+    if not showing or (both and (_really_disagree(levels) or sound or not settled)):
         return None
     (trial, measurement), _ = min(settled or showing, key=lambda s: s[1])
-    shown = {p[0].visit for p, _ in showing}
-    others = tuple(
-        flags.visit_not_used(
-            t.visit, "it does not fit together with the other" if t.visit in shown else "it shows no transit"
-        )
-        for t, _ in alone
-        if t.visit != trial.visit
-    )
-    return replace(trial, case=replace(trial.case, flags=(*trial.case.flags, *others))), replace(
-        measurement, flags=(*measurement.flags, *others)
-    )
+    shown, others = {p[0].visit for p, _ in showing}, []
+    for t, _ in alone:
+        if t.visit != trial.visit:
+            why = "it does not fit together with the other" if t.visit in shown else "it shows no transit"
+            others.append(flags.visit_not_used(t.visit, why))
+    case = replace(trial.case, flags=(*trial.case.flags, *others))
+    return replace(trial, case=case), replace(measurement, flags=(*measurement.flags, *others))
 
 
 def _really_disagree(levels: Sequence[tuple[object, float, float]]) -> bool:
     """Whether two visits, each alone, show different depths: then both stay, and the error covers both."""
     return any(
         abs(a - b) > VISITS_DISAGREE_SIGMA * math.hypot(error_a, error_b)
-        for k, (_, a, error_a) in enumerate(levels)
-        for _, b, error_b in levels[:k]
+        for (_, a, error_a), (_, b, error_b) in combinations(levels, 2)
     )
 
 
 def _level(m: DepthMeasurement) -> tuple[float, float]:
-    """Mean depth over AIRS-CH0 (over FGS1 where that is all there is) and its error, without a prior on the
-    spectrum."""
+    """Mean depth over AIRS-CH0 (FGS1 if that is all there is) and its error, without a prior on spectra."""
     if not m.visits:
         return 0.0, math.inf
     depth, covariance = raw_spectrum(m)
@@ -172,8 +163,7 @@ def _without_end(data: VisitData, *, share: float, at_start: bool) -> VisitData:
 
 
 def _choose_cut(whole: DepthMeasurement, cuts: list[_Fitted]) -> _Fitted | None:
-    """The smallest cut without which there is no slow noise any more, or none: half a cure is none, and may
-    be of the wrong end."""
+    """The smallest cut that leaves no slow noise, or none: half a cure may be of the wrong end."""
     better = []
     for trial, m in cuts:
         before, fit = _visit(whole, trial.visit), _visit(m, trial.visit)
@@ -196,8 +186,7 @@ def _visit(m: DepthMeasurement, visit: int) -> VisitFit | None:
 
 
 def _has_baseline(trial: _Trial, fit: VisitFit) -> bool:
-    """Whether points with weight are left on both sides of the transit, or the transit is off the side by
-    itself."""
+    """Whether points with weight are left on each side of the transit, if the visit has that side."""
     data = next(v for v in trial.case.visits if v.visit == trial.visit)
     seen, half = (data.weight > 0).any(1), 0.5 * fit.duration_h
     sides = data.time < fit.mid_transit_time - half, data.time > fit.mid_transit_time + half

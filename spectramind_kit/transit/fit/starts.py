@@ -35,7 +35,6 @@ class Start:
     half_duration_h: float  # to first contact
     impact2: float  # b^2
     depth: float
-    gain: float  # in chi^2, over a star without a planet
 
     def differs(self, other: Start) -> bool:
         return (
@@ -61,9 +60,7 @@ def find_starts(data: Sequence[VisitData], orbit: CatalogueOrbit, *, settings: A
     pull = ((width / expected).log() / (2.0 * settings.axis_scatter)).square()
     chosen: list[Start] = []
     for k in torch.argsort(gain - pull.clamp_max(_MOST_PULL), descending=True).tolist():
-        start = Start(
-            tuple(times[:, k].tolist()), float(width[k]), float(impact2[k]), float(depth[k]), float(gain[k])
-        )
+        start = Start(tuple(times[:, k].tolist()), float(width[k]), float(impact2[k]), float(depth[k]))
         if all(start.differs(other) for other in chosen):
             chosen.append(start)
         if len(chosen) >= settings.starts:

@@ -147,33 +147,25 @@ def _advance(
     factor, info = torch.linalg.cholesky_ex(curvature + torch.diag_embed(run.damping[:, None] * diagonal))
     covariance = torch.cholesky_inverse(factor)
     step = _within_bounds((covariance @ rhs[..., None])[..., 0], covariance, n_alpha, run.state)
-    most = 0.5 * (run.alpha[:, :1].abs() + 1e-3)
-    alpha = run.alpha + torch.maximum(torch.minimum(step[:, :n_alpha], most), -most)
-    limits = _step_limits(run.state)
-    state = moved(
-        run.state, torch.maximum(torch.minimum(step[:, n_alpha:], limits), -limits), alpha, problem.basis
-    )
+    most, limits = 0.5 * (run.alpha[:, :1].abs() + 1e-3), _step_limits(run.state)
+    alpha = run.alpha + step[:, :n_alpha].clamp(-most, most)
+    state = moved(run.state, step[:, n_alpha:].clamp(-limits, limits), alpha, problem.basis)
     normal = problem.linearised(planets, state)
     after = normal.chi2 + prior_terms(problem, planets, state, alpha)[2]
 
     good = (info == 0) & torch.isfinite(after) & (after <= before + 1e-6 * before.abs().clamp_min(1.0))
     tries = torch.where(good, 0, run.tries + 1)
     turn = good | (tries >= _TRIES)  # this step is over, taken or given up
-    size = torch.where(
-        good, (step.abs() / covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()).amax(1), 0.0
-    )
+    sigma = covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()
+    size = torch.where(good, (step.abs() / sigma).amax(1), 0.0)
     steps, last = run.steps + turn, run.stage >= run.planets.airs_drift_sd.shape[2]
     settled = turn & (size < settings.tolerance) & last & (steps > robust_from)
     higher = turn & ~settled & ((size < 0.5) | ~good)
-    learned = learn_drift(
-        run.planets, state, covariance[:, n_alpha:, n_alpha:], settings=settings, stage=run.stage
-    )
-    new = FitResult(
-        planets=choose(good, learned, run.planets),
-        state=choose(good, state, run.state),
-        alpha=choose(good, alpha, run.alpha),
-        normal=choose(good, normal, run.normal),
-        covariance=choose(good, covariance, run.covariance),
+    nuisance_covariance = covariance[:, n_alpha:, n_alpha:]
+    learned = learn_drift(run.planets, state, nuisance_covariance, settings=settings, stage=run.stage)
+    taken = replace(run, planets=learned, state=state, alpha=alpha, normal=normal, covariance=covariance)
+    new = replace(
+        choose(good, taken, run),
         damping=torch.where(good, (run.damping / 30.0).clamp_min(1e-9), (run.damping * 30.0).clamp_min(1e-4)),
         tries=torch.where(turn, 0, tries),
         steps=steps,
@@ -181,9 +173,8 @@ def _advance(
         converged=settled & good,
     )
     due = turn & ~settled & (steps >= robust_from) & (steps < robust_from + _ROBUST_UPDATES)
-    return (_reweighted(problem, new, due) if bool(due.any()) else new), settled | (
-        turn & (steps >= iterations)
-    )
+    over = settled | (turn & (steps >= iterations))
+    return (_reweighted(problem, new, due) if bool(due.any()) else new), over
 
 
 def _curvature(problem: FitProblem, run: FitResult, precision: Tensor, pull: Tensor) -> tuple[Tensor, Tensor]:
@@ -199,12 +190,11 @@ def _curvature(problem: FitProblem, run: FitResult, precision: Tensor, pull: Ten
 
 
 def _within_bounds(step: Tensor, covariance: Tensor, n_alpha: int, state: PlanetState) -> Tensor:
-    """The best steps that keep 0 <= b^2 <= (reach - margin)^2: everything else follows when b^2 stops at a
-    bound."""
+    """The best steps that keep 0 <= b^2 <= (reach - margin)^2: all else follows when b^2 stops at a bound."""
     k = n_alpha + 1
     low = -state.impact2
     high = torch.maximum((state.reach - _GRAZING_MARGIN).square() - state.impact2, low)
-    allowed = torch.minimum(torch.maximum(step[:, k], low), high)
+    allowed = step[:, k].clamp(low, high)
     return step + covariance[:, :, k] / covariance[:, k, k, None] * (allowed - step[:, k])[:, None]
 
 

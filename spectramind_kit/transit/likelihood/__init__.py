@@ -1,2 +1,1 @@
-"""The likelihood of light curves: their model, its parameters, what a visit holds, and what a measurement
-keeps."""
+"""The likelihood of light curves: their model, its parameters, visits, what a measurement keeps."""

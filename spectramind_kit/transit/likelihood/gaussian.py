@@ -1,5 +1,4 @@
-"""Gaussian posteriors of a measurement under priors: linear algebra of the size of the basis and the
-nuisances."""
+"""Gaussian posteriors of a measurement under priors: linear algebra of the size of basis and nuisances."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasuremen
 
 @dataclass(frozen=True)
 class Posterior:
-    """Gaussian posteriors of coefficients and nuisances around the measurement's reference, under G
-    priors."""
+    """Of coefficients and nuisances around the measurement's reference, under G priors."""
 
     step: np.ndarray  # (G, M + K)
     covariance: np.ndarray  # (G, M + K, M + K)
@@ -33,8 +31,7 @@ class Posterior:
 
 @dataclass(frozen=True)
 class Projected:
-    """A measurement's information on the coefficients of one basis, made once and solved under many
-    priors."""
+    """A measurement's information on the coefficients of one basis, made once, solved under many priors."""
 
     information: np.ndarray  # (M + K, M + K)
     score: np.ndarray  # (M + K,)
@@ -44,19 +41,16 @@ class Projected:
     def of(cls, m: DepthMeasurement, basis: np.ndarray, origin: np.ndarray) -> Projected:
         """depth = origin + basis @ coefficients; ``basis`` (W, M), ``origin`` (W,)."""
         n, k = basis.shape[1], m.n_nuisances
-        cross, lost = (
-            basis.T @ m.coupling,
-            np.vstack([basis.T @ m.common_noise[: len(basis)], m.common_noise[len(basis) :]]),
-        )
+        noise_d, noise_n = m.common_noise[: len(basis)], m.common_noise[len(basis) :]
+        cross, lost = basis.T @ m.coupling, np.vstack([basis.T @ noise_d, noise_n])
         information = np.empty((n + k, n + k))
         information[:n, :n] = basis.T @ (m.depth_information[:, None] * basis)
         information[:n, n:], information[n:, :n] = cross, cross.T
         information[n:, n:] = m.nuisance_information
         information -= lost @ lost.T
         gap = origin - m.reference_depth
-        common_gap = m.common_noise[: len(basis)].T @ gap
-        score_d = m.depth_score - m.depth_information * gap + m.common_noise[: len(basis)] @ common_gap
-        score_n = m.nuisance_score - m.coupling.T @ gap + m.common_noise[len(basis) :] @ common_gap
+        score_d = m.depth_score - m.depth_information * gap + noise_d @ (noise_d.T @ gap)
+        score_n = m.nuisance_score - m.coupling.T @ gap + noise_n @ (noise_d.T @ gap)
         return cls(information, np.r_[basis.T @ score_d, score_n], n)
 
     def solve(
@@ -85,8 +79,7 @@ class Projected:
 
 
 def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverses and log determinants of positive matrices (G, n, n); one that rounding made indefinite gets
-    the smallest ridge that helps.
+    """Inverses and log determinants of positive matrices (G, n, n), with the least ridge that they need.
 
     They are scaled to a unit diagonal first: levels, slopes and depths differ by ten orders of magnitude.
     """
@@ -107,8 +100,7 @@ def positive_inverse(matrices: Tensor) -> tuple[Tensor, Tensor]:
 def cut_below(
     mean: np.ndarray, covariance: np.ndarray, index: int, lower: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linearised fit of a central transit would
-    go on below b^2 = 0."""
+    """Moments of a Gaussian cut at ``lower`` in one coordinate: a linear fit would go on below b^2 = 0."""
     variance = covariance[index, index]
     sd = math.sqrt(max(variance, 1e-300))
     alpha = (lower - mean[index]) / sd
@@ -120,7 +112,5 @@ def cut_below(
     new_mean = max(lower, mean[index]) if alpha >= 6.0 else mean[index] + sd * ratio
     shrink = min(max(1.0 - ratio * (ratio - alpha), 0.02), 1.0)
     column = covariance[:, index] / variance
-    return (
-        mean + column * (new_mean - mean[index]),
-        covariance - np.outer(column, column) * variance * (1.0 - shrink),
-    )
+    lost = np.outer(column, column) * variance * (1.0 - shrink)
+    return mean + column * (new_mean - mean[index]), covariance - lost

@@ -87,8 +87,7 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
 
 
 def _check_times(time: np.ndarray, exposure_h: float, *, where: str) -> None:
-    """Times in days or seconds fit to something, but not to the planet; and a search over 27,000 hours takes
-    all memory."""
+    """Times in days or seconds fit to something, but not to the planet; 27,000 hours take all memory."""
     if len(time) < _FEWEST_TIMES:
         raise DataError(
             "a light curve is too short to fit",

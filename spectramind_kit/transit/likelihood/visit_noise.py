@@ -22,8 +22,7 @@ _CLIP_SIGMA = 4.0
 
 
 def high_frequency_scatter(values: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Robust sigma (W,) of white noise in ``values`` (T, W), blind to anything smooth in time, in units of
-    ``error`` (T, W).
+    """Robust sigma (W,) of white noise in ``values`` in units of ``error``, (T, W), blind to slow changes.
 
     The median absolute third difference, y0 - 3 y1 + 3 y2 - y3, over its own error: a transit's contacts
     touch a few of them and the median does not see those. The values are never divided by their errors first:

@@ -74,11 +74,8 @@ def learn_spectral_prior(
     few = _DEFAULT_PLANETS / (_DEFAULT_PLANETS + n)  # share of the default kernel
     covariance = (1.0 - few) * covariance + few * default.modes @ default.modes.T
     log_amplitude = np.log(amplitude)
-    slopes, centre, width = np.zeros(4), np.zeros(4), float(log_amplitude.std())
-    if stars is not None and n >= _MIN_FOR_SLOPES:
-        rows = [star for star, ok in zip(stars, good) if ok]
-        features = np.array([amplitude_features(star, depth) for star, depth in zip(rows, level.tolist())])
-        slopes, centre, width = _ridge(features, log_amplitude)
+    own_stars = None if stars is None else [star for star, ok in zip(stars, good) if ok]
+    slopes, centre, width = _amplitude_line(log_amplitude, own_stars, level)
     return replace(
         default,
         modes=factors(covariance, share=1e-7),
@@ -103,6 +100,16 @@ def _amplitudes(shape: np.ndarray) -> tuple[np.ndarray, float]:
     airs, fgs1 = shape[:, 1:].var(1), shape[:, 0]
     fgs1_unit = max(float(np.sqrt(np.median(fgs1**2 / np.maximum(airs, 1e-14)))), 0.1)
     return np.sqrt(0.8 * airs + 0.2 * (fgs1 / fgs1_unit) ** 2).clip(1e-6), fgs1_unit
+
+
+def _amplitude_line(
+    log_amplitude: np.ndarray, stars: Sequence[Mapping[str, float]] | None, level: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Slopes (4,) on the `amplitude_features`, their centre (4,), and the width about the line."""
+    if stars is None or len(stars) < _MIN_FOR_SLOPES:
+        return np.zeros(4), np.zeros(4), float(log_amplitude.std())
+    features = [amplitude_features(star, depth) for star, depth in zip(stars, level.tolist())]
+    return _ridge(np.array(features), log_amplitude)
 
 
 def _covariance(unit: np.ndarray, wave: np.ndarray, fgs1_unit: float) -> tuple[np.ndarray, dict[str, float]]:

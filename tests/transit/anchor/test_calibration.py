@@ -36,8 +36,6 @@ def test_values_do_what_their_names_say() -> None:
     scaled = calibrate(anchor, _with(scale_fgs1=np.log(2.0)))
     assert scaled.depth_err[0] == pytest.approx(2.0 * anchor.depth_err[0])
     assert np.allclose(scaled.depth_err[1:], zero.depth_err[1:])
-    both = calibrate(anchor, _with(scale_airs_mean=np.log(3.0), scale_airs_shape=np.log(3.0)))
-    assert np.allclose(both.depth_err[1:], 3.0 * anchor.depth_err[1:])
     shifted = calibrate(anchor, _with(shift_airs=-0.5))
     mean_err = np.sqrt(anchor.covariance[1:, 1:].mean())
     assert np.allclose(shifted.depth[1:], anchor.depth[1:] - 0.5 * mean_err)
@@ -45,6 +43,29 @@ def test_values_do_what_their_names_say() -> None:
     assert tilted[1] == pytest.approx(-0.002) and tilted[-1] == pytest.approx(0.002)
     floor = calibrate(anchor, _with(floor_fgs1=np.log(25.0)))  # units of 4 ppm
     assert floor.depth_err[0] == pytest.approx(np.hypot(anchor.depth_err[0], 1e-4))
+
+
+def test_parts_of_the_airs_variance_scale_together() -> None:
+    """Guards against mean and varying part that lose what they have in common."""
+    (anchor,), _ = make_anchors(1)
+    rising = np.linspace(0.0, 5e-5, 283)
+    anchor = dataclasses.replace(anchor, covariance=anchor.covariance + np.outer(rising, rising))
+    both = calibrate(anchor, _with(scale_airs_mean=np.log(3.0), scale_airs_shape=np.log(3.0)))
+    assert np.allclose(both.depth_err[1:], 3.0 * anchor.depth_err[1:])
+
+
+def test_predictors_move_the_error_and_stars_the_mean() -> None:
+    """Guards against a feature that is read from another column."""
+    (anchor,), _ = make_anchors(1)
+    own = {**anchor.features, "amplitude_surprise": 1.5, "quality_log_flux": -2.0, "u1_fgs1": 0.5}
+    anchor = dataclasses.replace(anchor, features=own)
+    zero = calibrate(anchor, _with())
+    surprised = calibrate(anchor, _with(surprise_airs=0.1))
+    assert np.allclose(surprised.depth_err[1:], np.exp(0.15) * zero.depth_err[1:])
+    assert surprised.depth_err[0] == zero.depth_err[0]
+    assert np.allclose(calibrate(anchor, _with(faint_airs=1.0)).depth[1:], (1.0 - 0.004) * anchor.depth[1:])
+    limb = calibrate(anchor, _with(limb_fgs1=1.0)).depth[0] - anchor.depth[0]
+    assert limb == pytest.approx(0.5 * anchor.depth_err[0])
 
 
 def test_correlations_are_kept() -> None:

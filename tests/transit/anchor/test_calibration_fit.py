@@ -9,7 +9,7 @@ import torch
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric
 from spectramind_kit.transit import calibrate, fit_calibration, flags
-from spectramind_kit.transit.anchor.calibration_fit import _Planets
+from spectramind_kit.transit.anchor.calibration_fit import _cross_validated, _Planets
 from spectramind_kit.transit.anchor.calibration_table import CalibrationTable
 from tests.transit.anchor.synthetic_anchors import make_anchors, score, stacked
 
@@ -57,6 +57,15 @@ def test_a_stronger_pull_stays_nearer_to_the_identity() -> None:
     assert np.abs(strong).max() < 0.5 * np.abs(weak).max()
 
 
+def test_cross_validation_has_not_seen_the_planet_that_it_scores() -> None:
+    """Guards against a gain that is only the fit's own: out of fold it must be smaller than in sample."""
+    anchors, depths = make_anchors(40)
+    table = CalibrationTable.of(anchors, depths)
+    planets = _Planets(table, *table.standards(), Metric.of(depths))
+    inside = planets.scores(*planets.calibrated(planets.fitted(1.0))).mean()
+    assert _cross_validated(planets)[0].mean() < inside - 0.002
+
+
 def test_scores_as_the_official_metric_does() -> None:
     """Guards against a training objective that is not the score, also where bins are thinned."""
     anchors, depths = make_anchors(12, scale=1.3)
@@ -67,7 +76,7 @@ def test_scores_as_the_official_metric_does() -> None:
     ours = planets.scores(torch.as_tensor(mean), torch.as_tensor(sigma))
     assert np.allclose(ours, metric.planet_scores(depths, mean, sigma), atol=1e-12)
     thin = dataclasses.replace(planets, table=table.thinned())
-    bins = [0, *(1 + np.flatnonzero(np.isin(table.place, thin.table.place)))]
+    bins = [0, *(1 + np.flatnonzero(np.isin(table.place.numpy(), thin.table.place.numpy())))]
     flat = thin.scores(
         *(torch.as_tensor(v[:, bins]) for v in (np.full_like(mean, metric.mean), sigma * 0 + 0.01))
     )

@@ -40,7 +40,9 @@ def test_depths_and_errors(measurement: DepthMeasurement) -> None:
 def test_a_bin_that_says_nothing_does_not_count_in_the_gap(measurement: DepthMeasurement) -> None:
     """Guards against one dead wavelength that makes every anchor look surprising."""
     (anchor,), _ = make_anchors(1)
-    raw_depth, raw_err = anchor.depth + 1e-5, anchor.raw_err.copy()
+    raw_depth, raw_err = anchor.depth + 1e-5, np.full(283, 2e-5)
+    even = _features(dataclasses.replace(anchor, raw_depth=raw_depth, raw_err=raw_err), measurement)
+    assert even["raw_gap"] == pytest.approx(0.5) and even["raw_gap_fgs1"] == pytest.approx(1e-5)
     raw_depth[50], raw_err[50] = 0.5, 10.0
     found = _features(dataclasses.replace(anchor, raw_depth=raw_depth, raw_err=raw_err), measurement)
     assert found["raw_gap_mean"] == pytest.approx(1e-5, rel=1e-3)

@@ -12,6 +12,7 @@ from spectramind_kit.transit import (
     learn_priors,
     learn_spectral_prior,
 )
+from spectramind_kit.transit.priors.nuisance_prior import drift_places
 from tests.transit.synthetic import WAVELENGTH
 from tests.transit.train_planets import mismatched, train
 
@@ -61,6 +62,19 @@ def test_anchor_is_nearer_to_the_truth_than_the_raw_depth() -> None:
     assert ours < 0.6 * raw
     pull = gap[:, 0] / np.array([a.depth_err for a in anchors])
     assert 0.5 < pull.std() < 1.4
+
+
+def test_size_of_the_drift_is_weighed_with_its_density() -> None:
+    """Guards against the smallest drift that always wins, and too small errors (docs/decisions.md D19)."""
+    measurements, depths = train()
+    prior = learn_priors(measurements, depths)
+    usual = [apply_prior(m, prior).features["drift_scale"] for m in measurements]
+    assert 0.7 < np.exp(np.mean(np.log(usual))) < 1.5
+    m = measurements[0]
+    large = m.nuisance_reference.copy()
+    large[drift_places(m.nuisance_names, 0)] *= 20.0
+    drifting = dataclasses.replace(m, nuisance_reference=large, nuisance_score=0.0 * m.nuisance_score)
+    assert apply_prior(drifting, prior).features["drift_scale"] > 1.5 * usual[0]
 
 
 def test_few_planets_get_a_cautious_error() -> None:

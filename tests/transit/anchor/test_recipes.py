@@ -7,7 +7,17 @@ import pytest
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric
-from spectramind_kit.transit import AnchorSettings, assign_folds, cross_fit, fit_anchor, learn_priors
+from spectramind_kit.transit import (
+    AnchorSettings,
+    NuisancePrior,
+    apply_prior,
+    assign_folds,
+    cross_fit,
+    default_spectral_prior,
+    fit_anchor,
+    learn_priors,
+    measure_depths,
+)
 from spectramind_kit.transit.anchor import recipes
 from tests.transit.anchor.synthetic_anchors import make_anchors, score
 from tests.transit.train_planets import train
@@ -98,8 +108,10 @@ def test_settings_reach_the_learned_priors(n: int) -> None:
 
 def test_settings_reach_an_anchor_without_training(planet, curve) -> None:
     """Guards against a notebook's settings that the default prior does not know."""
-    planet = dataclasses.replace(planet, star={**planet.star, "sma": 1.3 * planet.star["sma"]})
     tight = AnchorSettings(axis_scatter=0.001, axis_tail=0.002, impact_scatter=0.001, impact_tail=0.002)
-    usual, bound = (fit_anchor(curve, planet.star, settings=s) for s in (AnchorSettings(), tight))
-    assert bound.features["airs_err"] != usual.features["airs_err"]
-    assert abs(bound.nuisance["impact2"] - usual.nuisance["impact2"]) > 1e-3
+    m = measure_depths([curve], planet.star, settings=tight)
+    nuisance = NuisancePrior.from_settings(tight)
+    expected = apply_prior(m, default_spectral_prior(m.wavelength_um, nuisance=nuisance))
+    found = fit_anchor(curve, planet.star, settings=tight)
+    assert np.array_equal(found.depth, expected.depth)
+    assert not np.array_equal(found.covariance, apply_prior(m).covariance)

@@ -17,7 +17,7 @@ ALL = torch.tensor([4, 4])
 
 
 def _state(problem: FitProblem) -> PlanetState:
-    return initial_states(problem, [Start((3.5, 3.6), 1.6, 0.05, 0.012, 0.0)] * 2)[0]
+    return initial_states(problem, [Start((3.5, 3.6), 1.6, 0.05, 0.012)] * 2)[0]
 
 
 def _learned(problem: FitProblem, state: PlanetState, stage: torch.Tensor):

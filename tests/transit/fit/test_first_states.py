@@ -15,7 +15,7 @@ from spectramind_kit.transit.fit.steps import run_fit
 from spectramind_kit.transit.likelihood.parameters import LIMB_NAMES
 from tests.transit.synthetic import WAVELENGTH
 
-START = Start((3.5, 3.6), 1.6, 0.05, 0.012, 0.0)
+START = Start((3.5, 3.6), 1.6, 0.05, 0.012)
 
 
 def test_default_limb_darkening_stands_in_its_places() -> None:

@@ -10,7 +10,7 @@ from spectramind_kit.transit.likelihood.planet_batch import take
 
 def test_some_planets_are_the_same_problem(problem: FitProblem) -> None:
     """Guards against a planet that is tried with another planet's light curve, priors or outliers."""
-    start = Start((3.5, 3.6), 1.6, 0.05, 0.012, 0.0)
+    start = Start((3.5, 3.6), 1.6, 0.05, 0.012)
     state, _ = initial_states(problem, [start, start])
     both = problem.linearised(problem.planets, state)
     second = problem.of([1])

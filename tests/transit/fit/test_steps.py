@@ -14,7 +14,7 @@ from spectramind_kit.transit.fit.steps import moved, objective, prior_terms, run
 from spectramind_kit.transit.likelihood.parameters import SHARED, nuisances
 from spectramind_kit.transit.likelihood.planet_batch import take
 
-STARTS = [Start((3.5, 3.6), 1.6, 0.05, 0.012, 0.0), Start((3.4, 3.3), 1.5, 0.2, 0.01, 0.0)]
+STARTS = [Start((3.5, 3.6), 1.6, 0.05, 0.012), Start((3.4, 3.3), 1.5, 0.2, 0.01)]
 
 
 @pytest.fixture(scope="module")
