@@ -68,6 +68,7 @@ def _summary(costs: list[Cost]) -> dict[str, float]:
         "visits": len(costs),
         "off_e_rms": _rms(off),
         "off_e_rms_depth_over_1_percent": _rms(off[deep]),
+        "off_e_rms_at_the_worst_wavelength": np.sqrt((off**2).mean(axis=0)).max(),
         "off_e_worst": np.abs(off).max(),
         "bias_sigmas_rms": _rms(bias),
         "bias_sigmas_worst": np.abs(bias).max(),

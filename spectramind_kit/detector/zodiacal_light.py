@@ -40,9 +40,9 @@ def estimate_level(
     shape, lever (G,) of G groups · usual: level · plain (G,): all light beside the star, which the foreground
     cannot exceed · dilution: of the same groups; None where there is none.
 
-    The mean of level and tilt over their probability: log-normal about the usual level, normal about no tilt,
-    times the likelihood of the dilution. Where that asks for less than nothing, or more than is there, the
-    foreground has changed with the transit and the dilution says nothing.
+    The mean of the level's logarithm and of the tilt over their probability: log-normal about the usual
+    level, normal about no tilt, times the likelihood of the dilution. Where that asks for less than nothing,
+    or more than is there, the foreground has changed with the transit and the dilution says nothing.
     """
     limit = float(np.median(plain / shape))
     levels = usual * _LEVELS
@@ -56,8 +56,8 @@ def estimate_level(
     cost[levels > limit] = np.inf
     weight = np.exp(-0.5 * (cost - cost.min()))
     weight /= weight.sum()
-    level = float((weight.sum(axis=1) * levels).sum())
-    return level, float((weight * levels[:, None] * _TILTS).sum() / level)
+    level = np.exp(float((weight.sum(axis=1) * np.log(levels)).sum()))
+    return float(level), float((weight.sum(axis=0) * _TILTS).sum())
 
 
 def _possible(dilution: Dilution, shape: np.ndarray, limit: float) -> bool:

@@ -131,7 +131,7 @@ def test_foreground_of_real_frames(data_dir):
     settings = DetectorSettings(target_bins=25)
     source = VisitSource(find_visits(data_dir, "train")[0], settings, tables.axis, tables.adc)
     trace = read_airs(source, None, instrument=AIRS).trace
-    assert trace.foreground.mean() == pytest.approx(10.7, abs=4.0)
+    assert trace.foreground.mean() == pytest.approx(10.7, abs=1.5)
     assert (trace.foreground > 3.0).all() and (np.diff(trace.foreground) > 0).all(), "falls with wavelength"
     assert np.abs(np.diff(trace.foreground, 2)).max() < 0.02
     assert (trace.edge_star_light > 0.0).mean() > 0.99
