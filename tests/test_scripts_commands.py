@@ -111,19 +111,9 @@ def test_what_is_skipped_is_said_in_one_line(standing, tmp_path):
         "@pytest.mark.skip(reason='no files')\ndef test_b(): pass\n",
         encoding="utf-8",
     )
+    command = [str(ROOT / "scripts" / "test"), str(case), "-c", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
-        [
-            str(ROOT / "scripts" / "test"),
-            str(case),
-            "-c",
-            str(ROOT / "pyproject.toml"),
-            "-p",
-            "tests.conftest",
-        ],
-        env=standing,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
+        [*command, "-p", "tests.conftest"], env=standing, capture_output=True, encoding="utf-8", timeout=120
     )
     lines = [line for line in done.stdout.splitlines() if "no_such_oracle" in line]
     assert lines == [

@@ -38,20 +38,8 @@ def tools(tmp_path: Path) -> Path:
     """A PATH with the few programs that the script needs and no Python."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for name in (
-        "bash",
-        "sh",
-        "dirname",
-        "cat",
-        "grep",
-        "tail",
-        "sed",
-        "uname",
-        "mkdir",
-        "rm",
-        "flock",
-        "env",
-    ):
+    names = ("bash", "sh", "dirname", "cat", "grep", "tail", "sed", "uname", "mkdir", "rm", "flock", "env")
+    for name in names:
         if shutil.which(name):
             (folder / name).symlink_to(shutil.which(name))
     return folder
@@ -95,10 +83,8 @@ def test_no_interpreter_is_a_clear_error(tmp_path, tools):
 def test_the_torch_build_follows_the_driver_or_the_variable(tmp_path, tools, choice, driver, build):
     """Guards against several GB of CUDA libraries on a machine that cannot use them."""
     program(tmp_path / "driver" / "nvidia-smi", "exit 0" if driver else "exit 9")
-    assert (
-        bash("_torch_build", PATH=f"{tmp_path}/driver:{tools}", SPECTRAMIND_TORCH=choice).stdout.strip()
-        == build
-    )
+    done = bash("_torch_build", PATH=f"{tmp_path}/driver:{tools}", SPECTRAMIND_TORCH=choice)
+    assert done.stdout.strip() == build
 
 
 def test_an_unknown_torch_build_is_an_error():
@@ -142,9 +128,8 @@ def test_a_failed_installation_shows_the_end_of_the_log(tmp_path):
         PIP_FIND_LINKS="",
     )
     assert done.returncode != 0
-    assert (
-        "could not be made" in done.stderr and "torch==0.0.1" in done.stderr and "install.log" in done.stderr
-    )
+    for words in ("could not be made", "torch==0.0.1", "install.log"):
+        assert words in done.stderr
     assert (tmp_path / "venv" / "install.log").is_file() and not (tmp_path / "venv" / "stamp").exists()
 
 
@@ -160,11 +145,9 @@ def test_a_venv_that_cannot_be_made_is_told(tmp_path):
         SPECTRAMIND_PYTHON=str(python),
         SPECTRAMIND_TORCH="cpu",
     )
-    assert (
-        done.returncode != 0
-        and "no space left on device" in done.stderr
-        and "could not be made" in done.stderr
-    ), done.stdout + done.stderr
+    assert done.returncode != 0
+    for words in ("no space left on device", "could not be made"):
+        assert words in done.stderr, done.stdout + done.stderr
 
 
 def with_pip(tmp_path: Path, tools: Path, *, works: bool, importable: str = "") -> dict[str, str]:
@@ -211,18 +194,16 @@ def test_an_oracle_that_cannot_be_had_is_said_and_not_tried_at_every_run(tmp_pat
     assert "no network here" in (tmp_path / "venv" / "install.log").read_text(encoding="utf-8")
     (tmp_path / "venv" / "stamp").write_text("another stamp\n", encoding="utf-8")
     bash(code, **settings)
-    assert len((tmp_path / "pip.log").read_text(encoding="utf-8").splitlines()) == 2, (
-        "a new environment is a new chance"
-    )
+    calls = (tmp_path / "pip.log").read_text(encoding="utf-8").splitlines()
+    assert len(calls) == 2, "a new environment is a new chance"
 
 
 def test_oracles_are_those_of_the_test_extra():
     """Guards against two lists of what the tests need."""
     import tomllib
 
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-        "optional-dependencies"
-    ]["test"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = project["optional-dependencies"]["test"]
     text = (ROOT / "scripts" / "environment.sh").read_text(encoding="utf-8")
     for requirement in ("batman-package>=2.5", "dask[distributed]>=2024.8"):
         assert requirement in extra and f'={requirement}"' in text
@@ -240,12 +221,9 @@ def test_scripts_print_on_any_terminal(given, used):
 def test_cdpath_and_a_missing_home_do_not_matter(tmp_path):
     """Guards against a root folder of two lines (with CDPATH, `cd` prints where it goes) and 'HOME: unbound
     variable'."""
+    code = "source scripts/environment.sh; unset HOME; echo $SPECTRAMIND_ROOT; _find_interpreter >/dev/null"
     done = subprocess.run(
-        [
-            "bash",
-            "-uc",
-            "source scripts/environment.sh; unset HOME; echo $SPECTRAMIND_ROOT; _find_interpreter >/dev/null",
-        ],
+        ["bash", "-uc", code],
         cwd=ROOT,
         env=os.environ | {"CDPATH": f"{ROOT}:{tmp_path}"},
         capture_output=True,

@@ -132,7 +132,7 @@ def _training_stars(scratch: Path) -> Outcome:
     try:
         curves = extract_light_curves(run, "train", planet_ids=planets)
         stars = read_star_info(data, "train", tell=run.tell)
-        measured = measure_planets(run, curves, stars=stars, split="train").measurements
+        measured = measure_planets(run, curves, stars=stars, split="train")
     except Exception as error:
         return Outcome(wrong=True, note=f"{type(error).__name__}: {error}"[:150])
     flagged = [p for p, m in measured.items() if "star table incomplete" in m.flags]

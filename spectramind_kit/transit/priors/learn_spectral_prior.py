@@ -40,16 +40,12 @@ def learn_spectral_prior(
 
     Principal components carry their eigenvalue, shrunk for small N by the noise that N planets leave in them;
     what they leave over is a Gaussian process in wavelength. With few planets the default kernel is mixed in.
+    Raises DataError where ``depths`` and ``wavelength_um`` do not fit.
 
     Parameters
     ----------
     depths : (N, W) labels; rows that are not finite and positive are left out
     stars : N star-table rows, optional: ln of the amplitude is then a line in `amplitude_features`
-
-    Raises
-    ------
-    DataError
-        ``depths`` and ``wavelength_um`` do not fit.
     """
     depths, wave = np.asarray(depths, dtype=np.float64), np.asarray(wavelength_um, dtype=np.float64)
     if depths.ndim != 2 or depths.shape[1] != len(wave):
