@@ -26,7 +26,7 @@ _AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)  # in widths of ln s around its expe
 _AMPLITUDE_FLOOR = 1e-6
 _MEAN_SHAPE_SPREAD = 0.05  # relative width of the mean shape's coefficient: it has the planet's amplitude
 # a planet's drift in units of the population's
-_DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6
+_DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0, 12.0), 0.6
 
 
 @dataclass(frozen=True)
