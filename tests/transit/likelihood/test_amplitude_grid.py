@@ -9,8 +9,8 @@ from spectramind_kit.transit.likelihood.gaussian import Projected
 
 
 def test_the_grid_is_the_mixture_of_whole_posteriors():
-    """Guards the short cut: weights, mean and covariance of a mixture of 12 posteriors, modes in the middle of the
-    coefficients, as inverses of the whole matrices give them."""
+    """Guards the short cut: weights, mean and covariance of a mixture of 12 posteriors, modes in the middle
+    of the coefficients, as inverses of the whole matrices give them."""
     rng = np.random.default_rng(3)
     n_basis, n_nuisance, modes = 14, 5, slice(2, 10)
     size = n_basis + n_nuisance
