@@ -44,7 +44,7 @@ class _Coefficients:
         mismatches: tuple[MismatchComponent, ...] = (NO_MISMATCH,)
         if prior.mismatch is not None:
             own.append(mismatch_basis(measurement.wavelength_um, measurement.reference_depth))
-            mismatches = prior.mismatch.components()
+            mismatches = prior.mismatch.possibilities()
         level_precision = 1.0 / (3.0 * prior.level_width) ** 2
         return cls(np.concatenate(own, axis=1), 2 + prior.modes.shape[1], level_precision, mismatches)
 
