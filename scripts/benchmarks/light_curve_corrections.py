@@ -19,6 +19,7 @@ VARIANTS = {
     "flat off": {"flat": False},
     "cosmic rays left in": {"cosmic_rays": False},
     "foreground with the wing": {"foreground": "plain"},
+    "foreground by a fitted wing": {"foreground": "wing_removed"},
     "foreground off": {"foreground": "off"},
     "FGS1 jitter left in": {"fgs1_jitter": False},
     "AIRS jitter left in": {"airs_jitter": False},

@@ -10,8 +10,10 @@ from spectramind_kit.detector import flags
 from spectramind_kit.detector.changing_foreground import trace_variation
 from spectramind_kit.detector.fgs1_flux import Fgs1Flux
 from spectramind_kit.detector.file_errors import COPY_SIGNAL
+from spectramind_kit.detector.foreground import trace_foreground
 from spectramind_kit.detector.instrument import Instrument
 from spectramind_kit.detector.jitter import average_over_exposures, fit_jitter
+from spectramind_kit.detector.light_beside import columns_beside
 from spectramind_kit.detector.raw_visit import VisitSource, read_raw_visit
 from spectramind_kit.detector.star_light import measure_saturation, require_star, without_lone_pixels
 from spectramind_kit.detector.timing import Exposures, TimeBins, bin_mean, kept_edges, make_time_bins
@@ -51,13 +53,16 @@ def read_airs(source: VisitSource, fgs1: Fgs1Flux | None, *, instrument: Instrum
     sample = raw.sample()
     raw = without_lone_pixels(raw, sample.mean)
     frames = calibrate_raw(raw, bin_edges=filled, sample=sample, sum_trace=settings.airs_jitter)
-    trace = extract_trace(frames, settings=settings)
+    beside = None if settings.foreground == "off" else columns_beside(raw, filled)
+    column_um = source.axis.airs_wavelength_um[instrument.cut]
+    foreground = trace_foreground(frames, beside, wavelength_um=column_um, kind=settings.foreground)
+    trace = extract_trace(frames, foreground, settings=settings)
     share, noted = measure_saturation(raw, sample)
     white = trace.flux.sum(axis=1, dtype=np.float64)
     require_star(raw, float(white.mean()), noise=np.sqrt(float((trace.predicted_noise**2).sum())))
     variation = None
-    if settings.foreground != "off":
-        variation = trace_variation(raw, filled, white / white.mean(), star_light=trace.edge_star_light)
+    if beside is not None:
+        variation = trace_variation(beside, white / white.mean(), star_light=trace.edge_star_light)
     if variation is not None:
         trace, frames = _subtract(variation, trace, frames, filled)
         noted.append(flags.foreground_varies(instrument.name, float(np.ptp(variation.mean(axis=1)))))

@@ -8,27 +8,19 @@ taken out first, and a change counts only where it is larger than the wing could
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectramind_kit.detector.expansion import calibrate_block
-from spectramind_kit.detector.raw_counts import sum_of_pixels
 from spectramind_kit.detector.timing import bin_mean
 from spectramind_kit.robust import mad_sigma, running_median
-
-if TYPE_CHECKING:
-    from spectramind_kit.detector.raw_visit import RawVisit
 
 _SIGNIFICANT = 5.0  # σ; this and the wing's error: docs/decisions.md D42
 _STEADY = 5  # bins averaged: a change of the sky takes longer
 _CLEAR = 25.0  # σ of a bin: such a change is subtracted as it is, without averaging its edges away
-_LIFTED, _NEAREST = 8.0, 5  # σ of an exposure that a particle lifts; samples whose median stands for it
+_NEAREST = 5  # bins whose median stands for one that a particle lifts
 _WING_ERROR = 0.3  # relative error of the star light beside the star
 _LEAST_DIP = 1e-3  # of the star: less has no shape to look for
 _SMOOTH_COLUMNS = 25
-_BLOCK = 64  # exposures
-_ENOUGH_EXPOSURES = 1500  # of AIRS-CH0, to see a change; what is subtracted is measured on all
 
 
 @dataclass(frozen=True)
@@ -41,24 +33,6 @@ class Tolerance:
 
 AIRS_TOLERANCE = Tolerance(level=0.3, wing=3.0)
 FGS1_TOLERANCE = Tolerance(level=0.05, wing=0.5)
-
-
-def levels_beside(
-    adu: np.ndarray, beside: slice, *, bad: np.ndarray, electrons_per_count: float, step: int = 1
-) -> np.ndarray:
-    """(ceil(N / step),) e⁻ per good pixel beside the star in every ``step``-th exposure of frames (2N, P).
-
-    The difference of the summed counts: linearity and flat hardly matter for so little light, and a bad pixel
-    does not change. An exposure that a cosmic ray lifts is drawn to the median.
-    """
-    first, last = (sum_of_pixels(adu[read :: 2 * step], beside) for read in (0, 1))
-    level = (last - first) * (electrons_per_count / max(1, int((~bad[beside]).sum())))
-    centre = np.median(level)
-    sigma = mad_sigma(level, centre=centre)
-    if not sigma > 0:
-        return level
-    lifted = np.abs(level - centre) > max(_LIFTED * sigma, 1e-9)
-    return np.where(lifted, running_median(level, _NEAREST), level)
 
 
 def find_variation(
@@ -106,50 +80,19 @@ def _like_the_transit(rest: np.ndarray, shape: np.ndarray, sigma: float) -> tupl
     return amplitude, float(np.sqrt(max(inverse[3, 3], 0.0)) * sigma)
 
 
-def trace_variation(
-    raw: RawVisit, edges: np.ndarray, star: np.ndarray, *, star_light: np.ndarray
-) -> np.ndarray | None:
+def trace_variation(beside: np.ndarray, star: np.ndarray, *, star_light: np.ndarray) -> np.ndarray | None:
     """(T, C) e⁻ per pixel of each AIRS-CH0 column and bin about its mean, or None.
 
-    edges (T + 1,) exposures at which the bins begin · star (T,) relative flux · star_light (C,) in the edge
+    beside (T, C) of the edge rows (`columns_beside`) · star (T,) relative flux · star_light (C,) in the edge
     rows. One course in time for all columns; how strong it is in a column is measured there and smoothed.
     """
-    n_grid, (_, n_columns) = raw.selection.n_grid, raw.selection.grid
-    beside = slice(n_grid, len(raw.selection))
-    if beside.start >= beside.stop:
-        return None
-    step = max(1, raw.n_exposures // _ENOUGH_EXPOSURES)
-    level = levels_beside(
-        raw.adu, beside, bad=raw.pixels.bad, electrons_per_count=float(raw.pixels.factor), step=step
-    )
-    level = np.repeat(level, step)[: raw.n_exposures]
-    given = {"star_light": float(star_light.mean()), "tolerance": AIRS_TOLERANCE}
-    course = find_variation(bin_mean(level, edges), star, **given)
+    level = beside.mean(axis=1)
+    course = find_variation(level, star, star_light=float(star_light.mean()), tolerance=AIRS_TOLERANCE)
     if course is None:
         return None
-    good = (~raw.pixels.bad[beside]).reshape(-1, n_columns)
-    columns = _columns_beside(raw, beside, edges, good)
-    exact = find_variation(columns.mean(axis=1), star, **given)
-    course = course if exact is None else exact
-    columns -= np.outer(star - np.median(star), star_light)
+    columns = beside - np.outer(star - np.median(star), star_light)
     strength = course @ (columns - columns.mean(axis=0)) / max(float(course @ course), 1e-12)
-    known = good.any(axis=0)
-    strength = np.interp(np.arange(n_columns), np.flatnonzero(known), strength[known])
     return np.outer(course, _running_mean(strength, _SMOOTH_COLUMNS))
-
-
-def _columns_beside(raw: RawVisit, beside: slice, edges: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """(T, C) e⁻ per pixel: mean over each bin of a column's ``good`` (rows, C) pixels beside the trace."""
-    n_columns, expansion = good.shape[1], raw.expansion.part(beside)
-    total = np.zeros((len(edges) - 1, n_columns))
-    bins = np.searchsorted(edges, np.arange(edges[-1]), side="right") - 1
-    for start in range(int(edges[0]), int(edges[-1]), _BLOCK):
-        stop = min(start + _BLOCK, int(edges[-1]))
-        exposures = calibrate_block(raw.adu[2 * start : 2 * stop, beside], expansion)
-        exposures = exposures.reshape(stop - start, -1, n_columns)
-        exposures = np.einsum("trc,rc->tc", exposures, good.astype(np.float32))
-        np.add.at(total, bins[start:stop], exposures / np.maximum(good.sum(axis=0), 1))
-    return total / np.diff(edges)[:, None]
 
 
 def window_variation(

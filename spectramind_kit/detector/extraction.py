@@ -166,8 +166,8 @@ def _bin_fgs1(
     typical = float(np.mean(counts[counts > 0]))
     info = {
         "fgs1_exposures_per_bin": typical,
-        "fgs1_foreground_e": window.plan.foreground,
-        "fgs1_corner_star_light_e": window.plan.corner_star_light,
+        "fgs1_foreground_e": window.plan.foreground.level,
+        "fgs1_corner_star_light_e": window.plan.foreground.star_light,
         "fgs1_jitter_rms_px": float(np.hypot(*window.offset_px.std(axis=0)) / np.sqrt(2.0)),
         "fgs1_jitter_explained": explained,
         "fgs1_ppm": float(1e6 * sigma / np.nanmean(flux)),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spectramind_kit.detector import flags
-from spectramind_kit.detector.changing_foreground import levels_beside, window_variation
+from spectramind_kit.detector.changing_foreground import window_variation
+from spectramind_kit.detector.foreground import window_dilution
 from spectramind_kit.detector.instrument import FGS1
+from spectramind_kit.detector.light_beside import levels_beside
 from spectramind_kit.detector.psf_window import WindowFlux, plan_window
 from spectramind_kit.detector.raw_visit import RawVisit, VisitSource, read_raw_visit
 from spectramind_kit.detector.star_light import measure_saturation, require_star, without_lone_pixels
@@ -46,19 +48,23 @@ def read_fgs1(source: VisitSource) -> Fgs1Flux:
     frames = calibrate_raw(raw, project=plan.projection, sample=sample)
     window = plan.apply(frames.projected)
     require_star(raw, float(window.flux.mean()), noise=plan.predicted_noise)
-    variation = _variation(raw, window)
-    if variation is not None:
-        window = plan.apply(frames.projected, variation=variation)
-        noted.append(flags.foreground_varies(FGS1.name, float(np.ptp(variation))))
+    levels = _levels(raw)
+    if levels is not None and source.settings.foreground == "dilution":
+        plan = replace(plan, foreground=window_dilution(plan.foreground, levels, window.flux))
+        window = plan.apply(frames.projected)
+    if levels is not None:
+        given = {"star_light": plan.foreground.star_light, "segments": _FOREGROUND_SEGMENTS}
+        variation = window_variation(levels, window.flux, **given)
+        if variation is not None:
+            window = plan.apply(frames.projected, variation=variation)
+            noted.append(flags.foreground_varies(FGS1.name, float(np.ptp(variation))))
     info = frames.info | {"fgs1_saturated_share": share}
     return Fgs1Flux(window, raw.exposures, raw.check.good, (*frames.flags, *noted), info)
 
 
-def _variation(raw: RawVisit, window: WindowFlux) -> np.ndarray | None:
-    """(N,) e⁻ per pixel of every exposure about the visit's mean, where the foreground changes."""
+def _levels(raw: RawVisit) -> np.ndarray | None:
+    """(N,) e⁻ per corner pixel in every exposure, where they are used."""
     if raw.settings.foreground == "off" or raw.beside.start >= raw.beside.stop:
         return None
     factor = float(raw.pixels.factor)
-    levels = levels_beside(raw.adu, raw.beside, bad=raw.pixels.bad, electrons_per_count=factor)
-    wing = window.plan.corner_star_light
-    return window_variation(levels, window.flux, star_light=wing, segments=_FOREGROUND_SEGMENTS)
+    return levels_beside(raw.adu, raw.beside, bad=raw.pixels.bad, electrons_per_count=factor)

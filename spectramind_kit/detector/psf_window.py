@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.detector.calibrate import interpolate_bad_pixels
-from spectramind_kit.detector.foreground import estimate_window_foreground
+from spectramind_kit.detector.foreground import Foreground, window_foreground
 from spectramind_kit.detector.frames import PixelSelection
 from spectramind_kit.detector.row_neighbours import RowNeighbours
 from spectramind_kit.detector.settings import DetectorSettings
@@ -33,13 +33,12 @@ class WindowPlan:
 
     projection: np.ndarray  # (G, 7) weights of the flux, then those of the six amplitudes of the fit
     predicted_noise: float  # σ of one exposure from shot and read noise, e⁻
-    foreground: float  # e⁻ per pixel and exposure
-    corner_star_light: float  # the star in a corner pixel, in the same unit
+    foreground: Foreground
 
     def apply(self, projected: np.ndarray, *, variation: np.ndarray | None = None) -> WindowFlux:
         """From exposures @ projection, (N, 7); ``variation`` (N,) of the foreground, e⁻ per pixel."""
         per_pixel = self.projection.sum(axis=0)
-        values = projected - np.float32(self.foreground) * per_pixel
+        values = projected - np.float32(self.foreground.level) * per_pixel
         if variation is not None:
             values -= np.outer(variation.astype(np.float32), per_pixel)
         relative = values[:, 2:] / values[:, 1:2]
@@ -64,16 +63,11 @@ def plan_window(
     with dead pixels interpolated (``sum``).
     """
     shape, n = selection.grid, selection.n_grid
-    foreground, wing = 0.0, 0.0
-    if settings.foreground != "off":
-        place = selection.row.astype(float), selection.column.astype(float)
-        remove_wing = settings.foreground == "wing_removed"
-        foreground, wing = estimate_window_foreground(
-            mean, *place, n_window=n, bad=bad, remove_wing=remove_wing
-        )
+    place = selection.row.astype(float), selection.column.astype(float)
+    foreground = window_foreground(mean, *place, n_window=n, bad=bad, kind=settings.foreground)
     lost = bad[:n].reshape(shape)
-    image = interpolate_bad_pixels((mean[:n] - foreground).reshape(shape), lost)
-    variance = np.maximum(image + foreground, 0.0) + read_noise[:n].reshape(shape) ** 2
+    image = interpolate_bad_pixels((mean[:n] - foreground.level).reshape(shape), lost)
+    variance = np.maximum(image + foreground.level, 0.0) + read_noise[:n].reshape(shape) ** 2
     weight = np.where(lost, 0.0, 1.0 / variance)
     if settings.fgs1_extraction == "optimal":
         flux_weight = weight * np.maximum(image, 0.0)
@@ -87,7 +81,7 @@ def plan_window(
     gram[np.diag_indices_from(gram)] += 1e-12 * np.trace(gram)  # a window without a star still has a solution
     projection = np.concatenate([flux_weight.reshape(n, 1), weighted @ np.linalg.inv(gram)], axis=1)
     noise = float(np.sqrt((flux_weight**2 * variance).sum()))
-    return WindowPlan(projection.astype(np.float32), noise, foreground, corner_star_light=wing)
+    return WindowPlan(projection.astype(np.float32), noise, foreground)
 
 
 def _templates(image: np.ndarray) -> list[np.ndarray]:

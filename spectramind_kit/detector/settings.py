@@ -13,14 +13,14 @@ _CHOICES = {
     "reader": ("auto", "polars", "pyarrow"),
     "adc_direction": ("auto", "divide", "multiply"),
     "dark_timing": ("ramp", "integration_time", "off"),
-    "foreground": ("wing_removed", "plain", "off"),
+    "foreground": ("dilution", "wing_removed", "plain", "off"),
     "airs_extraction": ("sum", "optimal"),
     "fgs1_extraction": ("sum", "optimal"),
 }
 # How the numbers are computed, not what they are: these do not enter the digest.
 _NOT_IN_DIGEST = ("reader",)
 # Raise when the same settings give other numbers than before: no old store is mistaken for a new one.
-_RECIPE_VERSION = 2
+_RECIPE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class DetectorSettings:
     hot_clip_sigma: float = 5.0  # hot: dark current this many robust σ above the median of the detector
     cosmic_rays: bool = True
     cosmic_ray_sigma: float = 10.0  # a CDS sample so many σ (of its pixel) off its neighbours is replaced
-    foreground: str = "wing_removed"
+    foreground: str = "dilution"  # how the star's light beside the star is told from it (`foreground`)
     airs_rows: tuple[int, int] = (8, 24)  # rows of the trace that are summed, half open
     airs_edge_rows: int = 4  # at the top and at the bottom of the detector, that measure the foreground
     fgs1_window: tuple[int, int] = (8, 24)  # rows and columns of the PSF window, half open

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.detector.dispersion_fill import DispersionFill, too_wide_to_fill
-from spectramind_kit.detector.foreground import estimate_trace_foreground
+from spectramind_kit.detector.foreground import Foreground
 from spectramind_kit.detector.optimal_weights import optimal_weights
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.visit_frames import CalibratedFrames
@@ -27,15 +27,15 @@ class Trace:
     jitter_explained: float = 0.0  # share of the local variance
 
 
-def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Trace:
-    """Sum the trace of calibrated AIRS-CH0 frames (`calibrate_visit`, bins or exposures)."""
+def extract_trace(frames: CalibratedFrames, foreground: Foreground, *, settings: DetectorSettings) -> Trace:
+    """Sum the trace of calibrated AIRS-CH0 frames (`calibrate_visit`, bins or exposures), without the
+    foreground (`trace_foreground`)."""
     n_rows, n_columns = frames.selection.grid
     rows = frames.selection.row.reshape(-1, n_columns)[:n_rows, 0].astype(np.float64)
     bad, read_noise, saturated = (
         values.reshape(-1, n_columns)[:n_rows] for values in (frames.bad, frames.read_noise, frames.saturated)
     )
-    foreground, edge_star = _foreground(frames, settings)
-    trace = frames.images - foreground.astype(np.float32)
+    trace = frames.images - foreground.level.astype(np.float32)
     light = np.maximum(trace.mean(axis=0, dtype=np.float64), 0.0)
     share = (light * saturated).sum(axis=0) / np.maximum(light.sum(axis=0), 1e-12)
     if bad.any():
@@ -43,7 +43,7 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
     dropped = too_wide_to_fill(saturated)
     trace[:, dropped] = 0.0
     mean = trace.mean(axis=0, dtype=np.float64)
-    variance = np.where(dropped, 0.0, np.maximum(mean + foreground, 0.0) + read_noise**2)
+    variance = np.where(dropped, 0.0, np.maximum(mean + foreground.level, 0.0) + read_noise**2)
     if settings.airs_extraction == "optimal":
         weight = np.where(dropped, 0.0, optimal_weights(mean, np.where(dropped, 1.0, variance)))
         flux = np.einsum("trc,rc->tc", trace, weight.astype(np.float32))
@@ -55,24 +55,8 @@ def extract_trace(frames: CalibratedFrames, *, settings: DetectorSettings) -> Tr
         flux=flux,
         predicted_noise=np.sqrt((weight**2 * variance).sum(axis=0)),
         centroid=(profile * rows).sum(axis=1) / profile.sum(axis=1),
-        foreground=foreground,
-        edge_star_light=edge_star,
+        foreground=foreground.level,
+        edge_star_light=foreground.star_light,
         per_pixel=weight.sum(axis=0),
         saturated_share=share,
-    )
-
-
-def _foreground(frames: CalibratedFrames, settings: DetectorSettings) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) e⁻ per pixel and exposure of each column, and of the star in its edge pixels."""
-    n_rows, n_columns = frames.selection.grid
-    rows = frames.selection.row.reshape(-1, n_columns)[:, 0]  # of the trace, then of the edges
-    if settings.foreground == "off" or len(rows) == n_rows:
-        return np.zeros(n_columns), np.zeros(n_columns)
-    trace, beside = frames.images.mean(axis=0, dtype=np.float64), frames.rest.reshape(-1, n_columns)
-    return estimate_trace_foreground(
-        np.concatenate([trace, beside]),
-        rows,
-        edge=np.arange(len(rows)) >= n_rows,
-        bad=frames.bad.reshape(-1, n_columns),
-        remove_wing=settings.foreground == "wing_removed",
     )

@@ -18,6 +18,8 @@ _PUBLIC = {
     "Settings": "settings",
     "Effects": "settings",
     "noise_free": "settings",
+    "world": "worlds",
+    "WORLDS": "worlds",
     "draw_planet": "stars_planets",
     "draw_visits": "visit",
     "true_light_curve": "star_flux",

@@ -8,6 +8,7 @@ import time
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.runtime import format_seconds, say
+from spectramind_kit.simulator.worlds import WORLDS, world
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=1, metavar="J", help=f"planets at the same time {default}")
     two_help = f"planets with two visits {default}"
     add("--two-visits", type=float, default=0.1, metavar="SHARE", help=two_help)
+    worlds_help = f"a named sky, see docs/simulator.md {default}"
+    add("--world", choices=list(WORLDS), default="real", help=worlds_help)
     quiet_help = "without random noise and with a fine ADC, for tests of a calibration"
     add("--quiet-detector", action="store_true", help=quiet_help)
     return options
@@ -40,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit status 0, or 1 after an error that the user can mend."""
     chosen = parser().parse_args(arguments)
     from spectramind_kit.simulator.competition import simulate_competition
-    from spectramind_kit.simulator.settings import Settings, noise_free
+    from spectramind_kit.simulator.settings import noise_free
 
     start = time.monotonic()
     try:
-        settings = Settings(cadence=chosen.cadence, two_visit_fraction=chosen.two_visits)
+        settings = world(chosen.world, cadence=chosen.cadence, two_visit_fraction=chosen.two_visits)
         made = simulate_competition(
             chosen.out,
             n_train=chosen.train,

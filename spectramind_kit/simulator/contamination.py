@@ -17,6 +17,7 @@ from spectramind_kit.simulator.settings import Settings
 
 SPOT_COVERING_SCALE = 0.012  # sizes are assumed: docs/decisions.md D57
 NEIGHBOUR_SCALE = 0.006
+ANOMALY = 0.04  # of the depth, typically: docs/decisions.md D95
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,24 @@ def draw_contamination(
         factor = dilution_factor(wavelength_um, star_k, neighbour_k, NEIGHBOUR_SCALE * size)
         return Contamination("dilution", factor)
     return Contamination("none", np.ones_like(wavelength_um))
+
+
+def draw_anomaly(
+    rng: np.random.Generator, wavelength_um: np.ndarray, star_k: float, *, settings: Settings
+) -> np.ndarray:
+    """(W,) factor of the depth in a visit that is off by several per cent, for no reason that it shows; else
+    1.
+
+    Half of them are grey, half have the colour of a cool or hot neighbour.
+    """
+    odd, grey = rng.random() < settings.anomaly_fraction, rng.random() < 0.5
+    size = float(np.exp(rng.normal(np.log(ANOMALY), 0.5))) * rng.choice([-1.0, 1.0], p=[0.35, 0.65])
+    neighbour_k = rng.uniform(2800.0, 8000.0)
+    if not odd:
+        return np.ones_like(wavelength_um)
+    if grey:
+        return np.full_like(wavelength_um, 1.0 / (1.0 + size))
+    return dilution_factor(wavelength_um, star_k, neighbour_k, size)
 
 
 def spot_factor(wavelength_um: np.ndarray, star_k: float, spot_k: float, covering: float) -> np.ndarray:

@@ -135,7 +135,7 @@ def _observe(
     time, exposure_h = bin_centres(n_times)
     on = settings.effects
     flux = batch_flux(visits, time, exposure_h=exposure_h, gain_drift=on.gain_drift, device=device)
-    flux *= _tensor(captured(), device)
+    flux *= _tensor(np.stack([captured(v.optics) for v in visits]), device)[:, None]
     variance = flux.clone() if on.shot_noise else torch.zeros_like(flux)
     if on.read_noise:
         constant = np.stack([constant_variance(v, adc_gain=settings.adc_gain) for v in visits])

@@ -13,9 +13,14 @@ _U2 = np.array([0.11, 0.12, 0.19, 0.165, 0.145, 0.128, 0.112, 0.098])
 
 
 def limb_darkening_coefficients(
-    wavelength_um: np.ndarray, temperature_k: float, *, rng: np.random.Generator | None = None
+    wavelength_um: np.ndarray,
+    temperature_k: float,
+    *,
+    rng: np.random.Generator | None = None,
+    scatter: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """u1, u2 of each wavelength (shape of ``wavelength_um``); ``rng`` adds the scatter between stars.
+    """u1, u2 of each wavelength (shape of ``wavelength_um``); ``rng`` adds the scatter between stars,
+    ``scatter`` times as large as models expect.
 
     Both fall with wavelength; u1 falls with temperature (cooler stars have steeper atmospheres in the
     visible).
@@ -28,7 +33,7 @@ def limb_darkening_coefficients(
     u2 = u2 * (1.0 + 0.10 * hotter)
     if rng is not None:
         visible = wavelength_um < 1.0
-        airs1, airs2, fgs1, fgs2 = rng.standard_normal(4)
+        airs1, airs2, fgs1, fgs2 = scatter * rng.standard_normal(4)
         tilt = (wavelength_um - 3.0) * rng.standard_normal()
         u1 = u1 + np.where(visible, 0.025 * fgs1, 0.012 * airs1 + 0.004 * tilt)
         u2 = u2 + np.where(visible, 0.025 * fgs2, 0.012 * airs2)

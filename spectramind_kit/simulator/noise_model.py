@@ -7,18 +7,18 @@ import numpy as np
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.simulator.calibration_maps import MEAN_READ_VARIANCE_E2
 from spectramind_kit.simulator.constants import AIRS, FGS1
-from spectramind_kit.simulator.focal_plane import airs_profiles, fgs1_psf
+from spectramind_kit.simulator.images import star_images
 from spectramind_kit.simulator.star_flux import EXPOSURE_S
 from spectramind_kit.simulator.visit import VisitTruth
-from spectramind_kit.simulator.wavelengths import by_sensor, grid_to_bins, grid_wavelengths
+from spectramind_kit.simulator.wavelengths import by_sensor, grid_to_bins
 
 ROWS, WINDOW = slice(*DetectorSettings.airs_rows), slice(*DetectorSettings.fgs1_window)  # what stage 1 sums
 
 
-def captured() -> np.ndarray:
+def captured(optics: str) -> np.ndarray:
     """(283,) share of the star's light inside the window."""
-    profiles = airs_profiles(grid_wavelengths()[1:]).value[ROWS].sum(0)
-    return grid_to_bins(np.concatenate([[fgs1_psf().value[WINDOW, WINDOW].sum()], profiles]))
+    fgs1, airs = star_images(optics)
+    return grid_to_bins(np.append(fgs1.value[WINDOW, WINDOW].sum(), airs.value[ROWS].sum(0)))
 
 
 def constant_variance(visit: VisitTruth, *, adc_gain: float) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 
 from spectramind_kit.simulator.cadence import Timing
 from spectramind_kit.simulator.constants import FGS1
-from spectramind_kit.simulator.focal_plane import AIRS_PLATE_SCALE, airs_profiles, fgs1_psf
+from spectramind_kit.simulator.focal_plane import AIRS_PLATE_SCALE
+from spectramind_kit.simulator.images import star_images
 from spectramind_kit.simulator.jitter import Pointing
 from spectramind_kit.simulator.settings import Effects
 from spectramind_kit.simulator.star_flux import star_flux
@@ -23,7 +24,7 @@ class AirsScene:
         # smoothness.
         flux -= self.pointing.x[:, None] * np.gradient(visit.level[1:])[None, :]
         self.flux = flux.astype(np.float32)
-        maps = airs_profiles(visit.grid_um[1:])
+        maps = star_images(visit.optics)[1]
         self.value, self.d_y = maps.value.astype(np.float32), maps.d_y.astype(np.float32)
         self.d_yy = (0.5 * maps.d_yy).astype(np.float32)
         self.foreground = visit.foreground[1:].astype(np.float32) if on.foreground else None
@@ -49,7 +50,7 @@ class FgsScene:
         flux = _flux(visit, plan, on, slice(0, 1))[:, 0] * (
             1.0 + r.x * p.x + r.y * p.y + curved[0] + curved[1]
         )
-        maps = fgs1_psf()
+        maps = star_images(visit.optics)[0]
         basis = np.stack([maps.value, maps.d_x, maps.d_y, 0.5 * maps.d_xx, 0.5 * maps.d_yy, maps.d_xy])
         self.basis = basis.reshape(6, -1).astype(np.float32)
         weights = flux[:, None] * np.stack([np.ones_like(p.x), p.x, p.y, p.xx, p.yy, p.xy], axis=1)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from spectramind_kit.errors import ConfigError, check_choice
 
 # raise when the same seed draws other data: a folder made by an older version is then not continued
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,13 @@ class Effects:
         return replace(self, **dict.fromkeys(names, False))
 
 
+CHOICES = {
+    "cadence": ("full", "reduced"),
+    "spectra": ("lines", "bands"),
+    "optics": ("pupil", "gaussian"),
+    "foreground": ("zodiacal", "passband"),
+    "drift": ("measured", "small"),
+}
 NOISE = ("shot_noise", "cosmic_rays", "ktc_noise", "read_noise", "adc")
 
 
@@ -52,16 +59,30 @@ class Settings:
 
     cadence: str = "reduced"
     effects: Effects = field(default_factory=Effects)
+    spectra: str = "lines"  # twelve absorbers line by line and unknown ones, wide; or "bands": six, narrow
+    optics: str = "pupil"  # images of a pupil, rings grow with wavelength; or "gaussian" cores with wings
+    foreground: str = "zodiacal"  # smooth, of the star's colour; or "passband": with a telescope's heat
+    drift: str = "measured"  # as large as in 538 real curves, with their tail; or "small"
     two_visit_fraction: float = 0.1  # of the planets
     spot_fraction: float = 0.2  # of the visits: depths differ from the label by unocculted spots
     dilution_fraction: float = 0.1  # of the visits: by light of a neighbour
+    anomaly_fraction: float = 0.03  # of the visits: depths off by several per cent, grey or coloured
     catalogue_scatter: float = 0.05  # relative 1σ error of the catalogue's a/Rs
-    catalogue_outlier_fraction: float = 0.03  # of the planets: five times that error
+    catalogue_outlier_fraction: float = 0.03  # of the planets: ``catalogue_outlier`` times that error
+    catalogue_outlier: float = 10.0
+    impact_scatter: float = 0.15  # 1σ error of the catalogue's impact parameter
+    limb_scatter: float = 2.0  # times the scatter of limb darkening between stars that models expect
+    other_law_fraction: float = 0.25  # of the planets: limb darkening of another law than the quadratic
+    bright_fraction: float = 0.02  # of the planets: a star of which a pixel saturates
+    spot_crossing_fraction: float = 0.0  # of the visits: the planet crosses a spot
+    ramp_fraction: float = 0.0  # of the visits: the sensors settle exponentially at the start
+    eccentric_fraction: float = 0.0  # of the planets: the orbit is no circle
     adc_gain: float = 0.4369  # e⁻ = ADU / gain + offset
     adc_offset: float = -1000.0  # e⁻
 
     def __post_init__(self):
-        check_choice(self.cadence, ("full", "reduced"), what="cadence")
+        for name, choices in CHOICES.items():
+            check_choice(getattr(self, name), choices, what=name)
         for f in fields(self):
             value = getattr(self, f.name)
             if f.name.endswith("_fraction") and not 0.0 <= value <= 1.0:

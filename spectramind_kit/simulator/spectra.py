@@ -22,6 +22,11 @@ STD_RANGE = (5e-6, 168e-6)  # of ten real labels, narrower than all: docs/decisi
 SOFT_STD = 110e-6
 
 
+def rayleigh_cm2(wavelength_um: np.ndarray, slope: float = -4.0) -> np.ndarray:
+    """Scattering of H2, cm² per molecule; another ``slope`` where larger grains scatter."""
+    return _RAYLEIGH_CM2 * (wavelength_um / _RAYLEIGH_UM) ** slope
+
+
 @dataclass(frozen=True)
 class Atmosphere:
     mean_weight: float  # of a molecule, in hydrogen masses
@@ -64,8 +69,7 @@ def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
 def transmission_depth(planet: Planet, atmosphere: Atmosphere, wavelength_um: np.ndarray) -> np.ndarray:
     """(W,) depth (Rp/Rs)² of the physical model, its AIRS mean at ``planet.depth``."""
     gas = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(0) * 1e-4
-    slope = (wavelength_um / _RAYLEIGH_UM) ** atmosphere.haze_slope
-    sigma_m2 = gas + atmosphere.haze * _RAYLEIGH_CM2 * 1e-4 * slope
+    sigma_m2 = gas + atmosphere.haze * rayleigh_cm2(wavelength_um, atmosphere.haze_slope) * 1e-4
     scale_height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
     radius = planet.radius_jup * R_JUP_M
     # Planets of low gravity would be all atmosphere: the model holds while H is a small part of the radius.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.simulator.constants import AIRS, FGS1
+from spectramind_kit.simulator.eccentric_orbit import eccentric_separation
 from spectramind_kit.simulator.visit import VisitTruth
 from spectramind_kit.simulator.wavelengths import BIN_INDEX, by_sensor, grid_to_bins
 from spectramind_kit.transit import projected_separation, spectral_transit
@@ -37,8 +38,7 @@ def star_flux(
     flux = _transit(visits, time_h, exposure_h=exposure_h, grid=grid, stack=stack)
     flux *= stack(v.level[grid] for v in visits)[:, None]
     if gain_drift:
-        course = stack(v.drift.time_course(time_h) for v in visits)[:, :, None]
-        flux *= 1.0 + course * stack(v.drift.wavelength_response[grid] for v in visits)[:, None]
+        flux *= stack(v.drift.factor(time_h)[:, grid] * v.hidden.gain(time_h) for v in visits)
     return flux
 
 
@@ -46,17 +46,36 @@ def _transit(visits, time_h, *, exposure_h: float, grid, stack) -> Tensor:
     """(B, T, W) relative flux of the transits alone."""
     radius = stack(v.depth[grid] for v in visits).sqrt()
     u1, u2 = (stack(v.limb_darkening[k][grid] for v in visits) for k in (0, 1))
-    orbit = {
-        "mid_transit_time": stack([v.mid_transit_time] for v in visits),
-        "period_d": stack([v.planet.period_d] for v in visits),
-        "semi_major_axis": stack([v.planet.semi_major_axis] for v in visits),
-        "inclination_deg": stack([v.planet.inclination_deg] for v in visits),
-    }
     flux, offsets = 0.0, exposure_offsets(exposure_h, DEFAULT_SUPERSAMPLE)
     for offset in offsets:
-        separation = projected_separation(stack([time_h + offset]), **orbit)
+        separation = stack(_separation(v, time_h + offset) for v in visits)
         flux = flux + spectral_transit(separation, radius, u1, u2)
-    return flux / len(offsets)
+    flux /= len(offsets)
+    for row, visit in enumerate(visits):
+        if visit.hidden.in_transit:
+            flux[row] += stack([_excess(visit, time_h, offsets)[:, grid]])[0]
+    return flux
+
+
+def _separation(visit: VisitTruth, time_h: np.ndarray) -> np.ndarray:
+    """(T,) of star and planet, stellar radii."""
+    planet = visit.planet
+    if planet.eccentricity > 0.0:
+        return eccentric_separation(time_h, planet, visit.mid_transit_time)
+    return projected_separation(
+        torch.as_tensor(time_h),
+        mid_transit_time=visit.mid_transit_time,
+        period_d=planet.period_d,
+        semi_major_axis=planet.semi_major_axis,
+        inclination_deg=planet.inclination_deg,
+    ).numpy()
+
+
+def _excess(visit: VisitTruth, time_h: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """(T, 357) flux that the quadratic disk lacks, averaged over exposures."""
+    radius, impact = float(np.sqrt(visit.depth[1:].mean())), visit.planet.impact_parameter
+    parts = [visit.hidden.transit_excess(_separation(visit, time_h + o), radius, impact) for o in offsets]
+    return np.mean(parts, axis=0)
 
 
 def batch_flux(

@@ -47,10 +47,20 @@ class Planet:
     depth: float  # level of (Rp/Rs)²
     catalogue_semi_major_axis: float  # a/Rs
     catalogue_inclination_deg: float
+    eccentricity: float = 0.0
+    periastron_deg: float = 90.0  # its argument
 
     @property
     def impact_parameter(self) -> float:
-        return self.semi_major_axis * float(np.cos(np.radians(self.inclination_deg)))
+        b = self.semi_major_axis * float(np.cos(np.radians(self.inclination_deg)))
+        return b * self._distance_at_transit
+
+    @property
+    def _distance_at_transit(self) -> float:
+        """From the star, in semi-major axes."""
+        return (1.0 - self.eccentricity**2) / (
+            1.0 + self.eccentricity * np.sin(np.radians(self.periastron_deg))
+        )
 
     @property
     def catalogue_impact_parameter(self) -> float:
@@ -107,23 +117,35 @@ def draw_planet(seed: int, split: str, index: int, *, settings: Settings = Setti
     b_catalogue = float(catalogue_sma * np.sin(tilt))
     scatter = settings.catalogue_scatter
     if rng.random() < settings.catalogue_outlier_fraction:
-        scatter *= 5.0
+        scatter *= settings.catalogue_outlier
     sma = float(np.clip(catalogue_sma * np.exp(scatter * rng.standard_normal()), 3.5, 24.0))
     limit = 1.0 + np.sqrt(depth)
     b_catalogue = min(b_catalogue, 0.97 * limit)
     # The true impact parameter must let the planet transit; grazing ones (b > 1 − r) stay in.
-    b = min(abs(b_catalogue + 0.03 * float(rng.standard_normal())), 0.96 * limit)
+    b = min(abs(b_catalogue + settings.impact_scatter * float(rng.standard_normal())), 0.96 * limit)
+    eccentricity, periastron_deg = _draw_eccentricity(rng, settings)
+    at_transit = (1.0 - eccentricity**2) / (1.0 + eccentricity * np.sin(np.radians(periastron_deg)))
     return Planet(
         planet_id=planet_id,
         star=star,
         mass=mass,
         period_d=period,
         semi_major_axis=sma,
-        inclination_deg=float(np.degrees(np.arccos(b / sma))),
+        inclination_deg=float(np.degrees(np.arccos(b / sma / at_transit))),
         depth=depth,
         catalogue_semi_major_axis=catalogue_sma,
         catalogue_inclination_deg=float(np.degrees(np.arccos(b_catalogue / catalogue_sma))),
+        eccentricity=eccentricity,
+        periastron_deg=periastron_deg,
     )
+
+
+def _draw_eccentricity(rng: np.random.Generator, settings: Settings) -> tuple[float, float]:
+    """Eccentricity and argument of periastron in degrees; the table says 0 all the same, as the real one
+    does."""
+    if rng.random() >= settings.eccentric_fraction:
+        return 0.0, 90.0
+    return float(rng.uniform(0.05, 0.4)), float(rng.uniform(0.0, 360.0))
 
 
 def _draw_star(rng: np.random.Generator) -> Star:

@@ -10,8 +10,8 @@ import numpy as np
 
 from spectramind_kit.detector.layout import SPLITS
 
-ORBIT, SPECTRUM, VISIT_COUNT = 0, 1, 9  # of a planet
-VISIT, DETECTOR, LIGHT_CURVE, MAPS = 10, 20, 25, 30  # plus the number of the visit
+ORBIT, SPECTRUM, STAR, VISIT_COUNT = 0, 1, 2, 9  # of a planet
+VISIT, DETECTOR, LIGHT_CURVE, MAPS, HIDDEN = 10, 20, 25, 30, 40  # plus the number of the visit
 
 
 def planet_generator(seed: int, split: str, index: int, *, purpose: int) -> np.random.Generator:

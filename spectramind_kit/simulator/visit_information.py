@@ -51,7 +51,7 @@ def visit_information(visit: VisitTruth, *, priors: Priors = CATALOGUE) -> np.nd
     """(283, 283) information, nuisances marginalised (1 / depth²)."""
     time, exposure_h = bin_centres(BLOCKS_REDUCED)
     slopes = derivatives(visit, time, exposure_h, priors)
-    level = slopes.flux * captured()
+    level = slopes.flux * captured(visit.optics)
     variance = level + constant_variance(visit, adc_gain=Settings.adc_gain)
     relative = np.sqrt(variance / exposures_per_bin(exposure_h)) / level  # (T, 283)
     depth = slopes.by_depth / slopes.flux / relative

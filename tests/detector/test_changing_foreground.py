@@ -9,7 +9,7 @@ from spectramind_kit.detector.changing_foreground import (
     AIRS_TOLERANCE,
     FGS1_TOLERANCE,
     find_variation,
-    levels_beside,
+    trace_variation,
 )
 
 T = 187
@@ -50,15 +50,15 @@ def test_a_single_bin_is_a_particle():
     assert find_variation(level, np.ones(T), star_light=40.0, tolerance=AIRS_TOLERANCE) is None
 
 
-def test_levels_are_electrons_per_good_pixel():
-    """Guards the unit, the pixels that count, and a particle's exposure."""
-    rng = np.random.default_rng(0)
-    adu = np.zeros((600, 100), np.uint16)
-    adu[0::2], adu[1::2] = 440, 445 + rng.integers(0, 3, (300, 100))
-    bad = np.zeros(100, bool)
-    bad[60:70] = True
-    adu[1::2, 60:70] = 440
-    adu[301, 50] = 30_000
-    level = levels_beside(adu, slice(40, 100), bad=bad, electrons_per_count=2.0)
-    np.testing.assert_allclose(level, 12.0, atol=1.0)
-    assert level.mean() == pytest.approx(12.0, abs=0.05)
+@pytest.mark.parametrize("size", (0.0, 10.0))
+def test_a_change_of_the_columns_is_found_where_it_is(size):
+    """Guards a column's own strength, and a star's wing that passes for a change of some columns."""
+    rng = np.random.default_rng(1)
+    star, wing, strength = STAR / STAR.mean(), np.linspace(10.0, 60.0, 282), np.linspace(0.5, 1.5, 282)
+    beside = 6.0 + wing * star[:, None] + size / 10.0 * BUMP[:, None] * strength
+    found = trace_variation(beside + rng.standard_normal((T, 282)), star, star_light=wing)
+    if not size:
+        assert found is None
+    else:
+        change = (BUMP - BUMP.mean())[:, None] * strength
+        assert np.abs(found - change)[:, 20:-20].max() < 0.6

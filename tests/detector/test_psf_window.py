@@ -54,7 +54,7 @@ def test_a_foreground_that_varies_is_subtracted():
         read_noise=np.full(len(selection), 10.0),
         settings=settings,
     )
-    assert plan.foreground == pytest.approx(3.0, abs=0.1)
+    assert plan.foreground.level == pytest.approx(3.0, abs=0.1)
     projected = (images[:, : selection.n_grid] @ plan.projection).astype(np.float32)
     left = plan.apply(projected).flux
     assert np.ptp(left) == pytest.approx(2.0 * plan.projection[:, 0].sum(), rel=0.01)

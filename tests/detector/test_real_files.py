@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from spectramind_kit.detector.airs_flux import read_airs
 from spectramind_kit.detector.calibrate import calibrate_frames, choose_adc_direction, interpolate_bad_pixels
 from spectramind_kit.detector.calibration_set import find_hot_pixels, read_calibration
 from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.fgs1_flux import read_fgs1
 from spectramind_kit.detector.frames import all_pixels
 from spectramind_kit.detector.instrument import AIRS, FGS1, INSTRUMENTS
 from spectramind_kit.detector.layout import AxisInfo, VisitFiles, find_visits, read_adc_info, read_axis_info
+from spectramind_kit.detector.raw_visit import VisitSource
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.shared_tables import read_shared_tables
 from spectramind_kit.detector.visit_frames import calibrate_visit
 
 RAW = {AIRS.name: "AIRS", FGS1.name: "FGS1"}
@@ -118,6 +122,21 @@ def test_light_curve_of_real_frames(data_dir):
     # measured, 238 photon)
     scatter = lc.white_airs.std() / lc.white_airs.mean()
     assert 150e-6 < scatter < 450e-6
+
+
+def test_foreground_of_real_frames(data_dir):
+    """Guards against rings of the star that pass for foreground: 27, 5, 23, 4, −3, 19, 10 e⁻ per pixel from
+    2.1 to 3.9 µm before. Two minutes show no transit, so this is the usual level."""
+    tables = read_shared_tables(data_dir)
+    settings = DetectorSettings(target_bins=25)
+    source = VisitSource(find_visits(data_dir, "train")[0], settings, tables.axis, tables.adc)
+    trace = read_airs(source, None, instrument=AIRS).trace
+    assert trace.foreground.mean() == pytest.approx(10.7, abs=1.5)
+    assert (trace.foreground > 3.0).all() and (np.diff(trace.foreground) > 0).all(), "falls with wavelength"
+    assert np.abs(np.diff(trace.foreground, 2)).max() < 0.02
+    assert (trace.edge_star_light > 0.0).mean() > 0.99
+    corner = read_fgs1(source).window.plan.foreground
+    assert 0.5 < corner.level < 2.5 and corner.star_light > 0.0
 
 
 def test_the_real_tables_are_in_order(reference_data):

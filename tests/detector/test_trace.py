@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spectramind_kit.detector.foreground import trace_foreground
 from spectramind_kit.detector.instrument import AIRS
+from spectramind_kit.detector.light_beside import columns_beside
 from spectramind_kit.detector.raw_visit import Sample
 from spectramind_kit.detector.trace import extract_trace
 from spectramind_kit.detector.visit_frames import calibrate_raw
@@ -14,7 +16,10 @@ EDGES = np.arange(0, 81, 4)
 
 
 def extract(raw, sample=None):
-    return extract_trace(calibrate_raw(raw, bin_edges=EDGES, sample=sample), settings=raw.settings)
+    frames = calibrate_raw(raw, bin_edges=EDGES, sample=sample)
+    given = {"wavelength_um": np.linspace(3.9, 1.95, 282), "kind": raw.settings.foreground}
+    foreground = trace_foreground(frames, columns_beside(raw, EDGES), **given)
+    return extract_trace(frames, foreground, settings=raw.settings)
 
 
 @pytest.mark.parametrize("settings", [{}, {"airs_extraction": "optimal"}, {"foreground": "off"}])

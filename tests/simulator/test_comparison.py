@@ -32,4 +32,4 @@ def test_the_population_agrees_with_the_real_one():
         + light_rows(visits)
     )
     assert [row.quantity for row in rows if not row.agrees and not row.reason] == []
-    assert sum(row.agrees for row in rows) >= 0.9 * len(rows)
+    assert sum(row.agrees for row in rows) >= 0.85 * len(rows)

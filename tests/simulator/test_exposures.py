@@ -8,7 +8,7 @@ import pytest
 from spectramind_kit.simulator import Settings, noise_free
 from spectramind_kit.simulator.constants import AIRS, FGS1
 from spectramind_kit.simulator.exposures import fgs1_centroids, simulate_exposures, star_only
-from spectramind_kit.simulator.focal_plane import airs_profiles
+from spectramind_kit.simulator.images import star_images
 
 
 def test_calibration_undoes_the_detector(visit, maps):
@@ -20,7 +20,7 @@ def test_calibration_undoes_the_detector(visit, maps):
     electrons = simulate_exposures(
         star, maps[0], AIRS, pairs=slice(0, 4), seed=1, settings=settings
     ).electrons.mean(0)
-    expected = airs_profiles(star.grid_um[1:]).value * star.level[1:] * AIRS.exposure_s
+    expected = star_images(star.optics)[1].value * star.level[1:] * AIRS.exposure_s
     error = (electrons - expected)[~maps[0].dead_mask]
     bright = expected[~maps[0].dead_mask] > 2_000
     # the ADC's rounding, and the measured flat, which is wrong by 5e-4

@@ -57,6 +57,6 @@ def test_pixel_response_changes_the_flux_of_fgs1(visit):
 def test_light_of_the_star_and_of_the_sky(visit):
     """Guards against a scene that loses light, and against a foreground that is not there, or there twice."""
     star = airs_rate(visit).sum(0)[AIRS.cut]
-    assert star == pytest.approx(visit.level[1:][AIRS.cut], rel=0.02)
+    assert star == pytest.approx(visit.level[1:][AIRS.cut], rel=0.03)
     both = airs_rate(visit, on=replace(QUIET, foreground=True))
     assert both - airs_rate(visit) == pytest.approx(np.tile(visit.foreground[1:], (32, 1)), abs=0.1)

@@ -15,8 +15,8 @@ def test_information_of_a_known_geometry_is_that_of_the_photons():
     known = Priors(1e-9, 1e-9, 1e-9, 1e-9, 1e-9)
     time, width = bin_centres(188)
     slopes = derivatives(visit, time, width, known)
-    variance = slopes.flux * captured() + constant_variance(visit, adc_gain=Settings.adc_gain)
-    sigma = np.sqrt(variance / exposures_per_bin(width)) / captured()
+    variance = slopes.flux * captured(visit.optics) + constant_variance(visit, adc_gain=Settings.adc_gain)
+    sigma = np.sqrt(variance / exposures_per_bin(width)) / captured(visit.optics)
     signal, level = slopes.by_depth / sigma, slopes.flux / sigma
     expected = (signal**2).sum(0) - (signal * level).sum(0) ** 2 / (level**2).sum(0)
     # mid-transit time and drift stay free: they cost depth information, never add any

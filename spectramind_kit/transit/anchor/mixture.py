@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from spectramind_kit.transit.anchor.doubt import doubt
 from spectramind_kit.transit.anchor.features import anchor_features
 from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.transit.likelihood.amplitude_grid import AmplitudeGrid
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
 from spectramind_kit.transit.priors.label_mismatch import NO_MISMATCH, MismatchComponent, mismatch_basis
@@ -24,7 +26,7 @@ _AMPLITUDE_GRID = np.linspace(-2.4, 2.4, 7)  # in widths of ln s around its expe
 _AMPLITUDE_FLOOR = 1e-6
 _MEAN_SHAPE_SPREAD = 0.05  # relative width of the mean shape's coefficient: it has the planet's amplitude
 # a planet's drift in units of the population's
-_DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0), 0.6
+_DRIFT_SCALES, _DRIFT_SCALE_WIDTH = (0.5, 1.0, 2.0, 5.0, 12.0), 0.6
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,25 @@ class _Coefficients:
         mismatches: tuple[MismatchComponent, ...] = (NO_MISMATCH,)
         if prior.mismatch is not None:
             own.append(mismatch_basis(measurement.wavelength_um, measurement.reference_depth))
-            mismatches = prior.mismatch.components()
+            mismatches = prior.mismatch.possibilities()
         level_precision = 1.0 / (3.0 * prior.level_width) ** 2
         return cls(np.concatenate(own, axis=1), 2 + prior.modes.shape[1], level_precision, mismatches)
 
+    @property
+    def modes(self) -> slice:
+        """Places of the modes, which have the amplitude of the features."""
+        return slice(2, self.n_label)
+
     def prior(self, amplitude: float, mismatch: MismatchComponent) -> tuple[np.ndarray, np.ndarray, float]:
-        """Precision (M, M), mean (M,) and log density at zero for one amplitude of the features."""
-        n, m = self.n_label, self.basis.shape[1]
-        whole = np.zeros((m, m))
-        whole[range(n), range(n)] = np.r_[
-            self.level_precision, (_MEAN_SHAPE_SPREAD * amplitude) ** -2.0, np.full(n - 2, amplitude**-2.0)
-        ]
-        whole[n:, n:] = mismatch.precision
-        density = mismatch.log_density - (n - 1) * math.log(amplitude)
-        return whole, np.r_[0.0, amplitude, np.zeros(n - 2), mismatch.mean], density
+        """Precision (P, P), mean (P,) and log density of level, mean shape and mismatch for one amplitude.
+
+        The density is that of the modes, too, at zero.
+        """
+        own = np.zeros((2 + len(mismatch.mean),) * 2)
+        own[0, 0], own[1, 1] = self.level_precision, (_MEAN_SHAPE_SPREAD * amplitude) ** -2.0
+        own[2:, 2:] = mismatch.precision
+        density = mismatch.log_density - (self.n_label - 1) * math.log(amplitude)
+        return own, np.r_[0.0, amplitude, mismatch.mean], density
 
 
 @dataclass(frozen=True)
@@ -89,32 +96,66 @@ def _integrate(
     projected = Projected.of(measurement, coefficients.basis, origin)
     nuisance, table = prior.nuisance, NuisanceTable.of([measurement])
     # the orbit's wide-tailed priors are made Gaussian at the solution of a first pass
-    middle, centre, _ = coefficients.prior(math.exp(expected), coefficients.mismatches[-1])
-    first = projected.solve(middle[None], *nuisance.terms(table), basis_mean=centre[None])
-    at = torch.as_tensor(first.step[:, projected.n_basis :])
+    grid = AmplitudeGrid.of(projected, coefficients.modes)
+    n_own = coefficients.basis.shape[1] - (coefficients.n_label - 2)
+
+    def points(amplitudes: np.ndarray, terms: Sequence[tuple[Tensor, Tensor]]) -> _Points:
+        choices = list(product(range(len(amplitudes)), coefficients.mismatches))
+        priors = [coefficients.prior(float(amplitudes[a]), mismatch) for a, mismatch in choices]
+        return _Points.of([a for a, _ in choices], priors, terms, n_own=n_own)
+
+    # the orbit's wide-tailed priors are made Gaussian at the solution of a first pass
+    first = points(np.exp([expected]), [nuisance.terms(table)])
+    first = first.only(-1)  # with a mismatch, where one is possible
+    at = grid.integrated(np.exp([expected]), first.amplitude, first.precision, first.pull, first.density).mean
+    at = torch.as_tensor(at[None, projected.n_basis :])
     amplitudes = np.exp(expected + prior.amplitude_width * _AMPLITUDE_GRID).clip(_AMPLITUDE_FLOOR)
-    precision, mean, density = (
-        np.array(v)
-        for v in zip(*(coefficients.prior(*c) for c in product(amplitudes.tolist(), coefficients.mismatches)))
-    )
-    log_prior = density - 0.5 * _AMPLITUDE_GRID.repeat(len(coefficients.mismatches)) ** 2
     # else the fit has estimated it itself
     scales = (1.0,) if nuisance.drift_covariance is None else _DRIFT_SCALES
     terms = [nuisance.terms(table, at=at, drift_scale=scale) for scale in scales]
-    own_precision, pull = (torch.cat(v).repeat_interleave(len(density), 0) for v in zip(*terms))
-    log_weight = np.concatenate(
-        [
-            log_prior + _log_density(p[0], g[0]) - 0.5 * (math.log(scale) / _DRIFT_SCALE_WIDTH) ** 2
-            for scale, (p, g) in zip(scales, terms)
-        ]
-    )
-    n = len(scales)
-    posterior = projected.solve(
-        np.tile(precision, (n, 1, 1)), own_precision, pull, basis_mean=np.tile(mean, (n, 1))
-    )
-    weight, mean, covariance = posterior.mixed(log_weight + posterior.log_evidence)
-    shape = (n, len(amplitudes), len(coefficients.mismatches))
-    return _Mixture(weight.reshape(shape), scales, amplitudes, mean, covariance)
+    every = points(amplitudes, terms)
+    shape = (len(scales), len(amplitudes), len(coefficients.mismatches))
+    log_scale = [
+        _log_density(p[0], g[0]) - 0.5 * (math.log(s) / _DRIFT_SCALE_WIDTH) ** 2
+        for s, (p, g) in zip(scales, terms)
+    ]
+    log_prior = np.array(log_scale)[:, None, None] - 0.5 * (_AMPLITUDE_GRID**2)[:, None]
+    log_prior = every.density + np.broadcast_to(log_prior, shape).reshape(-1)
+    found = grid.integrated(amplitudes, every.amplitude, every.precision, every.pull, log_prior)
+    return _Mixture(found.weight.reshape(shape), scales, amplitudes, found.mean, found.covariance)
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The priors of G points: drift sizes, then amplitudes, then kinds of mismatch."""
+
+    amplitude: np.ndarray  # (G,) which
+    precision: np.ndarray  # (G, O, O) of level, mean shape, mismatch, nuisances
+    pull: np.ndarray  # (G, O)
+    density: np.ndarray  # (G,) ln of the prior of the coefficients at zero
+
+    @classmethod
+    def of(cls, amplitude, priors, terms: Sequence[tuple[Tensor, Tensor]], *, n_own: int) -> _Points:
+        """From priors of the coefficients (one per amplitude and mismatch) and of the nuisances (per
+        drift)."""
+        n, k = len(terms), terms[0][0].shape[-1]
+        precision = np.zeros((n, len(priors), n_own + k, n_own + k))
+        pull = np.zeros((n, len(priors), n_own + k))
+        for c, (own, mean, _) in enumerate(priors):
+            precision[:, c, :n_own, :n_own], pull[:, c, :n_own] = own, own @ mean
+        for d, (own, towards) in enumerate(terms):
+            precision[d, :, n_own:, n_own:], pull[d, :, n_own:] = own[0].numpy(), towards[0].numpy()
+        size = n * len(priors)
+        return cls(
+            np.tile(amplitude, n),
+            precision.reshape(size, n_own + k, n_own + k),
+            pull.reshape(size, n_own + k),
+            np.tile([density for *_, density in priors], n),
+        )
+
+    def only(self, point: int) -> _Points:
+        """One of them."""
+        return _Points(*(getattr(self, f.name)[[point]] for f in fields(self)))
 
 
 def _log_density(precision: Tensor, pull: Tensor) -> float:

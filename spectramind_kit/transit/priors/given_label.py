@@ -69,7 +69,7 @@ class GivenLabels:
         gap = step - mean
         spread = gap[..., :, None] * gap[..., None, :]
         covariance = (weight[..., None, None] * (own + spread)).sum(0)
-        some = step[1, :, :MODES]
+        some, astray = step[1, :, :MODES], found[2]
         return GivenPosterior(
             mean=self.table.reference.numpy() + mean[:, TERMS:],
             covariance=covariance[:, TERMS:, TERMS:],
@@ -80,5 +80,6 @@ class GivenLabels:
                 second_moment=own[1, :, :MODES, :MODES] + some[:, :, None] * some[:, None, :],
                 absolute=mean[:, MODES:TERMS],
                 absolute_variance=np.diagonal(covariance, axis1=1, axis2=2)[:, MODES:TERMS],
+                large_square=astray.step[:, 0] ** 2 + astray.covariance[:, 0, 0],
             ),
         )

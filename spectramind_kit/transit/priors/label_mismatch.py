@@ -7,6 +7,8 @@ depths by some ppm:
 
     found depth = label * (1 + B m) + B a
     m = 0 with probability 1 - share,  m ~ N(mean, covariance) with probability share;   a ~ N(0, floor^2)
+    and with a small probability m ~ N(0, large^2), several per cent: nothing in a light curve tells which
+    planet
 
 B has a common level, FGS1 apart, and a slope over AIRS-CH0. All is learned from the train planets, whose
 labels are known (`learn_nuisance`); the anchor then carries the possibilities, weighted by what the light
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,8 +31,11 @@ _DEFAULT_SD = np.array([3e-3, 3e-3, 1e-3])  # relative; this and the next three:
 _DEFAULT_FLOOR = np.array([5e-6, 5e-6, 5e-6])
 _DEFAULT_SHARE = 0.25
 _PRIOR_PLANETS = 4.0  # the defaults count like so many planets
-# a fit that went astray, which must not widen everybody's error
+# a fit that went astray or a label that is: in learning it must not widen the errors of the others
 _GROSS_SD, _GROSS_SHARE = np.array([0.1, 0.1, 0.03]), 0.01
+# and what the anchor expects of them: docs/decisions.md D97
+_LARGE, _LARGE_SHAPE, _LARGE_SHARE = 0.04, np.array([1.0, 0.6, 0.2]), 0.02
+_LARGE_PRIOR_PLANETS, _LARGE_PRIOR_SHARE_PLANETS, _LARGEST = 3.0, 60.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class MismatchMoments:
     second_moment: np.ndarray  # (N, 3, 3) E[m m'] where there is one
     absolute: np.ndarray  # (N, 3) E[a]
     absolute_variance: np.ndarray  # (N, 3)
+    large_square: np.ndarray  # (N,) E[m^2] of the level where the fit or the label went astray
 
     @classmethod
     def joined(cls, parts: Sequence[MismatchMoments]) -> MismatchMoments:
@@ -82,6 +88,16 @@ class LabelMismatch:
     share: float  # of planets that have any
     floor: np.ndarray  # (3,) 1 sigma of the absolute errors of all planets, depth
     learned_from: int = 0  # planets
+    large: float = _LARGE  # 1 sigma of the level of a label that is far off, relative
+    large_share: float = _LARGE_SHARE  # of planets that have such a label
+
+    def possibilities(self) -> tuple[MismatchComponent, ...]:
+        """No mismatch, some, and a large one, for a planet whose label nobody knows."""
+        none, some = self.components()
+        rest = 1.0 - self.large_share
+        sd = self.large * _LARGE_SHAPE
+        large = MismatchComponent(np.zeros(TERMS), self._with_floor(np.diag(sd**2)), self.large_share)
+        return replace(none, share=rest * none.share), replace(some, share=rest * some.share), large
 
     def components(self) -> tuple[MismatchComponent, MismatchComponent]:
         """No mismatch, and some."""
@@ -95,7 +111,7 @@ class LabelMismatch:
         )
 
     def gross(self) -> MismatchComponent:
-        """For learning only: a planet whose fit and label have nothing to do with each other."""
+        """For learning only: a planet whose fit and label have nothing to do with each other, however far."""
         return MismatchComponent(np.zeros(TERMS), self._with_floor(np.diag(_GROSS_SD**2)), _GROSS_SHARE)
 
     def _with_floor(self, covariance: np.ndarray) -> np.ndarray:
@@ -115,6 +131,10 @@ class LabelMismatch:
         share = (weight + _PRIOR_PLANETS * default.share) / (float(trust.sum()) + _PRIOR_PLANETS)
         # share of each absolute error that the data determine
         known = np.clip(1.0 - seen.absolute_variance / self.floor**2, 0.02, 1.0)
+        astray = 1.0 - trust
+        large2 = float(astray @ seen.large_square.clip(max=_LARGEST**2)) + _LARGE_PRIOR_PLANETS * _LARGE**2
+        large2 /= float(astray.sum()) + _LARGE_PRIOR_PLANETS
+        large_share = float(astray.sum()) + _LARGE_PRIOR_SHARE_PLANETS * _LARGE_SHARE
         floor2 = trust @ seen.absolute**2 + _PRIOR_PLANETS * default.floor**2
         floor2 /= trust @ known + _PRIOR_PLANETS
         return LabelMismatch(
@@ -123,6 +143,8 @@ class LabelMismatch:
             share=float(np.clip(share, 1e-3, 0.999)),
             floor=np.sqrt(np.clip(floor2, (0.2 * self.floor) ** 2, (5.0 * self.floor) ** 2)),
             learned_from=len(trust),
+            large=math.sqrt(large2),
+            large_share=large_share / (len(trust) + _LARGE_PRIOR_SHARE_PLANETS),
         )
 
 

@@ -20,7 +20,7 @@ from spectramind_kit.transit.priors.label_mismatch import LabelMismatch
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
 from spectramind_kit.transit.record_file import Arrays, RecordFile, put_together, taken_apart
 
-_FILE = RecordFile("a spectral prior", 2, "run the training stage again")
+_FILE = RecordFile("a spectral prior", 3, "run the training stage again")
 _DEFAULT_AMPLITUDE = 6e-5  # median std within a spectrum, where no labels are: docs/decisions.md D15
 _DEFAULT_WIDTH = 0.8  # of ln(amplitude)
 _NESTED = {"nuisance": "n", "mismatch": "m"}  # fields that are dataclasses, prefixes of their arrays

@@ -61,7 +61,7 @@ def test_anchor_is_nearer_to_the_truth_than_the_raw_depth() -> None:
     ours, raw = np.sqrt(np.mean(gap[:, :, 1:] ** 2, axis=(0, 2)))
     assert ours < 0.6 * raw
     pull = gap[:, 0] / np.array([a.depth_err for a in anchors])
-    assert 0.5 < pull.std() < 1.4
+    assert 0.3 < pull.std() < 1.4  # cautious: 16 planets do not exclude a label that is far off
 
 
 def test_size_of_the_drift_is_weighed_with_its_density() -> None:

@@ -6,6 +6,7 @@ from scipy.stats import multivariate_normal
 
 from spectramind_kit.transit.priors.label_mismatch import (
     NO_MISMATCH,
+    LabelMismatch,
     MismatchComponent,
     MismatchMoments,
     default_mismatch,
@@ -57,6 +58,7 @@ def test_moments_of_a_sample_come_back() -> None:
         second_moment=m[:, :, None] * m[:, None, :],
         absolute=a,
         absolute_variance=np.zeros((n, 3)),
+        large_square=np.zeros(n),
     )
     for _ in range(5):
         found = found.updated(seen)
@@ -64,6 +66,32 @@ def test_moments_of_a_sample_come_back() -> None:
     assert np.allclose(found.mean, [1e-3, 3e-3, 0.0], atol=3e-4)
     assert np.allclose(np.sqrt(np.diag(found.covariance)), [4e-3, 2e-3, 1e-3], rtol=0.1)
     assert np.allclose(found.floor, [3e-5, 2e-5, 1e-5], rtol=0.1)
+
+
+def test_what_the_anchor_expects_is_a_distribution() -> None:
+    """Guards against shares that do not add up once labels far off are possible, and against a large one that
+    is no wider than the usual."""
+    none, some, large = default_mismatch().possibilities()
+    assert none.share + some.share + large.share == pytest.approx(1.0) and large.share < some.share
+    assert large.covariance[0, 0] > 10.0 * some.covariance[0, 0]
+    assert np.linalg.eigvalsh(large.covariance).min() > 0.0
+
+
+def test_labels_far_off_are_learned_slowly() -> None:
+    """Guards against a rare large mismatch that one planet of twenty decides, or that a thousand cannot
+    change."""
+
+    def learned(n: int, astray: int) -> LabelMismatch:
+        zero, lost = np.zeros((n, 3)), (np.arange(n) < astray).astype(float)
+        moment, floor = np.zeros((n, 3, 3)), np.full((n, 3), 1e-12)
+        return default_mismatch().updated(
+            MismatchMoments(zero[:, 0], 1.0 - lost, zero, moment, zero, floor, 0.08**2 * lost)
+        )
+
+    default, few, many = default_mismatch(), learned(20, 1), learned(1000, 100)
+    assert few.large_share < 1.5 * default.large_share and few.large < 1.5 * default.large
+    assert many.large_share == pytest.approx(0.1, rel=0.1) and many.large == pytest.approx(0.08, rel=0.05)
+    assert learned(1000, 0).large_share < 0.1 * default.large_share
 
 
 def test_density_of_a_component() -> None:
@@ -81,7 +109,7 @@ def test_moments_of_several_groups_are_joined() -> None:
     rng = np.random.default_rng(0)
 
     def some(n: int) -> MismatchMoments:
-        shapes = ((n,), (n,), (n, 3), (n, 3, 3), (n, 3), (n, 3))
+        shapes = ((n,), (n,), (n, 3), (n, 3, 3), (n, 3), (n, 3), (n,))
         return MismatchMoments(*(rng.random(shape) for shape in shapes))
 
     one, two = some(2), some(3)
