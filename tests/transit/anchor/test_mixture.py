@@ -85,7 +85,7 @@ def test_few_planets_get_a_cautious_error() -> None:
     careful = apply_prior(measurements[6], prior)
     bare = apply_prior(measurements[6], dataclasses.replace(prior, mismatch=None))
     added = np.sqrt((careful.covariance - bare.covariance)[1:, 1:].mean())
-    assert 0.7e-3 < added / depths[6].mean() < 2e-3
+    assert 5e-3 < added / depths[6].mean() < 9e-3
 
 
 def test_a_mismatch_widens_the_label_but_not_the_raw_depth() -> None:
