@@ -22,7 +22,7 @@ SETTINGS = {
     "data": "spectramind_kit.detector.settings.DetectorSettings",
     "anchor": "spectramind_kit.transit.settings.AnchorSettings",
     "train": "spectramind_kit.training.settings.TrainSettings",
-    "simulate": "spectramind_kit.simulator.settings.SimulationSize",
+    "simulate": "spectramind_kit.simulator.worlds.SimulationSize",
 }
 _PARTS = ("model", "loss")
 

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(
         f"--train {simulate.n_train} --test {simulate.n_test} --seed {simulate.seed} "
-        f"--cadence {simulate.cadence} --jobs {cpu_count()}"
+        f"--cadence {simulate.cadence} --world {simulate.world} --jobs {cpu_count()}"
     )
     return 0
 

@@ -94,28 +94,6 @@ class Settings:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class SimulationSize:
-    """``configs/simulate``: what `scripts/run` simulates when it is given no data."""
-
-    n_train: int
-    n_test: int
-    cadence: str
-    seed: int
-
-    def __post_init__(self):
-        Settings(cadence=self.cadence)
-        for name, least in (("n_train", 2), ("n_test", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"{name} is out of range",
-                    where="simulate settings",
-                    found=repr(getattr(self, name)),
-                    expected=f"{least} or more",
-                    fix=f"correct simulate.{name}",
-                )
-
-
 def noise_free(settings: Settings = Settings()) -> Settings:
     """The same visits without random noise, and with a finer ADC, for inverse tests.
 

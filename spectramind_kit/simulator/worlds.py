@@ -8,9 +8,9 @@ who pays?
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from spectramind_kit.errors import check_choice
+from spectramind_kit.errors import ConfigError, check_choice
 from spectramind_kit.simulator.settings import Settings
 
 _REAL = Settings()
@@ -41,3 +41,26 @@ def world(name: str, **changes) -> Settings:
     """Settings of a named world, with ``changes`` to single fields."""
     check_choice(name, WORLDS, what="world")
     return replace(WORLDS[name], **changes)
+
+
+@dataclass(frozen=True)
+class SimulationSize:
+    """``configs/simulate``: what `scripts/run` simulates when it is given no data."""
+
+    n_train: int
+    n_test: int
+    cadence: str
+    seed: int
+    world: str
+
+    def __post_init__(self):
+        world(self.world, cadence=self.cadence)
+        for name, least in (("n_train", 2), ("n_test", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"{name} is out of range",
+                    where="simulate settings",
+                    found=repr(getattr(self, name)),
+                    expected=f"{least} or more",
+                    fix=f"correct simulate.{name}",
+                )

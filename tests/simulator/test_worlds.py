@@ -9,7 +9,7 @@ from spectramind_kit.errors import ConfigError
 from spectramind_kit.simulator import simulate_light_curves
 from spectramind_kit.simulator.settings import Settings
 from spectramind_kit.simulator.visit import draw_visits
-from spectramind_kit.simulator.worlds import WORLDS, world
+from spectramind_kit.simulator.worlds import WORLDS, SimulationSize, world
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -47,3 +47,12 @@ def test_a_hidden_effect_is_in_every_visit_of_its_world(name, shown):
     for index in range(3):
         assert all(shown(v) for v in draw_visits(2, "train", index, settings=world(name)))
         assert not any(shown(v) for v in draw_visits(2, "train", index, settings=world("easy")))
+
+
+def test_what_is_simulated_is_checked_before_anything_runs():
+    """Guards against `-o simulate.world=…` with a typo, or counts of nothing, that fail after the first planets."""
+    given = {"n_train": 2, "n_test": 1, "cadence": "reduced", "seed": 0, "world": "easy"}
+    assert SimulationSize(**given).world == "easy"
+    for wrong in ({"world": "eazy"}, {"cadence": "half"}, {"n_train": 1}, {"seed": -1}):
+        with pytest.raises(ConfigError):
+            SimulationSize(**{**given, **wrong})
