@@ -50,7 +50,7 @@ def test_a_hidden_effect_is_in_every_visit_of_its_world(name, shown):
 
 
 def test_what_is_simulated_is_checked_before_anything_runs():
-    """Guards against a typo in `-o simulate.world=…` that fails after the first planets; counts of nothing."""
+    """Guards against a typo in `-o simulate.world=…` that fails after the first planets."""
     given = {"n_train": 2, "n_test": 1, "cadence": "reduced", "seed": 0, "world": "easy"}
     assert SimulationSize(**given).world == "easy"
     for wrong in ({"world": "eazy"}, {"cadence": "half"}, {"n_train": 1}, {"seed": -1}):
