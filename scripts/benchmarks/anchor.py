@@ -13,10 +13,12 @@ from _anchor_speed import speed_figures
 from _planets import anchors_score, flat_score, measured_planets, population_labels
 
 from spectramind_kit.metric import Metric
+from spectramind_kit.robust import mad_sigma
 from spectramind_kit.runtime import progress, say
 
 SEEDS = (11, 12, 13)
 TRAIN, TEST = 200, 300
+FEW = 60  # train planets of which a second prior is learned
 FRAMES = (100, 100)  # train and test planets whose frames are made
 
 
@@ -63,7 +65,10 @@ def _one_seed(seed: int, n_train: int, n_test: int) -> dict[str, float]:
     train, test = measured_planets(n_train, seed, "train"), measured_planets(n_test, seed, "test")
     y, y_test = train.labels, test.labels
     metric = Metric.of(y)
+    start = time.process_time()
     fitted = cross_fit(train.measurements, y, folds=5)
+    cross_fit_s = (time.process_time() - start) / n_train
+    few = cross_fit(train.measurements[:FEW], y[:FEW], folds=5, metric=metric)
     start = time.process_time()
     anchors = [fitted.predict(m) for m in test.measurements]
     predict_s = (time.process_time() - start) / test.n_visits
@@ -76,10 +81,12 @@ def _one_seed(seed: int, n_train: int, n_test: int) -> dict[str, float]:
         "anchor_score": metric.score(y_test, mean, sigma),
         "score_uncalibrated": anchors_score(metric, y_test, plain),
         "score_out_of_fold": anchors_score(metric, y, fitted.anchors),
+        "score_of_few": anchors_score(metric, y_test, [few.predict(m) for m in test.measurements]),
         "flat_baseline": flat,
         "bound": _bound([planet.visits for planet in test.planets], seed, metric),
         "pull_width_fgs1": float(pull[:, 0].std()),
         "pull_width_airs": float(pull[:, 1:].std()),
+        **_level_and_shape(anchors, y_test),
         **{f"bias_group_{k}": float(pull[:, g].mean()) for k, g in enumerate(groups)},
         "group_bias_error": float(max(pull[:, g].mean(1).std() for g in groups) / math.sqrt(n_test)),
         "median_sigma_fgs1_ppm": float(1e6 * np.median(sigma[:, 0])),
@@ -88,6 +95,24 @@ def _one_seed(seed: int, n_train: int, n_test: int) -> dict[str, float]:
         "rms_airs_ppm": float(1e6 * np.sqrt(np.mean(error[:, 1:] ** 2))),
         "calibrated": float(not fitted.calibration.identity),
         "seconds_per_visit": test.seconds_per_visit + predict_s,
+        "cross_fit_seconds_per_planet": cross_fit_s,
+    }
+
+
+def _level_and_shape(anchors, labels: np.ndarray) -> dict[str, float]:
+    """Widths of the pulls of the mean over AIRS-CH0 and of the spectrum about it, and of their middles."""
+    level, shape = [], []
+    for anchor, label in zip(anchors, labels):
+        error, covariance = (anchor.depth - label)[1:], anchor.covariance[1:, 1:]
+        rows = covariance.mean(axis=1)
+        level.append(error.mean() / math.sqrt(covariance.mean()))
+        about = np.diag(covariance) - 2.0 * rows + covariance.mean()
+        shape.append((error - error.mean()) / np.sqrt(about.clip(1e-14)))
+    return {
+        "pull_width_level": float(np.std(level)),
+        "pull_width_shape": float(np.std(shape)),
+        "pull_middle_level": float(mad_sigma(np.array(level))),
+        "pull_middle_shape": float(mad_sigma(np.array(shape).ravel())),
     }
 
 
@@ -107,13 +132,17 @@ def _print(figures: dict) -> None:
         ("anchor score", "anchor_score"),
         ("  without calibration", "score_uncalibrated"),
         ("  train, out of fold", "score_out_of_fold"),
+        (f"  learned on {FEW}", "score_of_few"),
         ("flat baseline", "flat_baseline"),
         ("bound", "bound"),
         ("pull width FGS1", "pull_width_fgs1"),
         ("pull width AIRS-CH0", "pull_width_airs"),
+        ("  of the level", "pull_width_level"),
+        ("  of the shape", "pull_width_shape"),
         ("largest bias of a group", "largest_group_bias"),
         ("  its error", "group_bias_error"),
         ("seconds per visit (CPU)", "seconds_per_visit"),
+        ("cross_fit, per planet (CPU)", "cross_fit_seconds_per_planet"),
         ("planets alone / together", "alone_over_together"),
         ("generic / ours", "generic_over_ours"),
     ]
