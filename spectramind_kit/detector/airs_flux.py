@@ -121,9 +121,12 @@ def _remove_jitter(
     exposure); across it, the trace's own centroid is the better gauge, and is kept beside FGS1's for a
     pointing that the two do not share. ``edges``: of the filled bins.
     """
-    total = frames.moments[:, 0].astype(np.float64)
-    centroid = frames.moments[:, 1] / total
-    width = frames.moments[:, 2] / total - centroid**2
+    # without the foreground: it does not dip, so the trace would seem to widen in a transit, and each column
+    # would lose as much of its depth as its noise happens to look like a width
+    moments = frames.moments - trace.foreground @ frames.moments_per_pixel
+    total = moments[:, 0].astype(np.float64)
+    centroid = moments[:, 1] / total
+    width = moments[:, 2] / total - centroid**2
     features = np.stack([centroid, width], axis=1)
     if seen is not None:
         features = np.concatenate([seen, features], axis=1)

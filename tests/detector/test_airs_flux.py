@@ -56,3 +56,28 @@ def test_too_few_bins_are_an_error(make_competition, kit):
     given = source(make_competition(), exposures_per_bin=10)
     with pytest.raises(DataError, match="too few time bins"):
         read_airs(given, None, instrument=AIRS)
+
+
+def test_the_trace_does_not_seem_to_widen_in_a_transit(tmp_path, monkeypatch):
+    """Guards against a width of the trace that holds the foreground: it does not dip, so the width would
+    follow the transit, and jitter, which is fitted on it, would take a part of each column's depth that is
+    its noise's."""
+    from spectramind_kit.detector import airs_flux
+    from spectramind_kit.simulator import Settings, noise_free, simulate_competition
+
+    settings = noise_free(Settings(two_visit_fraction=0.0, bright_fraction=0.0))
+    settings = replace(settings, effects=settings.effects.without("jitter", "gain_drift"))
+    made = simulate_competition(tmp_path, n_train=1, n_test=0, seed=3, settings=settings)
+    seen = []
+    fit = airs_flux.fit_jitter
+
+    def remembering(series, features, **options):
+        seen.append(features)
+        return fit(series, features, **options)
+
+    monkeypatch.setattr(airs_flux, "fit_jitter", remembering)
+    airs = read_airs(source(made.data_dir), None, instrument=AIRS)
+    white, (_, width) = airs.trace.flux.sum(axis=1), seen[0].T
+    dip = np.ptp(white) / white.mean()
+    assert dip > 3e-3
+    assert abs(np.polyfit(white / white.mean(), width, 1)[0]) < 0.03 * width.mean()
