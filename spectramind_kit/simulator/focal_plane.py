@@ -6,6 +6,7 @@ offsets of 0.1 px against a core of 2–3 px make the third order negligible.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ _CORE_SIGMA_PX = np.array([0.64, 0.71, 0.82, 0.98, 1.07, 1.21, 1.29])
 _WING_SHARE = np.array([0.58, 0.56, 0.54, 0.50, 0.48, 0.45, 0.45])
 RING_SHARE = 0.017  # the first diffraction ring
 _FINE = 10  # sub-pixels per pixel and axis when a PSF is integrated over pixels
-STEP_PX = 0.05  # of the differences that stand for derivatives
+_STEP_PX = 0.05  # of the differences that stand for derivatives
 _FGS1_LOBES = ((0.70, 0.0, 1.80, 2.4), (0.20, 0.75, 2.3, 2.2), (0.10, 1.7, 3.6, 2.2))  # share, offset, α, β
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.59, (15.35, 15.45)
 AIRS_PLATE_SCALE = 0.5  # AIRS pixels per FGS1 pixel of pointing
@@ -33,6 +34,25 @@ class PixelMaps:
     d_xx: np.ndarray
     d_yy: np.ndarray
     d_xy: np.ndarray
+
+    @classmethod
+    def of_profile(cls, profile: Callable[[float], np.ndarray]) -> PixelMaps:
+        """By differences, of a profile across the dispersion as a function of the source's row."""
+        h = _STEP_PX
+        middle, up, down = profile(0.0), profile(h), profile(-h)
+        zero = np.zeros_like(middle)
+        return cls(middle, zero, (up - down) / (2 * h), zero, (up - 2 * middle + down) / h**2, zero)
+
+    @classmethod
+    def of_image(cls, image: Callable[[float, float], np.ndarray]) -> PixelMaps:
+        """By differences, of an image as a function of the source's column and row."""
+        h = _STEP_PX
+        middle = image(0, 0)
+        right, left, up, down = image(h, 0), image(-h, 0), image(0, h), image(0, -h)
+        cross = (image(h, h) - image(h, -h) - image(-h, h) + image(-h, -h)) / (4 * h * h)
+        slopes = (right - left) / (2 * h), (up - down) / (2 * h)
+        bends = (right - 2 * middle + left) / h**2, (up - 2 * middle + down) / h**2
+        return cls(middle, *slopes, *bends, cross)
 
 
 def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_ROW) -> PixelMaps:
@@ -55,10 +75,7 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
         density = (1.0 - wing - RING_SHARE) * core + wing * halo + RING_SHARE * ring
         return density.reshape(AIRS.rows, _FINE, -1).mean(1)
 
-    h = STEP_PX
-    middle, up, down = profile(0.0), profile(h), profile(-h)
-    zero = np.zeros_like(middle)
-    return PixelMaps(middle, zero, (up - down) / (2 * h), zero, (up - 2 * middle + down) / h**2, zero)
+    return PixelMaps.of_profile(profile)
 
 
 def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
@@ -74,15 +91,4 @@ def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
             total = total + peak * (1.0 + (x * x + y * y) / alpha**2) ** -beta
         return total.reshape(FGS1.rows, _FINE, FGS1.columns, _FINE).mean((1, 3))
 
-    h = STEP_PX
-    middle = image(0, 0)
-    right, left, up, down = image(h, 0), image(-h, 0), image(0, h), image(0, -h)
-    cross = (image(h, h) - image(h, -h) - image(-h, h) + image(-h, -h)) / (4 * h * h)
-    return PixelMaps(
-        middle,
-        (right - left) / (2 * h),
-        (up - down) / (2 * h),
-        (right - 2 * middle + left) / h**2,
-        (up - 2 * middle + down) / h**2,
-        cross,
-    )
+    return PixelMaps.of_image(image)

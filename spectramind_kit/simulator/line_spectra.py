@@ -14,9 +14,9 @@ from functools import cache
 
 import numpy as np
 
-from spectramind_kit.simulator.constants import K_B, M_H_KG, R_JUP_M
+from spectramind_kit.simulator.constants import AIRS, R_JUP_M
 from spectramind_kit.simulator.rotational_bands import NAMES, TEMPERATURE_K, WAVENUMBER_CM, log_cross_sections
-from spectramind_kit.simulator.spectra import OPAQUE, REFERENCE_PA, rayleigh_cm2
+from spectramind_kit.simulator.spectra import REFERENCE_PA, opaque_pressure, rayleigh_cm2, scale_height_m
 from spectramind_kit.simulator.stars_planets import Planet
 from spectramind_kit.simulator.wavelengths import grid_wavelengths
 
@@ -106,22 +106,15 @@ def transmission_depth(
     wavelength = 1e4 / WAVENUMBER_CM[cells]
     sigma = np.append(sigma, 10.0**atmosphere.optical_log_cm2)
     sigma = sigma + atmosphere.haze * rayleigh_cm2(np.append(wavelength, 0.7), atmosphere.haze_slope)
-    scale_height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
-    radius = planet.radius_jup * R_JUP_M
-    scale_height = min(scale_height, 0.012 * radius)  # planets of low gravity would be all atmosphere
-    path = np.sqrt(2.0 * np.pi * radius / scale_height) * scale_height
-    pressure = (
-        OPAQUE * K_B * atmosphere.temperature_k / (1e-4 * sigma * path)
-    )  # Pa, where the cell turns opaque
+    pressure = opaque_pressure(planet, atmosphere, 1e-4 * sigma)
     clear = np.log(REFERENCE_PA / pressure)
     deck = np.log(REFERENCE_PA / atmosphere.cloud_pa)
-    height = (
-        atmosphere.cloud_share * np.logaddexp(2 * clear, 2 * deck) / 2 + (1 - atmosphere.cloud_share) * clear
-    )
+    cloudy = np.logaddexp(2 * clear, 2 * deck) / 2
+    height = atmosphere.cloud_share * cloudy + (1 - atmosphere.cloud_share) * clear
     airs = _blurred(np.bincount(columns, height[:-1], minlength=len(count)) / count)
     height = np.append(height[-1], airs)
-    cut = (grid_wavelengths() > 1.95) & (grid_wavelengths() < 3.9)
-    return planet.depth * (1.0 + scale_height / radius * (height - height[cut].mean())) ** 2
+    relative = scale_height_m(planet, atmosphere) / (planet.radius_jup * R_JUP_M)
+    return planet.depth * (1.0 + relative * (height - height[1:][AIRS.cut].mean())) ** 2
 
 
 def draw_spectrum(
@@ -135,8 +128,8 @@ def draw_spectrum(
     atmosphere = draw_atmosphere(rng, planet)
     unknown = _unknown_absorber(rng) if atmosphere.unknown else None
     depth = transmission_depth(planet, atmosphere, unknown)
-    cut = (grid_wavelengths() > 1.95) & (grid_wavelengths() < 3.9)
-    level, spread = depth[cut].mean(), depth[cut].std()
+    airs = depth[1:][AIRS.cut]
+    level, spread = airs.mean(), airs.std()
     own = (np.log(spread) - _PHYSICAL_LOG_STD[0]) / _PHYSICAL_LOG_STD[1]
     score = _STD_FROM_PHYSICS * own + np.sqrt(1.0 - _STD_FROM_PHYSICS**2) * rng.standard_normal()
     target = min(float(np.exp(_LOG_STD[0] + _LOG_STD[1] * score)), _LARGEST_STD, 0.1 * planet.depth)

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from spectramind_kit.simulator.constants import AIRS, FGS1
-from spectramind_kit.simulator.focal_plane import STEP_PX, PixelMaps
+from spectramind_kit.simulator.focal_plane import PixelMaps
 
 AIRS_CENTRE_ROW, FGS1_CENTRE = 15.786, (14.65, 14.75)  # of the pupil's axis; the light's centre is elsewhere
 # µm rms: defocus, astigmatism, coma, trefoil, spherical; then pixels per λ/D at 1 µm
@@ -49,10 +49,7 @@ def airs_profiles(wavelength_um: np.ndarray, *, centre_row: float = AIRS_CENTRE_
         )
         return np.diff((1.0 - share) * below + share * above, axis=0)
 
-    middle, up, down = profile(0.0), profile(STEP_PX), profile(-STEP_PX)
-    zero = np.zeros_like(middle)
-    bend = (up - 2 * middle + down) / STEP_PX**2
-    return PixelMaps(middle, zero, (up - down) / (2 * STEP_PX), zero, bend, zero)
+    return PixelMaps.of_profile(profile)
 
 
 def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
@@ -68,13 +65,7 @@ def fgs1_psf(*, centre: tuple[float, float] = FGS1_CENTRE) -> PixelMaps:
             total = total + np.diff(np.diff(rows @ table @ columns.T, axis=0), axis=1) / len(tables)
         return total
 
-    h = STEP_PX
-    middle = image(0, 0)
-    right, left, up, down = image(h, 0), image(-h, 0), image(0, h), image(0, -h)
-    cross = (image(h, h) - image(h, -h) - image(-h, h) + image(-h, -h)) / (4 * h * h)
-    slopes = (right - left) / (2 * h), (up - down) / (2 * h)
-    bends = (right - 2 * middle + left) / h**2, (up - 2 * middle + down) / h**2
-    return PixelMaps(middle, *slopes, *bends, cross)
+    return PixelMaps.of_image(image)
 
 
 def _pupil(n: int, errors: tuple[float, ...], wavelength_um: float, *, coma_angle: float = 0.0) -> np.ndarray:

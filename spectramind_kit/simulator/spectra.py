@@ -66,19 +66,28 @@ def draw_atmosphere(rng: np.random.Generator, planet: Planet) -> Atmosphere:
     )
 
 
+def scale_height_m(planet: Planet, atmosphere) -> float:
+    """H = kT/(μ g), m. Planets of low gravity would be all atmosphere: H stays a small part of the radius."""
+    height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
+    return min(height, 0.012 * planet.radius_jup * R_JUP_M)
+
+
+def opaque_pressure(planet: Planet, atmosphere, sigma_m2: np.ndarray) -> np.ndarray:
+    """Pa where a gas of this cross-section turns opaque along the limb."""
+    height, radius = scale_height_m(planet, atmosphere), planet.radius_jup * R_JUP_M
+    path = np.sqrt(2.0 * np.pi * radius / height) * height
+    return OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)
+
+
 def transmission_depth(planet: Planet, atmosphere: Atmosphere, wavelength_um: np.ndarray) -> np.ndarray:
     """(W,) depth (Rp/Rs)² of the physical model, its AIRS mean at ``planet.depth``."""
     gas = (10.0 ** np.array(atmosphere.log_abundances)[:, None] * cross_sections(wavelength_um)).sum(0) * 1e-4
     sigma_m2 = gas + atmosphere.haze * rayleigh_cm2(wavelength_um, atmosphere.haze_slope) * 1e-4
-    scale_height = K_B * atmosphere.temperature_k / (atmosphere.mean_weight * M_H_KG * planet.gravity)
-    radius = planet.radius_jup * R_JUP_M
-    # Planets of low gravity would be all atmosphere: the model holds while H is a small part of the radius.
-    scale_height = min(scale_height, 0.012 * radius)
-    path = np.sqrt(2.0 * np.pi * radius / scale_height) * scale_height
-    opaque_pa = OPAQUE * K_B * atmosphere.temperature_k / (sigma_m2 * path)
+    opaque_pa = opaque_pressure(planet, atmosphere, sigma_m2)
     # The deck joins smoothly: the observer sees the higher of gas and cloud, blurred over a scale height.
     gas_height, cloud_height = (2.0 * np.log(REFERENCE_PA / p) for p in (opaque_pa, atmosphere.cloud_pa))
-    height = scale_height / radius * (np.logaddexp(gas_height, cloud_height) / 2.0)
+    relative = scale_height_m(planet, atmosphere) / (planet.radius_jup * R_JUP_M)
+    height = relative * (np.logaddexp(gas_height, cloud_height) / 2.0)
     return planet.depth * (1.0 + height - height[1:].mean()) ** 2
 
 
