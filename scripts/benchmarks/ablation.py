@@ -1,103 +1,107 @@
-"""Cross-attention against the fusions it was chosen over, and the anchor (docs/decisions.md D45, D48).
+"""Direct prediction by cross-attention against the fusions it was chosen over, and against FGS1 alone.
 
-One simulated set of planets (light-curve level), anchors out of fold for the train planets and from all of
-them for the test planets; then each fusion is trained from three seeds with the same number of steps. The
-score is the official one, of the network alone, on test planets that neither prior, calibration nor network
-has seen. Nothing is selected by them: the weights are the last.
+Every choice is trained from scratch on the same simulated planets with the same number of steps, from three
+seeds; the score is the official one on planets that none has seen. Then what each embedding is worth: by how
+much the score of the shipped weights drops when it goes to other planets.
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
+from _direct import labels_of, planets_of, read, shipped_model, train
 
-FUSIONS = ("xattn", "concat", "late", "airs_only")
-SIMULATION_SEED = 20250
+from spectramind_kit.metric import Metric
+from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.worker_processes import worker_pool
+
+CHOICES = {
+    "xattn": ("model/fusion=xattn",),
+    "concat": ("model/fusion=concat",),
+    "late": ("model/fusion=late",),
+    "airs_only": ("model/fusion=airs_only",),
+    "fgs1_alone": ("model/fusion=xattn",),  # AIRS-CH0's light curves are taken away
+    "xattn_mamba1": ("model/fusion=xattn", "model/fgs1_encoder=mamba1"),
+}
+SEED = 20250
+SEEDS = (0, 1, 2)
 
 
 def run(*, quick: bool = False) -> dict:
-    n_train, n_test, seeds, epochs = (32, 16, (0,), 3) if quick else (160, 80, (0, 1, 2), 8)
-    prepared = prepare(n_train, n_test)
+    """Full size: 1,200 train and 300 test planets of world ``real``, 5 epochs (about 30 CPU minutes)."""
+    n_train, n_test, epochs, seeds = (24, 12, 1, (0,)) if quick else (1200, 300, 5, SEEDS)
+    jobs = [(name, seed) for seed in seeds for name in CHOICES]
+    scores: dict[str, list[float]] = {name: [] for name in CHOICES}
+    cpu_s = dict.fromkeys(CHOICES, 0.0)
+    with worker_pool(cpu_count(), task="ablation") as pool:
+        tasks = [(name, seed, n_train, n_test, epochs) for name, seed in jobs]
+        found = [pool.submit(one, *task) for task in tasks] if pool else None
+        for k, (name, seed) in enumerate(jobs):
+            score, seconds = found[k].result() if found else one(*tasks[k])
+            scores[name].append(score)
+            cpu_s[name] += seconds / len(seeds)
+            say(f"{name:>14} seed {seed}: {score:.4f}, {seconds:.0f} CPU s")
     figures: dict = {"train_planets": n_train, "test_planets": n_test, "epochs": epochs, "seeds": len(seeds)}
-    scores: dict[str, list[float]] = {fusion: [] for fusion in FUSIONS}
-    for fusion, own in scores.items():
-        start = time.process_time()
-        for seed in seeds:
-            result = train_once(*prepared, fusion=fusion, seed=seed, epochs=epochs)
-            own.append(result.held_out_score)
-            figures["anchor_score"] = result.anchor_score
-            found = f"{result.held_out_score:.4f} (anchor {result.anchor_score:.4f})"
-            print(f"{fusion:>10} seed {seed}: {found}", flush=True)
-        figures[f"{fusion}_score"] = float(np.mean(own))
-        figures[f"{fusion}_spread"] = float(np.std(own, ddof=1)) if len(seeds) > 1 else float("nan")
-        figures[f"{fusion}_cpu_s"] = (time.process_time() - start) / len(seeds)
-    for fusion in FUSIONS[1:]:
-        figures[f"xattn_minus_{fusion}"] = float(np.mean(np.subtract(scores["xattn"], scores[fusion])))
-    return figures
+    for name, own in scores.items():
+        figures[f"{name}_score"], figures[f"{name}_cpu_s"] = float(np.mean(own)), cpu_s[name]
+        figures[f"{name}_spread"] = float(np.std(own, ddof=1)) if len(seeds) > 1 else float("nan")
+        difference = np.subtract(scores["xattn"], own)
+        if name != "xattn":
+            figures[f"xattn_minus_{name}"] = float(difference.mean())
+            figures[f"xattn_minus_{name}_least"] = float(difference.min())
+    return figures | _permuted(24 if quick else 300, seeds)
 
 
-def prepare(n_train: int, n_test: int):
-    """Rows of the train planets, and the test planets with the dataset of all."""
-    import pandas as pd
-    import torch
+def one(name: str, seed: int, n_train: int, n_test: int, epochs: int) -> tuple[float, float]:
+    """Score of one choice, and its CPU seconds."""
+    from dataclasses import replace
 
-    from spectramind_kit.metric import Metric
-    from spectramind_kit.runtime import cpu_count
-    from spectramind_kit.simulator import simulate_light_curves
-    from spectramind_kit.training.dataset import VisitDataset, planet_rows
-    from spectramind_kit.training.evaluation import HeldOut
-    from spectramind_kit.training.measurement_jobs import MeasurementJob, run_jobs
-    from spectramind_kit.training.normaliser import Normaliser
-    from spectramind_kit.transit import cross_fit
-    from spectramind_kit.transit.settings import AnchorSettings
-
-    torch.set_num_threads(1)
-    planets = list(simulate_light_curves(n_train + n_test, seed=SIMULATION_SEED).planets())
-    with tempfile.TemporaryDirectory() as folder:
-        jobs = [MeasurementJob(Path(folder) / f"{p.planet_id}.npz", p.curves, p.star) for p in planets]
-        found = dict(run_jobs(jobs, settings=AnchorSettings(), workers=cpu_count()))
-    measured = [found[p.planet_id] for p in planets]
-    train_ids, test_ids = ([p.planet_id for p in part] for part in (planets[:n_train], planets[n_train:]))
-    train_depth = np.stack([p.label for p in planets[:n_train]])
-    metric = Metric.of(train_depth)
-    fitted = cross_fit(measured[:n_train], train_depth, folds=5, metric=metric)
-    anchors = [*fitted.anchors, *(fitted.predict(m) for m in measured[n_train:])]
-    rows = planet_rows(
-        {p.planet_id: p.curves for p in planets},
-        measurements=found,
-        anchors={p.planet_id: anchor for p, anchor in zip(planets, anchors)},
-        stars=pd.DataFrame.from_dict({p.planet_id: p.star for p in planets}, orient="index"),
-    )
-    train_rows = [row for row in rows if row["planet_id"] in set(train_ids)]
-    labels = {p.planet_id: p.label for p in planets}
-    dataset = VisitDataset(rows, normaliser=Normaliser.fit(train_rows), depth=labels)
-    return dataset.rows_of(train_ids), HeldOut(dataset, dataset.rows_of(test_ids), metric)
-
-
-def train_once(train, held_out, *, fusion: str, seed: int, epochs: int):
-    """One network trained on the train rows; its score on the held-out planets."""
-    import torch
-
-    from spectramind_kit.configs import load_config
-    from spectramind_kit.configs.target import instantiate, to_plain
-    from spectramind_kit.models.build import build_model
-    from spectramind_kit.runtime import probe_device
-    from spectramind_kit.training.loop import Fold, train_fold
-    from spectramind_kit.training.settings import TrainSettings
-
-    config = load_config(profile="quick", overrides=[f"model/fusion={fusion}", f"train.epochs={epochs}"])
-    torch.manual_seed(seed)
-    model = build_model(config.model, **held_out.dataset.features)
-    loss = instantiate(to_plain(config.loss), where="loss", given={"metric": held_out.metric})
-    with tempfile.TemporaryDirectory() as folder:
-        return train_fold(
-            model,
-            loss,
-            Fold(0, train, held_out, seed, Path(folder) / "fold_0.pt", digest="ablation"),
-            settings=TrainSettings(**config.train),
-            device=probe_device("cpu"),
-            log=lambda *_, **__: None,
+    start = time.process_time()
+    planets = planets_of("real", SEED, "train", n_train)
+    held = planets_of("real", SEED, "test", n_test)
+    metric = Metric.of(labels_of(planets))
+    if name == "fgs1_alone":
+        planets, held = (
+            [replace(p, curves=[_without_airs(c) for c in p.curves]) for p in part]
+            for part in (planets, held)
         )
+    overrides = (
+        *CHOICES[name],
+        f"train.epochs={epochs}",
+        "train.inner_share=0",
+        "train.learning_rate=3e-3",
+        "train.batch_size=32",
+        "train.warm_start_epochs=0",
+        f"loss.mean_first={0.3 * epochs}",
+        "loss.mean_pull_limit=0.1",
+    )
+    result, _ = train(planets, held, metric, seed=seed, start=False, overrides=overrides)
+    return result.held_out_score, time.process_time() - start
+
+
+def _without_airs(curve):
+    from dataclasses import replace
+
+    flux, flux_err = curve.flux.copy(), curve.flux_err.copy()
+    flux[:, 1:], flux_err[:, 1:] = np.nan, np.nan
+    return replace(curve, flux=flux, flux_err=flux_err)
+
+
+def _permuted(n: int, seeds: tuple[int, ...]) -> dict[str, float]:
+    """What permuting each embedding of the shipped weights costs, over so many permutations."""
+    from spectramind_kit.training.contributions import embedding_drops
+    from spectramind_kit.training.evaluation import HeldOut, evaluate_rows
+
+    model, normaliser = shipped_model()
+    planets = planets_of("real", SEED + 1, "test", n)
+    dataset = read(planets, normaliser)
+    held = HeldOut(dataset, np.arange(len(dataset)), Metric.of(labels_of(planets)))
+    found = evaluate_rows(model, dataset, held.rows)
+    score = held.score(found["depth_mean"], found["depth_sigma"])
+    drops = [embedding_drops(model, held, score=score, seed=seed) for seed in seeds]
+    return {"shipped_score": score} | {
+        f"permuted_{name}_{what}": float(of([drop[name] for drop in drops]))
+        for name in drops[0]
+        for what, of in (("cost", np.mean), ("spread", np.std))
+    }

@@ -37,7 +37,7 @@ FILE_NAME = "attributions.npz"
 class Attributions:
     """Shapley values of G groups for O outputs of N planets, and where they start and end.
 
-    Outputs: the correction δ (in units of the anchor's error) of each band, then its log σ / σ_anchor.
+    Outputs: the correction δ (in units of the reference's error) of each band, then its log σ in them.
     """
 
     planet_id: np.ndarray  # (N,)

@@ -59,12 +59,12 @@ class Game:
         return rows[rows != row] if self.pool is self.batch else rows
 
     def outputs(self, some: Mapping[str, Tensor]) -> np.ndarray:
-        """δ and log σ of each band, (B, O)."""
+        """δ and log σ of each band, (B, O). Every row stands alone: mixtures are no visits of a planet."""
         import torch
 
         with torch.no_grad():
-            found = self.predict(some)
-        parts = (found.depth_mean, found.depth_sigma, some["anchor_depth"], some["anchor_err"])
+            found = self.predict({**some, "visit_of": torch.arange(row_count(some))})
+        parts = (found.depth_mean, found.depth_sigma, some["reference_depth"], some["reference_err"])
         mean, sigma, anchor, err = (part.detach().double().cpu().numpy() for part in parts)
         wanted = ((mean - anchor) / err, np.log(sigma / err))
         values = np.stack([part[:, band.bins].mean(axis=1) for part in wanted for band in self.bands], axis=1)

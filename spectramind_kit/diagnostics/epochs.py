@@ -35,8 +35,14 @@ def latest_epochs(events: Sequence[Mapping]) -> list[dict]:
 
 
 def kept_epochs(epochs: Sequence[dict]) -> dict[int, dict]:
-    """By fold, the epoch whose weights are kept: the last. The best would be selected on held-out scores."""
-    return {fold_of(event): event for event in epochs}
+    """By fold, the epoch whose weights are kept: the one that the inner planets chose, else the last."""
+    last = {fold_of(event): event for event in epochs}
+    return {
+        fold: next(
+            (e for e in epochs if fold_of(e) == fold and number_of(e) == event.get("chosen_epoch")), event
+        )
+        for fold, event in last.items()
+    }
 
 
 def numbers_by_epoch(epochs: Sequence[Mapping], key: str) -> dict[str, dict[int, list[float]]]:

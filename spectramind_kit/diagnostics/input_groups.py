@@ -23,17 +23,18 @@ class InputGroup:
 
 
 def input_groups(wavelength_um: np.ndarray) -> tuple[InputGroup, ...]:
-    """FGS1 light curve, AIRS light curve by band, per-bin features of FGS1 and of AIRS, transit shape, star.
+    """Light curves of FGS1, white and by band, per-bin features of FGS1 and of AIRS, transit shape, star.
 
-    The masks and the anchor itself are no players: δ and log σ are relative to the planet's own anchor.
+    The masks and the reference are no players: δ and log σ are relative to the planet's own reference.
     """
     bands = [band for band in wavelength_bands(wavelength_um) if not band.is_fgs1]
     return (
         InputGroup("FGS1 light curve", (("fgs1", None),)),
+        InputGroup("white AIRS light curve", (("white", None),)),
         *(InputGroup(f"AIRS light curve {band.name}", (("airs", band.bins - 1),)) for band in bands),
-        InputGroup("anchor features, FGS1 bin", (("bins", np.array([0])),)),
-        InputGroup("anchor features, AIRS bins", (("bins", np.arange(1, len(wavelength_um))),)),
-        InputGroup("transit shape and timing", (("fgs1_transit", None), ("time", None))),
+        InputGroup("features of the FGS1 bin", (("bins", np.array([0])),)),
+        InputGroup("features of the AIRS bins", (("bins", np.arange(1, len(wavelength_um))),)),
+        InputGroup("transit shape and timing", (("transit_shape", None), ("time", None))),
         InputGroup("star and orbit", (("star", None),)),
     )
 

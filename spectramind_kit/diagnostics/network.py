@@ -57,8 +57,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
-    from spectramind_kit.inference.predict import load_fold, predict_anchors
-    from spectramind_kit.training.dataset import VisitDataset, planet_rows
+    from spectramind_kit.inference.predict import load_fold, network_rows, predict_anchors
+    from spectramind_kit.training.dataset import VisitDataset
     from spectramind_kit.training.made_from import fits_light_curve
 
     bundle = load_bundle(folder.parent)
@@ -70,10 +70,10 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     # a fit of an older light curve would show a mixture
     fits = {p: m for p, m in found.items() if all(fits_light_curve(m, curve) for curve in light_curves[p])}
     anchors, _ = predict_anchors(bundle, fits)
-    if not anchors:
-        raise DataError("no planet has both light curves and a measurement", where=str(run.root))
     stars = run.star if run.star is not None else pd.DataFrame()
-    rows = planet_rows(light_curves, measurements=fits, anchors=anchors, stars=stars)
+    rows = network_rows(bundle, light_curves, measurements=fits, anchors=anchors, stars=stars)
+    if not rows:
+        raise DataError("no planet has what the network reads", where=str(run.root))
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     model = load_fold(bundle, bundle.weights[0], dataset)
     return LoadedNetwork(model.eval(), dataset.batch(np.arange(len(dataset))), dataset.planet_id)

@@ -168,11 +168,11 @@ def _decisions(run: RunResults) -> list[Row]:
     for event in run.of_kind("network_share")[-1:]:
         gain, error = event.get("gain"), event.get("gain_error")
         known = None not in (gain, error)
-        how = f" ({gain:+.4f} ± {error:.4f} over the anchor, out of fold)" if known else ""
-        rows.append(("decision", "weight of the network", f"{event.get('chosen')}{how}"))
+        how = f" (the network adds {gain:+.4f} ± {error:.4f}, out of fold)" if known else ""
+        rows.append(("decision", "submitted", f"{event.get('chosen')}{how}"))
     for _, record in _stage_records(run):
         for name, value in (record.get("sigma_scale") or {}).items():
-            if name != "network_share" and isinstance(value, (int, float)):
+            if isinstance(value, float):
                 scale = name.replace("_", " ").replace("factor", "σ factor")
                 rows.append(("decision", scale, f"{value:.3f}"))
     parameters = run.info.get("parameters")

@@ -12,7 +12,8 @@ from spectramind_kit.detector.layout import AdcInfo, read_adc_info
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Learned, save_bundle, table_fingerprints
 from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
-from spectramind_kit.inference.uncertainty import SigmaFit, fit_sigma_scale
+from spectramind_kit.inference.stack import Spectra
+from spectramind_kit.inference.uncertainty import ANCHOR, BOTH, NETWORK, SigmaFit, fit_sigma_scale
 from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.files import OUT_OF_FOLD
 from spectramind_kit.run_folder.folder import RunFolder
@@ -21,6 +22,7 @@ from spectramind_kit.runtime import say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.labels import Labels
+from spectramind_kit.training.pretrained import is_direct
 
 
 def finish_training(
@@ -45,8 +47,13 @@ def finish_training(
     fit = anchor_fit
     if network is not None:
         of_network = network.predicted["depth_mean"], network.predicted["depth_sigma"]
-        scores["network"] = metric.score(depth, *of_network, clip=False)
-        fit = fit_sigma_scale(depth, anchor, of_network, fold=anchors.fold, metric=metric)
+        model = to_plain(run.config.model)
+        alone = is_direct(model) and not model["decoder"]["combine"]
+        fit = fit_sigma_scale(depth, anchor, of_network, fold=anchors.fold, metric=metric, alone=alone)
+        scores["direct" if is_direct(model) else "network"] = metric.score(
+            depth, *_without_gaps(of_network, anchor), clip=False
+        )
+        scores["both"] = fit.shares[BOTH]
         _tell_share(run, fit)
     scores["final"] = fit.cross_fitted_score
     wavelength_um = next(iter(light_curves.values()))[0].wavelength_um
@@ -71,6 +78,12 @@ def finish_training(
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(), bundle=bundle)
     return scores
+
+
+def _without_gaps(network: Spectra, anchor: Spectra) -> Spectra:
+    """Planets that the network has not read, because no transit was found, keep their anchor."""
+    read = np.isfinite(network[0]).all(axis=1, keepdims=True)
+    return tuple(np.where(read, own, other) for own, other in zip(network, anchor))
 
 
 def _out_of_fold(
@@ -120,14 +133,16 @@ def _flat_score(depth: np.ndarray, flat: np.ndarray, fold: np.ndarray, metric: M
 
 
 def _tell_share(run: RunFolder, fit: SigmaFit) -> None:
-    """How far the network is trusted, and why."""
-    share = fit.scale.network_share
-    run.log("network_share", shares=fit.shares, chosen=share, gain=fit.gain, gain_error=fit.gain_error)
+    """Whether the network counts, how far, and why."""
+    scale = fit.scale
+    chosen = NETWORK if scale.alone else BOTH if scale.uses_network else ANCHOR
+    run.log("network_share", shares=fit.shares, chosen=chosen, gain=fit.gain, gain_error=fit.gain_error)
     gain = f"{fit.gain:+.4f} ± {fit.gain_error:.4f} over the anchor, on planets that no fit has seen"
-    if share:
-        say(f"the network is used with weight {share:g}: {gain}")
+    if chosen == NETWORK:
+        say(f"the network alone is submitted, as configured: {gain}")
+    elif chosen == BOTH:
+        say(f"anchor and network are combined: {gain}")
     elif fit.gain <= 0.0:
-        why = "no weight of it is better than the anchor on planets that no fit has seen"
-        say(f"the network is left out: {why}")
+        say("the network is left out: on planets that no fit has seen it adds nothing to the anchor")
     else:
-        say(f"the network is left out: its best weight gives {gain}, too little against its error")
+        say(f"the network is left out: the combination gives {gain}, too little against its error")

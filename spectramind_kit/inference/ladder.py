@@ -1,4 +1,7 @@
-"""The ladder of a planet's spectrum: naive, flat depth, anchor, network; each rung replaces the one below."""
+"""The ladder of a planet's spectrum: naive, flat depth, anchor, network; each rung replaces the one below.
+
+A direct network also reads planets without an anchor, which then have its prediction alone.
+"""
 
 from __future__ import annotations
 
@@ -43,15 +46,20 @@ def anchor_rung(below: Predictions, anchors: Mapping[int, Anchor], scale: SigmaS
 
 
 def network_rung(below: Predictions, network: Mapping[str, np.ndarray], scale: SigmaScale) -> Predictions:
-    """Planets that the network has read step from their anchor to it, as far as it is trusted.
+    """Planets that the network has read step from their anchor to it, as far as it is trusted; those that
+    have no anchor take its prediction alone.
 
     ``network``: what `predict.predict_network` gives.
     """
-    rows, spectra = below.rows_of(network["planet_id"]), (network["depth_mean"], network["depth_sigma"])
-    above = below
-    if scale.network_share:
-        blend = scale.apply((below.anchor_depth[rows], below.anchor_err[rows]), spectra)
-        above = below.with_rows(network["planet_id"], blend, source=NETWORK)
+    planets, spectra = network["planet_id"], (network["depth_mean"], network["depth_sigma"])
+    rows = below.rows_of(planets)
+    anchored = below.source[rows] == ANCHOR
+    anchor = np.full((2, len(planets), N_BINS), np.nan)
+    if anchored.any():
+        anchor[:, anchored] = below.anchor_depth[rows][anchored], below.anchor_err[rows][anchored]
+    taken = ~anchored | scale.uses_network
+    mean, sigma = scale.apply((anchor[0], anchor[1]), spectra)
+    above = below.with_rows(planets[taken], (mean[taken], sigma[taken]), source=NETWORK)
     mean, sigma = (spread(values, rows, len(below)) for values in spectra)
     embeddings = {name: spread(network[name], rows, len(below)) for name in EMBEDDINGS}
     return replace(above, network_depth_mean=mean, network_depth_sigma=sigma, **embeddings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from spectramind_kit.models.build import build_model
 from spectramind_kit.runtime import Device, progress
 from spectramind_kit.training.checkpoint import load_checkpoint
 from spectramind_kit.training.dataset import VisitDataset, planet_rows
+from spectramind_kit.training.direct_rows import direct_rows
 from spectramind_kit.training.evaluation import evaluate_rows, planets_of_rows
 from spectramind_kit.training.precision import Precision
+from spectramind_kit.training.pretrained import Pretrained, is_direct
 from spectramind_kit.transit import Anchor, DepthMeasurement, apply_prior, calibrate
 
 _BATCH = 16  # visits
@@ -46,6 +49,20 @@ def load_fold(bundle: Bundle, weights: Path, dataset: VisitDataset) -> nn.Module
     return model
 
 
+def network_rows(
+    bundle: Bundle,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    measurements: Mapping[int, DepthMeasurement],
+    anchors: Mapping[int, Anchor],
+    stars: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """What the bundle's network reads, a row per visit: light curves, or what the anchor leaves of them."""
+    if is_direct(bundle.config["model"]):
+        return direct_rows(light_curves, stars=stars)
+    return planet_rows(light_curves, measurements=measurements, anchors=anchors, stars=stars)
+
+
 def predict_network(
     bundle: Bundle,
     light_curves: Mapping[int, Sequence[LightCurve]],
@@ -57,22 +74,50 @@ def predict_network(
 ) -> dict[str, np.ndarray]:
     """The folds' predictions, averaged: depths and log sigmas over folds, visits as in `combine_visits`.
 
-    Returns ``planet_id`` (N,), ``depth_mean``, ``depth_sigma`` (N, 283) and pooled embeddings (N, D).
+    A direct network reads every planet with light curves in which a transit is found, another one those with
+    an anchor. Returns ``planet_id`` (N,), ``depth_mean``, ``depth_sigma`` (N, 283) and pooled embeddings
+    (N, D); an empty dictionary where there is no such planet.
     """
-    rows = planet_rows(light_curves, measurements=measurements, anchors=anchors, stars=stars)
+    rows = network_rows(bundle, light_curves, measurements=measurements, anchors=anchors, stars=stars)
+    if not rows:
+        return {}
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
-    sums: dict[str, np.ndarray] = {}
-    for path in progress(bundle.weights, desc="network", unit="fold"):
+    folds = (load_fold(bundle, path, dataset) for path in bundle.weights)
+    found = progress(folds, desc="network", total=len(bundle.weights), unit="fold")
+    return _averaged(found, dataset, device=device, flip_average=bundle.time_flip)
+
+
+def predict_untrained(
+    start: Pretrained,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    stars: pd.DataFrame,
+    device: Device,
+) -> dict[str, np.ndarray]:
+    """The same with weights that have seen simulated planets alone: no label, no training, no anchor."""
+    rows = direct_rows(light_curves, stars=stars)
+    if not rows or not start.knows(rows[0]["wavelength_um"]):
+        return {}
+    dataset = VisitDataset(rows, normaliser=start.normaliser)
+    model = build_model(start.card["config"], **dataset.features)
+    model.load_state_dict(start.state)
+    return _averaged([model], dataset, device=device, flip_average=True)
+
+
+def _averaged(
+    models: Iterable[nn.Module], dataset: VisitDataset, *, device: Device, flip_average: bool
+) -> dict[str, np.ndarray]:
+    """Means over the models, of sigma geometric ones, by planet."""
+    parts = []
+    for model in models:
         found = evaluate_rows(
-            load_fold(bundle, path, dataset).to(device.name),
+            model.to(device.name),
             dataset,
             np.arange(len(dataset)),
             precision=Precision.of(device),
             batch_size=_BATCH,
-            flip_average=bundle.time_flip,
+            flip_average=flip_average,
         )
-        found["depth_sigma"] = np.log(found["depth_sigma"])
-        for name, value in found.items():
-            sums[name] = sums.get(name, 0.0) + value / len(bundle.weights)
-    sums["depth_sigma"] = np.exp(sums["depth_sigma"])
-    return planets_of_rows(dataset.planet_id, sums)
+        parts.append(found | {"depth_sigma": np.log(found["depth_sigma"])})
+    means = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
+    return planets_of_rows(dataset.planet_id, means | {"depth_sigma": np.exp(means["depth_sigma"])})

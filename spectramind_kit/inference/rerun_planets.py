@@ -21,7 +21,7 @@ CHUNK = 64  # planets between two looks at the clock
 
 @dataclass(frozen=True)
 class RerunPlanets:
-    """What was found, by planet; ``light_curves`` of the measured planets only."""
+    """What was found, by planet."""
 
     light_curves: dict[int, list[LightCurve]] = field(default_factory=dict)
     flat: dict[int, float] = field(default_factory=dict)  # depth
@@ -43,6 +43,7 @@ def gather_planets(run: RunFolder, planet_ids: Sequence[int], inputs: RerunInput
             break
         found = _light_curves(run, chunk, inputs)
         gathered.flat.update(flat_depths(found))
+        gathered.light_curves.update(found)
         if use_anchor and _too_dear(run, len(chunk), len(todo)):
             say("the anchor is left out for the remaining planets: no time for it")
             run.record_stage(anchor_left_out_for=left)
@@ -50,7 +51,6 @@ def gather_planets(run: RunFolder, planet_ids: Sequence[int], inputs: RerunInput
         if use_anchor:
             measured = _measurements(run, found, inputs)
             gathered.measurements.update(measured)
-            gathered.light_curves.update({p: found[p] for p in measured})
         size = CHUNK
     return gathered
 

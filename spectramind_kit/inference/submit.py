@@ -20,7 +20,7 @@ from spectramind_kit.fingerprint import fingerprint
 from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.inference.flat_depth import FlatBaseline
 from spectramind_kit.inference.ladder import anchor_rung, flat_rung, naive_rung, network_rung, without_gaps
-from spectramind_kit.inference.predict import predict_anchors, predict_network
+from spectramind_kit.inference.predict import predict_anchors, predict_network, predict_untrained
 from spectramind_kit.inference.rerun_bundle import find_bundle
 from spectramind_kit.inference.rerun_inputs import (
     RerunInputs,
@@ -29,6 +29,7 @@ from spectramind_kit.inference.rerun_inputs import (
     wavelengths_of_test,
 )
 from spectramind_kit.inference.rerun_planets import RerunPlanets, gather_planets
+from spectramind_kit.inference.uncertainty import SigmaScale
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.files import SUBMISSION, TEST
 from spectramind_kit.run_folder.folder import RunFolder
@@ -36,9 +37,11 @@ from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.runtime import say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.folds import set_threads
+from spectramind_kit.training.pretrained import load_pretrained
 from spectramind_kit.transit import Anchor
 
 WITHOUT_BUNDLE = FlatBaseline(1.0, 1e-3)  # as it is, and an error on the safe side: docs/decisions.md D68
+ALONE = SigmaScale(alone=True)
 
 
 def write_fallback(run: RunFolder) -> list[int]:
@@ -90,7 +93,7 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
     metric, baseline = (bundle.metric, bundle.flat) if bundle else (Metric(), WITHOUT_BUNDLE)
     predictions = naive_rung(planet_ids, wavelengths_of_test(run, inputs.tables), metric)
     predictions = flat_rung(predictions, found.flat, baseline)
-    if bundle and found.measurements:
+    if found.light_curves:
         try:
             predictions = _climb(run, predictions, inputs, found)
         # nobody foresaw it; a notebook that raises fails the submission, CSV or not
@@ -109,19 +112,23 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
 
 def _climb(run: RunFolder, below: Predictions, inputs: RerunInputs, found: RerunPlanets) -> Predictions:
     """From the flat depths to the anchors, and to the network where there are one and the time."""
-    bundle = inputs.bundle
-    anchors, failed = predict_anchors(bundle, found.measurements)
-    run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
-    predictions = anchor_rung(below, anchors, bundle.anchor_scale)
-    if not (bundle.weights and anchors and run.config.model.use_network):
+    bundle, anchors, predictions = inputs.bundle, {}, below
+    if bundle and found.measurements:
+        anchors, failed = predict_anchors(bundle, found.measurements)
+        run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
+        predictions = anchor_rung(below, anchors, bundle.anchor_scale)
+    if not run.config.model.use_network or (bundle and not bundle.weights):
         return predictions
     if run.budget.left_s <= 0:
         say("the network is left out: no time for it")
         run.record_stage(network_left_out=True)
         return predictions
     try:
-        network = _network(run, inputs, found, anchors)
-        return network_rung(predictions, network, bundle.network_scale)
+        set_threads(run)
+        with run.step("network"):
+            network = _network(run, inputs, found, anchors)
+        scale = bundle.network_scale if bundle else ALONE
+        return network_rung(predictions, network, scale) if network else predictions
     except Exception as error:  # a GPU out of memory must not cost the anchors
         run.went_wrong("network", "the network is left out", error)
         return predictions
@@ -130,16 +137,20 @@ def _climb(run: RunFolder, below: Predictions, inputs: RerunInputs, found: Rerun
 def _network(
     run: RunFolder, inputs: RerunInputs, found: RerunPlanets, anchors: Mapping[int, Anchor]
 ) -> dict[str, np.ndarray]:
-    set_threads(run)
-    with run.step("network"):
-        return predict_network(
-            inputs.bundle,
-            found.light_curves,
-            measurements=found.measurements,
-            anchors=anchors,
-            stars=inputs.stars,
-            device=run.device(),
+    """What the bundle's network makes of the planets; without one, the weights that come with the kit."""
+    if inputs.bundle is None:
+        say("there is no bundle: the network as it comes with the kit, which no label has taught, predicts")
+        return predict_untrained(
+            load_pretrained(), found.light_curves, stars=inputs.stars, device=run.device()
         )
+    return predict_network(
+        inputs.bundle,
+        found.light_curves,
+        measurements=found.measurements,
+        anchors=anchors,
+        stars=inputs.stars,
+        device=run.device(),
+    )
 
 
 def _made_from(bundle: Bundle | None, found: RerunPlanets) -> dict[str, str]:

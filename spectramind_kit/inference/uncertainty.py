@@ -1,73 +1,117 @@
-"""Post-hoc: how far to trust the network, and by how much to widen its error bars, fitted out of fold.
+"""Post-hoc: how far to trust the network, and by how much to widen all error bars, fitted out of fold.
 
-The prediction is a geometric step from the anchor (a, σ_a) towards the network (n, σ_n)::
-
-    depth_mean  = a + w·(n − a)
-    log σ       = log σ_a + w·(log σ_n − log σ_a) + log k,      k = k_fgs1 for bin 0, k_airs for the rest
-
-``w`` is taken from a small grid and both ``k`` are those that maximise the official score on planets that the
-network of their fold has not seen. ``w > 0`` must gain more than its own standard error (twice as much with a
-dozen planets) on planets that this fit has not seen either; else the anchor stands.
+By sensor there are four numbers: how far the network is trusted in the stack of both (`stack.combine`), and
+the factors of σ of the anchor alone, of the network alone and of the stack. A factor is the one with the best
+official score on planets that the network of their fold has not seen; trust is taken from a grid. The stack
+must gain more than its own standard error on planets that this fit has not seen either; else the anchor
+stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from spectramind_kit.metric import FGS1_WEIGHT, Metric
+from spectramind_kit.inference.stack import SENSORS, Spectra, combine
+from spectramind_kit.metric import Metric, ideal_sigma
+from spectramind_kit.training.chosen import is_better
 
-NETWORK_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-_LOG_SCALES = np.linspace(np.log(0.5), np.log(3.0), 61)
 # A dozen planets can look better than they are by chance, and the score punishes too small an error bar far
 # harder than too large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening
 # (docs/decisions.md D50)
 _PLANETS_TO_NARROW, _PLANETS_TO_WIDEN = 30.0, 4.0
-# the gain must exceed its error by 1 + 12/N: an error from a dozen planets is uncertain
-# (docs/decisions.md D49)
-_DOUBT_PLANETS = 12.0
+_LEAST_LOG_FACTOR, _MOST_LOG_FACTOR = np.log(0.5), np.log(10.0)
+# 1/√trust, by how much the network's errors count wider than they say; a factor of e**0.3 from "a little" is
+# as likely as a planet's log likelihood of 1/2
+_LOG_TIMES = np.linspace(-1.2, 2.4, 19)
+_A_LITTLE, _LOG_TIMES_SPREAD = 0.2, 0.3
+# In the decision no planet counts for less than this. One planet whose anchor is hopeless can score -400: it
+# would decide alone, and the error of the gain would be as large as the gain.
+_LEAST_SCORE = -1.0
+ANCHOR, NETWORK, BOTH = "anchor", "network", "both"
 
-Spectra = tuple[np.ndarray, np.ndarray]  # depths and their 1-sigma errors, (N, 283) each
+
+@dataclass(frozen=True)
+class SensorScale:
+    """Of the bins of one sensor; as it is, it keeps the anchor."""
+
+    trust: float = 0.0  # of the network in the stack, times its precision; 0: the anchor stands
+    anchor_factor: float = 1.0  # of σ, for the anchor alone
+    network_factor: float = 1.0  # for the network alone
+    both_factor: float = 1.0  # for the stack
 
 
 @dataclass(frozen=True)
 class SigmaScale:
-    """The step from the anchor to the prediction; the identity keeps the anchor as it is."""
+    """The step from anchor and network to the prediction; the identity keeps the anchor as it is."""
 
-    network_share: float = 0.0  # w
-    fgs1_factor: float = 1.0  # k of bin 0
-    airs_factor: float = 1.0  # k of the others
+    fgs1: SensorScale = field(default_factory=SensorScale)
+    airs: SensorScale = field(default_factory=SensorScale)
+    alone: bool = False  # the network is submitted wherever there is one, and not stacked
+
+    @property
+    def uses_network(self) -> bool:
+        """Whether the network counts where there is an anchor as well."""
+        return self.alone or self.fgs1.trust > 0.0 or self.airs.trust > 0.0
 
     def apply(self, anchor: Spectra, network: Spectra | None = None) -> Spectra:
-        """The final spectra from the anchors and, where there is one, the network's."""
-        mean, sigma = _blend(anchor, network, self.network_share)
-        factor = np.r_[self.fgs1_factor, np.full(mean.shape[-1] - 1, self.airs_factor)]
-        return mean, sigma * factor
+        """The final spectra (N, 283) from the anchors and, where there is one, the network's.
 
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
+        A planet that the network has not read (NaN) keeps its anchor; one without an anchor (NaN) takes the
+        network alone; with neither it stays NaN.
+        """
+        anchor = _in_float64(anchor)
+        network = None if network is None else _in_float64(network)
+        mean, sigma = (np.empty_like(values) for values in anchor)
+        for name, bins in SENSORS.items():
+            own = tuple(values[:, bins] for values in anchor)
+            other = None if network is None else tuple(values[:, bins] for values in network)
+            mean[:, bins], sigma[:, bins] = _applied(getattr(self, name), own, other, alone=self.alone)
+        return mean, sigma
+
+    def share(self, anchor: Spectra, network: Spectra) -> np.ndarray:
+        """How much of each planet's and bin's mean (N, 283) is the network's, 0 to 1."""
+        share = np.zeros(anchor[0].shape)
+        for name, bins in SENSORS.items():
+            trust = getattr(self, name).trust
+            own, other = (tuple(values[:, bins] for values in spectra) for spectra in (anchor, network))
+            if trust and not self.alone:
+                share[:, bins] = combine(own, other, trust)[2]
+            share[_known(other) & (self.alone | ~_known(own)), bins] = 1.0
+        return np.nan_to_num(share)
+
+    def to_dict(self) -> dict[str, float | bool]:
+        sensors = {name: asdict(getattr(self, name)) for name in SENSORS}
+        flat = {f"{name}_{key}": value for name, of in sensors.items() for key, value in of.items()}
+        return {**flat, "alone": self.alone}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> SigmaScale:
-        return cls(**{f.name: float(content[f.name]) for f in fields(cls)})
+        names = asdict(SensorScale())
+        sensors = {
+            name: SensorScale(**{key: float(content[f"{name}_{key}"]) for key in names}) for name in SENSORS
+        }
+        return cls(**sensors, alone=bool(content["alone"]))
 
 
 @dataclass(frozen=True)
 class SigmaFit:
     """The scale for new planets, and what it is worth on planets that the fit of their fold has not seen.
 
-    Scores are official ones, not clipped.
+    Scores are official ones, not clipped at 0; a planet without a prediction counts as naive.
     """
 
     scale: SigmaScale
     cross_fitted_score: float
     anchor_score: float  # of the anchor as it is
-    gain: float  # of the fitted blend over the best fit of the anchor alone
-    gain_error: float  # its standard error over the planets
-    shares: dict[str, float]  # the score by network share
+    # what the network adds to the best fit of the anchor alone, no planet scored below -1, and its standard
+    # error over the planets
+    gain: float
+    gain_error: float
+    shares: dict[str, float]  # the score of each option: anchor, network, both
 
 
 @dataclass(frozen=True)
@@ -84,7 +128,13 @@ class _Planets:
 
 
 def fit_sigma_scale(
-    depth: np.ndarray, anchor: Spectra, network: Spectra | None = None, *, fold: np.ndarray, metric: Metric
+    depth: np.ndarray,
+    anchor: Spectra,
+    network: Spectra | None = None,
+    *,
+    fold: np.ndarray,
+    metric: Metric,
+    alone: bool = False,
 ) -> SigmaFit:
     """Fit `SigmaScale` on out-of-fold predictions.
 
@@ -93,60 +143,132 @@ def fit_sigma_scale(
     depth : array (N, 283)
         Labels of the train planets.
     anchor, network : pairs of arrays (N, 283)
-        Their out-of-fold depths and errors.
+        Their out-of-fold depths and errors; rows of NaN where there is none.
     fold : int array (N,)
         The fold of each planet; the fit for a fold uses the others.
+    alone : bool
+        The network is submitted without the anchor, whatever it gains.
     """
-    planets, shares = _Planets(depth, anchor, network), NETWORK_SHARES if network is not None else (0.0,)
-    by_share = {w: _cross_fitted(planets, fold, share=w, metric=metric) for w in shares}
-    identity = metric.planet_scores(depth, *anchor)
+    planets = _Planets(depth, _in_float64(anchor), None if network is None else _in_float64(network))
+    options = (ANCHOR,) if network is None else (ANCHOR, NETWORK, BOTH)
+    scores = {option: _cross_fitted(planets, fold, option=option, metric=metric) for option in options}
+    identity = _scores(planets, SigmaScale(), metric)
     # scaling the anchor alone does not help out of fold: leave it
-    if identity.mean() >= by_share[0.0].mean():
-        by_share[0.0] = identity
-        base = SigmaScale()
-    else:
-        base = _fit_factors(planets, share=0.0, metric=metric)
-    best = max(shares, key=lambda w: by_share[w].mean())
-    difference = by_share[best] - by_share[0.0]
-    gain = float(difference.mean())
-    error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("inf")
-    chosen = best if best > 0.0 and gain > error * (1.0 + _DOUBT_PLANETS / len(depth)) else 0.0
+    keep_anchor = bool(identity.mean() >= scores[ANCHOR].mean())
+    if keep_anchor:
+        scores[ANCHOR] = identity
+    tried = NETWORK if alone else BOTH
+    bounded = {option: np.maximum(of, _LEAST_SCORE) for option, of in scores.items()}
+    gain = bounded[tried if network is not None else ANCHOR] - bounded[ANCHOR]
+    chosen = ANCHOR
+    if network is not None:
+        helps = scores[BOTH].mean() > scores[ANCHOR].mean() and is_better(bounded[BOTH], bounded[ANCHOR])
+        chosen = NETWORK if alone else BOTH if helps else ANCHOR
     return SigmaFit(
-        scale=_fit_factors(planets, share=chosen, metric=metric) if chosen else base,
-        cross_fitted_score=float(by_share[chosen].mean()),
+        scale=_fit(planets, option=chosen, metric=metric, keep_anchor=keep_anchor),
+        cross_fitted_score=float(scores[chosen].mean()),
         anchor_score=float(identity.mean()),
-        gain=gain,
-        gain_error=error,
-        shares={f"{w:g}": float(s.mean()) for w, s in by_share.items()},
+        gain=float(gain.mean()),
+        gain_error=float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf"),
+        shares={option: float(of.mean()) for option, of in scores.items()},
     )
 
 
-def _blend(anchor: Spectra, network: Spectra | None, share: float) -> Spectra:
-    depth, err = (np.asarray(values, dtype=np.float64) for values in anchor)
-    if not share or network is None:
-        return depth, err
-    mean, sigma = network
-    return depth + share * (mean - depth), np.exp((1.0 - share) * np.log(err) + share * np.log(sigma))
+def _in_float64(spectra: Spectra) -> Spectra:
+    depth, err = (np.asarray(values, dtype=np.float64) for values in spectra)
+    return depth, err
 
 
-def _fit_factors(planets: _Planets, *, share: float, metric: Metric) -> SigmaScale:
-    """The factors with the best score: the two instruments' bins share none, so two line searches."""
-    mean, sigma = _blend(planets.anchor, planets.network, share)
-    n, best = len(planets.depth), []
-    for part, weight in ((slice(0, 1), FGS1_WEIGHT), (slice(1, None), 1.0)):
-        scores = (metric.element_scores(planets.depth, mean, sigma * np.exp(log_k)) for log_k in _LOG_SCALES)
-        log_k = float(_LOG_SCALES[int(np.argmax([float(s[:, part].sum() * weight) for s in scores]))])
-        shy = _PLANETS_TO_NARROW if log_k < 0 else _PLANETS_TO_WIDEN
-        best.append(float(np.exp(log_k * n / (n + shy))))
-    return SigmaScale(network_share=share, fgs1_factor=best[0], airs_factor=best[1])
+def _known(spectra: Spectra) -> np.ndarray:
+    """Which planets (N,) have a spectrum."""
+    return np.isfinite(spectra[0]).all(axis=1) & np.isfinite(spectra[1]).all(axis=1)
 
 
-def _cross_fitted(planets: _Planets, fold: np.ndarray, *, share: float, metric: Metric) -> np.ndarray:
-    """Score of each planet (N,) with the factors fitted on the other folds."""
+def _applied(scale: SensorScale, anchor: Spectra, network: Spectra | None, *, alone: bool) -> Spectra:
+    """`SigmaScale.apply` for the bins of one sensor."""
+    mean, sigma = anchor[0].copy(), anchor[1] * scale.anchor_factor
+    if network is None:
+        return mean, sigma
+    read, anchored = _known(network), _known(anchor)
+    both, only = read & anchored & (scale.trust > 0.0) & (not alone), read & (alone | ~anchored)
+    if both.any():
+        own, other = (tuple(values[both] for values in spectra) for spectra in (anchor, network))
+        mean[both], stacked, _ = combine(own, other, scale.trust)
+        sigma[both] = stacked * scale.both_factor
+    mean[only], sigma[only] = network[0][only], network[1][only] * scale.network_factor
+    return mean, sigma
+
+
+def _fit(planets: _Planets, *, option: str, metric: Metric, keep_anchor: bool = False) -> SigmaScale:
+    """The scale that submits ``option``; what only some planets need is fitted as well."""
+    sensors = {
+        name: _fit_sensor(planets, bins, stacked=option == BOTH, metric=metric, keep_anchor=keep_anchor)
+        for name, bins in SENSORS.items()
+    }
+    return SigmaScale(**sensors, alone=option == NETWORK)
+
+
+def _fit_sensor(
+    planets: _Planets, bins: slice, *, stacked: bool, metric: Metric, keep_anchor: bool
+) -> SensorScale:
+    # what a σ that is e times as large costs a bin, (N, 283): the score is linear in log likelihoods
+    cost = 1.0 - metric.element_scores(planets.depth, planets.depth, np.e * ideal_sigma())
+    depth, cost = planets.depth[:, bins], cost[:, bins]
+    anchor = tuple(values[:, bins] for values in planets.anchor)
+    anchor_factor = 1.0 if keep_anchor else _best_factor(depth, anchor, cost)[0]
+    if planets.network is None:
+        return SensorScale(anchor_factor=anchor_factor)
+    network = tuple(values[:, bins] for values in planets.network)
+    network_factor = _best_factor(depth, network, cost)[0]
+    trust, both_factor = _best_trust(depth, anchor, network, cost) if stacked else (0.0, 1.0)
+    return SensorScale(trust, anchor_factor, network_factor, both_factor)
+
+
+def _best_trust(
+    depth: np.ndarray, anchor: Spectra, network: Spectra, cost: np.ndarray
+) -> tuple[float, float]:
+    """The trust that is most likely, and the factor of the stack with it."""
+    known = _known(anchor) & _known(network)
+    own, other = (tuple(values[known] for values in spectra) for spectra in (anchor, network))
+    best, found = -np.inf, (0.0, 1.0)
+    for log_times in _LOG_TIMES:
+        trust = float(np.exp(-2.0 * log_times))
+        mean, sigma, _ = combine(own, other, trust)
+        factor, log_likelihood = _best_factor(depth[known], (mean, sigma), cost[known])
+        likely = log_likelihood - 0.5 * ((log_times - _A_LITTLE) / _LOG_TIMES_SPREAD) ** 2
+        if likely > best:
+            best, found = likely, (trust, factor)
+    return found
+
+
+def _best_factor(depth: np.ndarray, spectra: Spectra, cost: np.ndarray) -> tuple[float, float]:
+    """The factor of σ with the best score, shrunk for few planets, and the log likelihood that it leaves.
+
+    The likelihood is that of each planet's mean bin, but for a constant: errors of a planet's bins are alike.
+    """
+    mean, sigma = spectra
+    known = _known(spectra)
+    n = int(known.sum())
+    if not n:
+        return 1.0, 0.0
+    pull2, weight = (((mean - depth) / sigma) ** 2)[known], cost[known] / cost[known].mean()
+    log_k = 0.5 * np.log(np.maximum((weight * pull2).mean(), 1e-12))
+    log_k = float(np.clip(log_k, _LEAST_LOG_FACTOR, _MOST_LOG_FACTOR))
+    log_k *= n / (n + (_PLANETS_TO_NARROW if log_k < 0 else _PLANETS_TO_WIDEN))
+    log_likelihood = -weight * (0.5 * pull2 * np.exp(-2.0 * log_k) + np.log(sigma[known]) + log_k)
+    return float(np.exp(log_k)), float(log_likelihood.mean(axis=1).sum())
+
+
+def _cross_fitted(planets: _Planets, fold: np.ndarray, *, option: str, metric: Metric) -> np.ndarray:
+    """Score of each planet (N,) with a scale fitted on the other folds."""
     scores = np.empty(len(planets.depth))
     for k in np.unique(fold):
-        scale = _fit_factors(planets.only(fold != k), share=share, metric=metric)
-        inside = planets.only(fold == k)
-        spectra = scale.apply(inside.anchor, inside.network)
-        scores[fold == k] = metric.planet_scores(inside.depth, *spectra)
+        scale = _fit(planets.only(fold != k), option=option, metric=metric)
+        scores[fold == k] = _scores(planets.only(fold == k), scale, metric)
     return scores
+
+
+def _scores(planets: _Planets, scale: SigmaScale, metric: Metric) -> np.ndarray:
+    """Of each planet (N,); 0, that of the naive prediction, without a spectrum."""
+    spectra = scale.apply(planets.anchor, planets.network)
+    return np.nan_to_num(metric.planet_scores(planets.depth, *spectra))

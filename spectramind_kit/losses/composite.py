@@ -45,6 +45,11 @@ class CompositeLoss(nn.Module):
         square of the pull by the anchor's error. The rest: see `spectramind_kit.losses.priors`.
     fgs1_weight : float             weight of FGS1's bin in gll, metric and squared_error
     pull_limit : float              of `gaussian_loss`
+    mean_first : float
+        Epochs in which the mean is learned alone: a robust error takes the place of the likelihood, so that
+        sigma does not grow over what the mean has yet to learn.
+    mean_pull_limit : float
+        Of that error and of squared_error, in reference errors.
     metric : Metric, optional       with the mean and spread of all training depths; by default those of 2025
     smoothness_form, smoothness_cutoff     ``second_difference`` | ``fft``, and where high frequencies begin
     baseline_spread : float         how far FGS1 may lie from AIRS, transit depth
@@ -52,7 +57,7 @@ class CompositeLoss(nn.Module):
         The baseline term is off before epoch ``start`` and grows linearly to its weight over ``ramp`` epochs:
         early on, FGS1 must not be pulled to an AIRS level that is not learned yet.
     unit : float
-        Depth that counts as 1 in the priors; 0 takes each planet's own mean ``anchor_err`` over the AIRS
+        Depth that counts as 1 in the priors; 0 takes each planet's own mean ``reference_err`` over the AIRS
         bins. In raw depths (1e-5 squared) any lambda would vanish against the likelihood.
     """
 
@@ -61,7 +66,9 @@ class CompositeLoss(nn.Module):
         weights: Mapping[str, float],
         *,
         fgs1_weight: float = FGS1_WEIGHT,
-        pull_limit: float = 0.0,
+        pull_limit: float = 4.0,
+        mean_first: float = 0.0,
+        mean_pull_limit: float = 0.0,
         metric: Metric | None = None,
         smoothness_form: str = "second_difference",
         smoothness_cutoff: float = 0.25,
@@ -80,6 +87,7 @@ class CompositeLoss(nn.Module):
                 "every term of the loss is switched off", where="loss.weights", fix="set gll to 1"
             )
         self.fgs1_weight, self.pull_limit, self.unit = fgs1_weight, pull_limit, unit
+        self.mean_first, self.mean_pull_limit = mean_first, mean_pull_limit
         self.metric = metric or Metric()
         self.smoothness_form, self.smoothness_cutoff = smoothness_form, smoothness_cutoff
         self.baseline_spread = baseline_spread
@@ -89,6 +97,9 @@ class CompositeLoss(nn.Module):
         """The weights of the active terms in ``epoch`` (from 0)."""
         grown = min(1.0, max(0.0, (epoch - self.baseline_start + 1) / max(self.baseline_ramp, 1)))
         active = {name: weight for name, weight in self.weights.items() if weight}
+        if epoch < self.mean_first:
+            active = {n: w for n, w in active.items() if n not in ("gll", "metric")}
+            active["squared_error"] = self.weights["gll"] or 1.0
         return {name: weight * (grown if name == "baseline" else 1.0) for name, weight in active.items()}
 
     def forward(self, output, batch: Mapping[str, Tensor], *, epoch: float = 0.0) -> LossTerms:
@@ -106,13 +117,13 @@ class CompositeLoss(nn.Module):
     def _term(self, name: str, output, batch: Mapping[str, Tensor]) -> Tensor:
         wide = torch.promote_types(output.depth_mean.dtype, torch.float32)
         mean, sigma = output.depth_mean.to(wide), output.depth_sigma.to(wide)
-        depth, err = batch["depth"].to(wide), batch["anchor_err"].to(wide)
+        depth, err = batch["depth"].to(wide), batch["reference_err"].to(wide)
         if name in ("gll", "squared_error"):
-            limits = {"fgs1_weight": self.fgs1_weight, "pull_limit": self.pull_limit}
+            weight = {"fgs1_weight": self.fgs1_weight, "reference_err": err}
             if name == "gll":
-                return gaussian_loss(mean, sigma, depth, reference_err=err, **limits)
+                return gaussian_loss(mean, sigma, depth, pull_limit=self.pull_limit, **weight)
             # a Gaussian loss of fixed width; the factor undoes its half
-            return 2.0 * gaussian_loss(mean, err, depth, reference_err=err, **limits)
+            return 2.0 * gaussian_loss(mean, err, depth, pull_limit=self.mean_pull_limit, **weight)
         if name == "metric":
             score = official_score(mean, sigma, depth, metric=self.metric, fgs1_weight=self.fgs1_weight)
             return (1.0 - score).to(wide)
@@ -122,6 +133,6 @@ class CompositeLoss(nn.Module):
         if name == "smoothness":
             return smoothness(mean, unit, form=self.smoothness_form, cutoff=self.smoothness_cutoff)
         if name == "band_coherence":
-            correction = mean - batch["anchor_depth"].to(wide)
+            correction = mean - batch["reference_depth"].to(wide)
             return band_coherence(correction, wavelengths_of(batch), unit, bands=MOLECULAR_BANDS)
         return nonnegativity(mean, unit)

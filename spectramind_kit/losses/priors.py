@@ -50,9 +50,9 @@ def band_coherence(
 ) -> Tensor:
     """Scatter inside molecular bands of what the network adds to the anchor.
 
-    correction (B, W) = depth_mean - anchor_depth, wavelength_um (W,), unit (B, 1). Inside a band one molecule
-    moves all bins together: a correction may shift and tilt it, what is left is penalised. The anchor's own
-    shape is not. Bands with fewer than three bins are passed over.
+    correction (B, W) = depth_mean - reference_depth, wavelength_um (W,), unit (B, 1). Inside a band one
+    molecule moves all bins together: a correction may shift and tilt it, what is left is penalised. The
+    anchor's own shape is not. Bands with fewer than three bins are passed over.
     """
     scaled, parts = correction / unit, []
     for _, low, high in bands:

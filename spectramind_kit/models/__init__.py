@@ -26,6 +26,7 @@ _PUBLIC = {
     "LateFusion": "fusion_plain",
     "AirsOnlyFusion": "fusion_plain",
     "HeteroscedasticHead": "decoder_head",
+    "DirectHead": "direct_head",
 }
 __all__ = list(_PUBLIC)
 __getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

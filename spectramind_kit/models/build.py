@@ -14,7 +14,7 @@ PARTS = {
     "fgs1_encoder": ("fgs1_mamba.Fgs1Mamba", "fgs1_conv.Fgs1Conv"),
     "airs_encoder": ("airs_gnn.AirsGnn",),
     "fusion": ("fusion_xattn.CrossAttentionFusion",),
-    "decoder": ("decoder_head.HeteroscedasticHead",),
+    "decoder": ("decoder_head.HeteroscedasticHead", "direct_head.DirectHead"),
 }
 _KEYS = (*PARTS, "size", "bin_features", "star_features", "use_network")
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-from spectramind_kit.errors import check_choice
-from spectramind_kit.metric import OFFICIAL_NAIVE_MEAN, OFFICIAL_NAIVE_SIGMA
-
-FORMS = ("anchored", "raw")
 
 
 class HeadOutput(NamedTuple):
@@ -23,63 +17,82 @@ class HeadOutput(NamedTuple):
     log_scale: Tensor  # the network's own number for the error
 
 
-def _bounded(value: Tensor, bound: float) -> Tensor:
+class LastLayers(nn.Module):
+    """Pointwise, two layers, to a mean and a log sigma: (..., D) -> (..., 2). Both begin at zero.
+
+    Those of sigma are marked: an optimiser may hold them by a decay of their own
+    (`training.schedule.parameter_groups`).
+    """
+
+    def __init__(self, width: int, hidden: int, *, dropout: float):
+        super().__init__()
+        self.hidden = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout))
+        self.mean, self.sigma = (nn.Linear(hidden, 1) for _ in range(2))
+        for layer in (self.mean, self.sigma):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.sigma.weight.is_of_sigma = True
+
+    def forward(self, h: Tensor) -> Tensor:
+        h = self.hidden(h)
+        return torch.cat([self.mean(h), self.sigma(h)], dim=-1)
+
+
+def bounded(value: Tensor, bound: float) -> Tensor:
     """Identity near zero, saturating at ±bound."""
     return bound * torch.tanh(value / bound)
 
 
 class HeteroscedasticHead(nn.Module):
-    """Mean and error per bin; sigma > 0 by construction, its logarithm bounded.
+    """A correction of the anchor; sigma > 0 by construction, its logarithm bounded.
 
-    ``anchored``: depth = anchor + anchor_err · delta, sigma = anchor_err · exp(log_scale). The last layer
-    starts at zero, so a fresh head returns the anchor, bit for bit.
-    ``raw``: depth = mean + spread · delta, sigma = spread · exp(log_scale), with the mean and spread of all
-    depths: a fresh head returns the naive prediction of the metric.
+    depth = anchor + anchor_err · delta, sigma = anchor_err · exp(log_scale). The last layers start at zero,
+    so a fresh head returns the anchor, bit for bit.
 
     Parameters
     ----------
+    readings : int                    R of the fusion: delta is linear in them too; 0: none
     delta_bound : float               largest |delta| (docs/decisions.md D47)
     log_scale_bound : float           largest |log_scale|
-    depth_location, depth_spread      of the raw form, transit depth
     """
 
     def __init__(
         self,
         *,
         width: int,
-        form: str = "anchored",
+        readings: int = 0,
         hidden: int = 0,
         delta_bound: float = 6.0,
         log_scale_bound: float = 2.0,
-        depth_location: float = OFFICIAL_NAIVE_MEAN,
-        depth_spread: float = OFFICIAL_NAIVE_SIGMA,
         dropout: float = 0.0,
     ):
         super().__init__()
-        check_choice(form, FORMS, what="form of the head", where="decoder")
         hidden = hidden or 2 * width
-        self.form, self.delta_bound, self.log_scale_bound = form, delta_bound, log_scale_bound
-        self.depth_location, self.depth_spread = depth_location, depth_spread
+        self.delta_bound, self.log_scale_bound = delta_bound, log_scale_bound
         # FGS1 weighs as much as 58 AIRS bins and has noise of another kind: its last layers are its own
-        self.fgs1 = self._layers(width, hidden, dropout)
-        self.airs = self._layers(width, hidden, dropout)
+        self.fgs1, self.airs = (LastLayers(width, hidden, dropout=dropout) for _ in range(2))
+        self.linear = nn.Linear(readings, 1, bias=False) if readings else None
+        if self.linear is not None:
+            nn.init.zeros_(self.linear.weight)
 
-    @staticmethod
-    def _layers(width: int, hidden: int, dropout: float) -> nn.Sequential:
-        last = nn.Linear(hidden, 2)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), last)
+    def forward(
+        self,
+        fused: Tensor,
+        *,
+        reference_depth: Tensor,
+        reference_err: Tensor,
+        readings: Tensor | None = None,
+        **_: Tensor,
+    ) -> HeadOutput:
+        """fused (B, 283, D), the anchor and its error (B, 283), readings (B, 283, R) -> `HeadOutput`.
 
-    def forward(self, fused: Tensor, *, anchor_depth: Tensor, anchor_err: Tensor) -> HeadOutput:
-        """fused (B, 283, D), anchor_depth, anchor_err (B, 283) -> `HeadOutput`, in the anchor's dtype."""
+        In the anchor's dtype. What else a head is given, it does not need.
+        """
         raw = torch.cat([self.fgs1(fused[:, :1]), self.airs(fused[:, 1:])], dim=1)
         with torch.autocast(device_type=fused.device.type, enabled=False):
-            delta, log_scale = raw.to(torch.promote_types(anchor_depth.dtype, torch.float32)).unbind(-1)
-            delta, log_scale = _bounded(delta, self.delta_bound), _bounded(log_scale, self.log_scale_bound)
-            mean, spread = anchor_depth, anchor_err
-            if self.form == "raw":
-                mean, spread = self.depth_location, self.depth_spread
-                # depths span 10³ in precision: the anchored form's bound around log(1) is widened
-                log_scale = log_scale * (math.log(1e4) / self.log_scale_bound)
-            return HeadOutput(mean + spread * delta, spread * torch.exp(log_scale), delta, log_scale)
+            delta, log_scale = raw.to(torch.promote_types(reference_depth.dtype, torch.float32)).unbind(-1)
+            if self.linear is not None and readings is not None:
+                delta = delta + self.linear(readings)[..., 0]
+            delta, log_scale = bounded(delta, self.delta_bound), bounded(log_scale, self.log_scale_bound)
+            depth, sigma = reference_depth + reference_err * delta, reference_err * torch.exp(log_scale)
+            return HeadOutput(depth, sigma, delta, log_scale)

@@ -10,23 +10,22 @@ from spectramind_kit.models.series import CONTEXT_CHANNELS, clean, describe_time
 
 
 class Fgs1Tokens(nn.Module):
-    """Patches of the light curve: per step residual in sigma, residual × transit shape, `describe_time`."""
+    """Patches of FGS1's curve and the white one of AIRS-CH0: per step both, both × transit shape, time."""
 
     def __init__(self, *, width: int, patch_steps: int):
         super().__init__()
         if patch_steps < 1:
             raise ConfigError("patch must be at least one step", found=str(patch_steps))
         self.patch_steps = patch_steps
-        self.embed = nn.Linear(patch_steps * (CONTEXT_CHANNELS + 2), width)
-        # not read: saved states hold it, and its draw is part of what a seed means
-        self.visit = nn.Embedding(4, width)
-        nn.init.zeros_(self.visit.weight)
+        self.embed = nn.Linear(patch_steps * (CONTEXT_CHANNELS + 4), width)
 
-    def forward(self, flux: Tensor, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """flux, shape, time, mask (B, T) -> tokens (B, L, D), token_mask (B, L)."""
-        residual = clean(flux, mask)
-        context = describe_time(shape, time, mask)
-        steps = torch.cat([residual[..., None], (residual * context[..., 0])[..., None], context], dim=-1)
+    def forward(
+        self, flux: Tensor, white: Tensor | None, *, shape: Tensor, time: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """flux, white, shape, time, mask (B, T) -> tokens (B, L, D), token_mask (B, L)."""
+        curves = torch.stack([flux, torch.zeros_like(flux) if white is None else white], dim=-1)
+        curves, context = clean(curves, mask[..., None]), describe_time(shape, time, mask)
+        steps = torch.cat([curves, curves * context[..., :1], context], dim=-1)
         return self.embed(patch(steps, self.patch_steps)), patch_mask(mask, self.patch_steps)
 
 
@@ -37,9 +36,11 @@ class Fgs1Stack(nn.Module):
     layers: nn.ModuleList
     norm: nn.LayerNorm
 
-    def forward(self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """flux, shape, time, mask (B, T) -> tokens (B, L, D), token_mask (B, L)."""
-        tokens, token_mask = self.tokens(flux, shape, time, mask)
+    def forward(
+        self, flux: Tensor, *, shape: Tensor, time: Tensor, mask: Tensor, white: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """FGS1's flux, shape, time, mask, the white curve of AIRS (B, T) -> tokens (B, L, D), mask (B, L)."""
+        tokens, token_mask = self.tokens(flux, white, shape=shape, time=time, mask=mask)
         for layer in self.layers:
             tokens = layer(tokens, mask=token_mask)
         return self.norm(tokens), token_mask

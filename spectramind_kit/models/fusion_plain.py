@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spectramind_kit.models.flux_readout import FixedReadout, FluxSteps, Fused
 from spectramind_kit.models.fusion_xattn import QueryTokens
 from spectramind_kit.models.layers import masked_mean, perceptron
 
@@ -30,9 +31,17 @@ class _PlainFusion(nn.Module):
     """What the plain fusions share: arguments, layers and the call. `_fuse` is what they differ in."""
 
     joins = False  # whether each bin is mixed with FGS1's mean token
+    reads_fgs1 = True
 
     def __init__(
-        self, *, width: int, star_features: int, bin_features: int, depth: int = 1, dropout: float = 0.0
+        self,
+        *,
+        width: int,
+        star_features: int,
+        bin_features: int,
+        depth: int = 1,
+        readings: int = 0,
+        dropout: float = 0.0,
     ):
         super().__init__()
         self.queries = QueryTokens(width=width, star_features=star_features, bin_features=bin_features)
@@ -40,6 +49,7 @@ class _PlainFusion(nn.Module):
             self.join = nn.Linear(2 * width, width)
         self.mix = _Perceptron(width, depth=depth, dropout=dropout)
         self._add_norm(width)
+        self.readout = FixedReadout(width, readings=readings) if readings else None
 
     def _add_norm(self, width: int) -> None:
         self.norm = nn.LayerNorm(width)
@@ -52,11 +62,15 @@ class _PlainFusion(nn.Module):
         fgs1_mask: Tensor,
         star: Tensor,
         bins0: Tensor,
+        flux: FluxSteps | None = None,
         weights: bool = False,
-    ) -> Tensor | tuple[Tensor, None]:
+    ) -> Fused:
         """Same call as `CrossAttentionFusion`; there are no attention weights."""
         fused = self._fuse(airs, masked_mean(fgs1, fgs1_mask), star, bins0)
-        return (fused, None) if weights else fused
+        readings = None
+        if self.readout is not None:
+            readings = self.readout(fused, flux if self.reads_fgs1 else flux.without_fgs1())
+        return Fused(fused, readings, None)
 
     def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
         """airs (B, W, D), pooled FGS1 (B, D), star (B, S), bins0 (B, F) -> (B, 1 + W, D)."""
@@ -88,6 +102,8 @@ class LateFusion(_PlainFusion):
 
 class AirsOnlyFusion(_PlainFusion):
     """FGS1's light curve is not used: its bin is read from the mean AIRS vector and its own features."""
+
+    reads_fgs1 = False
 
     def _fuse(self, airs: Tensor, pooled: Tensor, star: Tensor, bins0: Tensor) -> Tensor:
         return self.norm(self.mix(self.queries(airs, airs.mean(1), star, bins0)))

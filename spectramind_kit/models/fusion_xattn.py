@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spectramind_kit.errors import check_choice
+from spectramind_kit.models.flux_readout import AttentiveReadout, FluxSteps, Fused
 from spectramind_kit.models.layers import (
     VERY_NEGATIVE,
     bounded_features,
@@ -114,6 +115,7 @@ class CrossAttentionFusion(nn.Module):
         depth: int = 1,
         heads: int = 4,
         direction: str = "wavelength_to_time",
+        readings: int = 0,
         dropout: float = 0.0,
     ):
         super().__init__()
@@ -129,6 +131,7 @@ class CrossAttentionFusion(nn.Module):
         self.to_wavelength = exchanges(direction != "wavelength_to_time")
         self.told = nn.Linear(width, width) if direction == "time_to_wavelength" else None
         self.norm = nn.LayerNorm(width)
+        self.readout = AttentiveReadout(width, readings=readings) if readings else None
 
     def forward(
         self,
@@ -138,12 +141,14 @@ class CrossAttentionFusion(nn.Module):
         fgs1_mask: Tensor,
         star: Tensor,
         bins0: Tensor,
+        flux: FluxSteps | None = None,
         weights: bool = False,
-    ) -> Tensor | tuple[Tensor, Tensor | None]:
-        """airs (B, W, D), fgs1 (B, L, D), fgs1_mask (B, L), star (B, S), bins0 (B, F) -> (B, 1 + W, D).
+    ) -> Fused:
+        """airs (B, W, D), fgs1 (B, L, D), fgs1_mask (B, L), star (B, S), bins0 (B, F) -> `Fused`.
 
-        With ``weights=True`` also the attention of the last layer, fp32: (B, H, 1 + W, L + 1) where bins read
-        time (the last key is the learned one), (B, H, L, 1 + W + 1) for ``time_to_wavelength``.
+        With ``weights=True`` its attention is that of the last layer, fp32: (B, H, 1 + W, L + 1) where bins
+        read time (the last key is the learned one), (B, H, L, 1 + W + 1) for ``time_to_wavelength``; with
+        readings the signed weights of these, (B, R, 1 + W, L).
         """
         bins = self.queries(airs, masked_mean(fgs1, fgs1_mask), star, bins0)
         alpha = None
@@ -154,5 +159,8 @@ class CrossAttentionFusion(nn.Module):
                 bins, alpha = self.to_time[k](bins, fgs1, fgs1_mask, weights=weights)
         if self.told is not None:
             bins = bins + self.told(masked_mean(fgs1, fgs1_mask))[:, None]
-        fused = self.norm(bins)
-        return (fused, alpha) if weights else fused
+        fused, readings = self.norm(bins), None
+        if self.readout is not None:
+            readings, signed = self.readout(fused, fgs1, flux)
+            alpha = signed if weights else None
+        return Fused(fused, readings, alpha)

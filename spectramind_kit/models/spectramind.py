@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from spectramind_kit.configs.target import keywords
 from spectramind_kit.errors import DataError
 from spectramind_kit.models.batch import check_batch, wavelengths_of
+from spectramind_kit.models.flux_readout import flux_steps
 from spectramind_kit.models.layers import masked_mean
 
 
@@ -54,8 +56,11 @@ class SpectraMind(nn.Module):
     def encode(self, batch: Mapping[str, Tensor]) -> Encoded:
         """Both encoders, apart from the fusion, so that an embedding can be exchanged between planets."""
         check_batch(batch)
-        steps = {"shape": batch["fgs1_transit"], "time": batch["time"], "mask": batch["mask"]}
-        fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], **steps)
+        steps = {"shape": batch["transit_shape"], "time": batch["time"], "mask": batch["mask"]}
+        # an encoder of one's own may read FGS1 alone
+        names, takes_any = keywords(self.fgs1_encoder.forward)
+        white = {"white": batch["white"]} if takes_any or "white" in names else {}
+        fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], **steps, **white)
         bins, wavelength_um = batch["bins"][:, 1:], wavelengths_of(batch)[1:]
         airs = self.airs_encoder(batch["airs"], **steps, bins=bins, wavelength_um=wavelength_um)
         _check_encoders(fgs1, fgs1_mask, airs, batch["airs"])
@@ -64,23 +69,31 @@ class SpectraMind(nn.Module):
     def decode(
         self, encoded: Encoded, batch: Mapping[str, Tensor], *, attention: bool = False
     ) -> ModelOutput:
-        """Fusion and head on the encoders' output; of the batch only bins, star and anchor are read."""
+        """Fusion and head on the encoders' output; of the batch bins, star and reference are read, and the
+        fluxes where the fusion reads them out."""
+        reads = getattr(self.fusion, "readout", None) is not None
         fused = self.fusion(
             encoded.airs,
             fgs1=encoded.fgs1,
             fgs1_mask=encoded.fgs1_mask,
             star=batch["star"],
             bins0=batch["bins"][:, 0],
+            **({"flux": flux_steps(batch)} if reads else {}),
             **({"weights": True} if attention else {}),
         )
-        fused, weights = fused if isinstance(fused, tuple) else (fused, None)
-        head = self.decoder(fused, anchor_depth=batch["anchor_depth"], anchor_err=batch["anchor_err"])
+        # a fusion of one's own may give its tokens alone
+        tokens, readings, weights = fused if isinstance(fused, tuple) else (fused, None, None)
+        reference = {name: batch[name] for name in ("reference_depth", "reference_err")}
+        if readings is not None:
+            reference |= {"readings": readings, "visit_of": batch["visit_of"]}
+            reference["wavelength_um"] = wavelengths_of(batch)
+        head = self.decoder(tokens, **reference)
         return ModelOutput(
             head.depth_mean,
             head.depth_sigma,
             head.delta,
             head.log_scale,
-            fused=fused,
+            fused=tokens,
             fgs1_embedding=masked_mean(encoded.fgs1, encoded.fgs1_mask),
             airs_embedding=encoded.airs.mean(1),
             attention=weights,

@@ -37,13 +37,16 @@ def embedding_drops(
     order = np.random.default_rng(seed).permutation(n_rows)
     donor = np.empty(n_rows, dtype=np.int64)
     donor[order] = np.roll(order, 1)
-    chunks = [np.arange(n_rows)[first : first + batch_size] for first in range(0, n_rows, batch_size)]
+    place = {int(row): k for k, row in enumerate(held_out.rows)}
+    parts = held_out.dataset.batches(held_out.rows, size=batch_size)
+    chunks = [np.array([place[int(row)] for row in part]) for part in parts]
     device = precision.device.name
     batches = [held_out.dataset.batch(held_out.rows[index], device=device) for index in chunks]
     with precision.autocast():
         encoded = [model.encode(batch) for batch in batches]
     names = [name for made in ENCODERS.values() for name in made]
-    whole = {name: torch.cat([getattr(part, name) for part in encoded]) for name in names}
+    back = np.argsort(np.concatenate(chunks))
+    whole = {name: torch.cat([getattr(part, name) for part in encoded])[back] for name in names}
     drops = {}
     for encoder, made in ENCODERS.items():
         outputs = []
@@ -51,7 +54,9 @@ def embedding_drops(
             others = replace(own, **{name: whole[name][donor[index]] for name in made})
             with precision.autocast():
                 outputs.append(model.decode(others, batch))
-        mean = torch.cat([output.depth_mean.double() for output in outputs]).cpu().numpy()
-        sigma = torch.cat([output.depth_sigma.double() for output in outputs]).cpu().numpy()
+        mean, sigma = (
+            torch.cat([getattr(output, name).double() for output in outputs])[back].cpu().numpy()
+            for name in ("depth_mean", "depth_sigma")
+        )
         drops[encoder] = score - held_out.score(mean, sigma)
     return drops

@@ -21,7 +21,7 @@ from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasuremen
 RESIDUAL_LIMIT = 8.0  # standard deviations: one cosmic ray must not own a layer's input
 DEPTH_UNIT = 1e-4  # 100 ppm, the natural size of a spectrum's features
 STAR_COLUMNS = ("Rs", "Ms", "Ts", "Mp", "P", "sma", "i")
-_SERIES = ("fgs1", "fgs1_transit", "airs", "time")
+_SERIES = ("fgs1", "white", "transit_shape", "airs", "time")
 
 
 def planet_rows(
@@ -53,35 +53,39 @@ def visit_row(
     residual = np.clip(
         np.nan_to_num(residual, nan=0.0, posinf=0.0, neginf=0.0), -RESIDUAL_LIMIT, RESIDUAL_LIMIT
     )
+    valid = np.isfinite(light_curve.flux).any(axis=1)
     features = {name: float(star[name]) for name in STAR_COLUMNS if name in star}
     features |= {f"anchor_{name}": float(value) for name, value in anchor.features.items()}
-    anchor_err = np.maximum(anchor.depth_err, 1e-7)
+    reference_err = np.maximum(anchor.depth_err, 1e-7)
     return {
         "planet_id": light_curve.planet_id,
         "visit": light_curve.visit,
         "fgs1": residual[:, 0],
+        "white": residual[:, 1:].sum(axis=1) / np.sqrt(residual.shape[1] - 1),
         "airs": residual[:, 1:],
-        "fgs1_transit": fit.transit_shape[:, 1],
+        "transit_shape": fit.transit_shape[:, 1],
         "time": (light_curve.time - fit.mid_transit_time) / max(0.5 * fit.duration_h, 0.25),
-        "bins": _bin_features(anchor, anchor_err),
+        "mask": valid,
+        "weight": valid / max(valid.sum(), 1),
+        "bins": _bin_features(anchor, reference_err),
         "star": features,
-        "anchor_depth": anchor.depth,
-        "anchor_err": anchor_err,
+        "reference_depth": anchor.depth,
+        "reference_err": reference_err,
         "wavelength_um": light_curve.wavelength_um,
     }
 
 
-def _bin_features(anchor: Anchor, anchor_err: np.ndarray) -> np.ndarray:
+def _bin_features(anchor: Anchor, reference_err: np.ndarray) -> np.ndarray:
     """(283, F): the spectrum's shape, how far the prior moved it, logarithms of both errors and the level."""
     raw_err = np.maximum(anchor.raw_err, 1e-7)
-    level = float(np.average(anchor.depth[1:], weights=anchor_err[1:] ** -2))
-    moved = (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, anchor_err)
+    level = float(np.average(anchor.depth[1:], weights=reference_err[1:] ** -2))
+    moved = (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, reference_err)
     features = (
         (anchor.depth - level) / DEPTH_UNIT,
         np.clip(moved, -FEATURE_LIMIT, FEATURE_LIMIT),
-        np.log(anchor_err / DEPTH_UNIT),
+        np.log(reference_err / DEPTH_UNIT),
         np.log(raw_err / DEPTH_UNIT),
-        np.full(anchor_err.shape, np.log(max(level, 1e-5))),
+        np.full(reference_err.shape, np.log(max(level, 1e-5))),
     )
     return np.nan_to_num(np.stack(features, axis=-1))
 
@@ -111,10 +115,12 @@ class VisitDataset:
         self.tensors: dict[str, torch.Tensor] = {
             name: torch.stack([_padded(row[name], steps) for row in rows]) for name in _SERIES
         }
-        self.tensors["mask"] = torch.stack([torch.arange(steps) < length for length in lengths])
+        masks = [np.pad(row["mask"], (0, steps - len(row["mask"]))) for row in rows]
+        self.tensors["mask"] = torch.from_numpy(np.stack(masks).astype(bool))
+        self.tensors["weight"] = torch.stack([_padded(row["weight"], steps) for row in rows])
         self.tensors["bins"] = _float32(np.stack([normaliser.bins(row["bins"]) for row in rows]))
         self.tensors["star"] = _float32(np.stack([normaliser.star(row["star"]) for row in rows]))
-        depths = {name: [row[name] for row in rows] for name in ("anchor_depth", "anchor_err")}
+        depths = {name: [row[name] for row in rows] for name in ("reference_depth", "reference_err")}
         if depth is not None:
             depths["depth"] = [depth[int(p)] for p in self.planet_id]
         for name, values in depths.items():
@@ -139,11 +145,28 @@ class VisitDataset:
         index = torch.as_tensor(np.asarray(rows, dtype=np.int64))
         batch = {name: tensor[index].to(device) for name, tensor in self.tensors.items()}
         if flipped:
-            for name in (*_SERIES, "mask"):
+            for name in (*_SERIES, "mask", "weight"):
                 batch[name] = batch[name].flip(1)
             batch["time"] = -batch["time"]
+        _, visit_of = np.unique(self.planet_id[index.numpy()], return_inverse=True)
+        batch["visit_of"] = torch.from_numpy(visit_of).to(device)
         batch["wavelength_um"] = self.wavelength_um.to(device)
         return batch
+
+    def batches(
+        self, rows: np.ndarray, *, size: int, rng: np.random.Generator | None = None
+    ) -> list[np.ndarray]:
+        """The rows in parts of about ``size``, the visits of a planet together; shuffled with ``rng``."""
+        planets = self.planet_id[rows]
+        _, first, group = np.unique(planets, return_index=True, return_inverse=True)
+        place = np.argsort(np.argsort(first)) if rng is None else rng.permutation(len(first))
+        rows = rows[np.argsort(place[group], kind="stable")]
+        starts = np.flatnonzero(np.r_[True, np.diff(self.planet_id[rows]) != 0])
+        cuts = [0]
+        for start in (*starts[1:].tolist(), len(rows)):
+            if start - cuts[-1] >= size:
+                cuts.append(start)
+        return [part for part in np.split(rows, cuts[1:]) if len(part)]
 
     def rows_of(self, planet_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Row numbers of the given planets' visits."""

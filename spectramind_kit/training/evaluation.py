@@ -37,18 +37,19 @@ def evaluate_rows(
     model.eval()
     device, directions = precision.device.name, (False, True) if flip_average else (False,)
     parts: dict[str, list[np.ndarray]] = {}
-    for first in range(0, len(rows), batch_size):
-        index = rows[first : first + batch_size]
+    batches = dataset.batches(rows, size=batch_size)
+    for index in batches:
         with precision.autocast():
             outputs = [model(dataset.batch(index, device=device, flipped=flipped)) for flipped in directions]
         found = {
             "depth_mean": torch.stack([o.depth_mean.double() for o in outputs]).mean(0),
             "depth_sigma": torch.stack([o.depth_sigma.double().log() for o in outputs]).mean(0).exp(),
-            **{name: _pooled(getattr(outputs[0], name)) for name in EMBEDDINGS},
+            **{name: _pooled(getattr(outputs[0], name), len(index)) for name in EMBEDDINGS},
         }
         for name, value in found.items():
             parts.setdefault(name, []).append(value.double().cpu().numpy())
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    back = np.argsort(_places(rows, batches))
+    return {name: np.concatenate(values)[back] for name, values in parts.items()}
 
 
 def combine_visits(
@@ -108,20 +109,30 @@ class HeldOut:
         return combine_visits(self.planet_id, depth, depth)[1]
 
     @cached_property
-    def anchor_score(self) -> float:
-        return self.score(self._of_rows("anchor_depth"), self._of_rows("anchor_err"))
+    def reference_score(self) -> float:
+        return self.score(self._of_rows("reference_depth"), self._of_rows("reference_err"))
 
     def score(self, depth_mean: np.ndarray, depth_sigma: np.ndarray) -> float:
         """Official score, not clipped, of predictions (R, 283) of the rows."""
+        return float(self.planet_scores(depth_mean, depth_sigma).mean())
+
+    def planet_scores(self, depth_mean: np.ndarray, depth_sigma: np.ndarray) -> np.ndarray:
+        """The same of every planet, (N,)."""
         _, mean, sigma = combine_visits(self.planet_id, depth_mean, depth_sigma)
-        return self.metric.score(self.truth, mean, sigma, clip=False)
+        return self.metric.planet_scores(self.truth, mean, sigma)
 
     def _of_rows(self, name: str) -> np.ndarray:
         return self.dataset.tensors[name][torch.as_tensor(self.rows)].numpy()
 
 
-def _pooled(tokens: torch.Tensor | None) -> torch.Tensor:
-    """(B, N, D) tokens → their mean (B, D); a pooled (B, D) embedding stays."""
+def _places(rows: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
+    """Where each row of the joined batches stands in ``rows``."""
+    place = {int(row): k for k, row in enumerate(rows)}
+    return np.array([place[int(row)] for batch in batches for row in batch], dtype=np.int64)
+
+
+def _pooled(tokens: torch.Tensor | None, rows: int) -> torch.Tensor:
+    """(B, N, D) tokens → their mean (B, D); a pooled (B, D) embedding stays, none is (B, 0)."""
     if tokens is None:
-        return torch.zeros(0, 0)
+        return torch.zeros(rows, 0)
     return tokens.float().mean(1) if tokens.ndim == 3 else tokens.float()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spectramind_kit.training.checkpoint import save_checkpoint, try_resume
+from spectramind_kit.training.chosen import Chosen
 from spectramind_kit.training.precision import Precision
 from spectramind_kit.training.schedule import (
     AveragedWeights,
@@ -27,9 +28,11 @@ class FoldState:
     ):
         self.model, self.settings, self.precision = model, settings, precision
         self._twin = copy.deepcopy(model)
-        self.epoch, self.held_out_score = 0, None
+        self.epoch, self.held_out_score, self.chosen = 0, None, Chosen()
         cuda = precision.device.kind == "cuda"
-        groups = parameter_groups(model, weight_decay=settings.weight_decay)
+        groups = parameter_groups(
+            model, weight_decay=settings.weight_decay, sigma_weight_decay=settings.sigma_weight_decay
+        )
         self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=cuda)
         total, warmup = steps_per_epoch * settings.epochs, settings.warmup_fraction
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -82,6 +85,7 @@ class FoldState:
         content = {
             "epoch": self.epoch,
             "held_out_score": self.held_out_score,
+            "chosen": self.chosen.to_dict(),
             "finished": self.finished,
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -98,6 +102,7 @@ class FoldState:
         if content is None:
             return
         self.epoch, self.held_out_score = content["epoch"], content["held_out_score"]
+        self.chosen = Chosen.from_dict(content["chosen"])
         device = self.precision.device.name
         self.average.state = {k: v.to(device) for k, v in content["average"].items()}
         self.average.steps = content["average_steps"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,25 @@ import torch
 from spectramind_kit.configs.target import instantiate, to_plain
 from spectramind_kit.detector import LightCurve
 from spectramind_kit.fingerprint import fingerprint, what_changed
+from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json, write_json
-from spectramind_kit.runtime import Device, cpu_count, say
+from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.dataset import VisitDataset, planet_rows
+from spectramind_kit.training.direct_rows import direct_rows
 from spectramind_kit.training.evaluation import HeldOut, evaluate_rows, planets_of_rows, spread
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import Fold, FoldResult, train_fold
 from spectramind_kit.training.normaliser import Normaliser
+from spectramind_kit.training.plan import plan_epochs
 from spectramind_kit.training.precision import Precision
+from spectramind_kit.training.pretrained import Pretrained, find_pretrained, is_direct
 from spectramind_kit.training.settings import TrainSettings
 from spectramind_kit.transit import DepthMeasurement
+
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,18 @@ def train_folds(
         say("model=anchor: no network is trained")
         return None
     set_threads(run)
-    rows = planet_rows(light_curves, measurements=measurements, anchors=anchors.out_of_fold, stars=stars)
-    depth = dict(zip(labels.planet_ids.tolist(), labels.depth))
-    dataset = VisitDataset(rows, normaliser=Normaliser.fit(rows), depth=depth)
-    digest, device = fingerprint(dict(anchors.made_from)), run.device()
-    settings = TrainSettings(**run.config.train)
+    with run.step("what the network reads"):
+        dataset, start = _dataset(run, light_curves, measurements, anchors, labels=labels, stars=stars)
+    made_from = {**anchors.made_from, "weights that it began with": start.fingerprint if start else ""}
+    digest = fingerprint(made_from)
     folder = run.root / "train" / digest
-    _claim(folder, anchors.made_from)
+    _claim(folder, made_from)
+    settings = TrainSettings(**run.config.train)
+    if start is not None:
+        settings = replace(settings, learning_rate=settings.fine_tune_learning_rate)
+    settings = _planned(run, dataset, settings, folder)
+    if settings is None:
+        return None
     results, parts = [], []
     for number in range(settings.folds):
         if run.budget.left_s <= 0:
@@ -77,8 +89,10 @@ def train_folds(
         held = anchors.fold == number
         inside, outside = (dataset.rows_of(anchors.planet_ids[own]) for own in (held, ~held))
         held_out = HeldOut(dataset, inside, labels.metric)
-        fold = Fold(number, outside, held_out, run.seed, folder / f"fold_{number}.pt", digest)
-        result, predicted = _train_and_predict(run, fold, settings, device)
+        path = folder / f"fold_{number}.pt"
+        fold = Fold(number, outside, held_out, run.seed, path, digest, pretrained=start is not None)
+        log = partial(run.log, anchor_score=_score_of(anchors, anchors.planet_ids[held], labels))
+        result, predicted = _train_and_predict(run, fold, settings, start, log=log)
         results.append(result)
         parts.append(predicted)
     if len(results) < settings.folds:
@@ -89,23 +103,74 @@ def train_folds(
     return Network(tuple(results), dataset.normaliser, anchors.planet_ids, _joined(parts, anchors), digest)
 
 
+def _dataset(
+    run: RunFolder,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    measurements: Mapping[int, DepthMeasurement],
+    anchors: CrossFittedAnchors,
+    *,
+    labels: Labels,
+    stars: pd.DataFrame,
+) -> tuple[VisitDataset, Pretrained | None]:
+    """What the model of the configuration reads of the train planets, and the weights that it begins with."""
+    start = find_pretrained(to_plain(run.config.model), run.config.train.start)
+    if start is not None and not start.knows(next(iter(light_curves.values()))[0].wavelength_um):
+        say("the pre-trained weights know other wavelengths: the network is trained from scratch")
+        start = None
+    depth = dict(zip(labels.planet_ids.tolist(), labels.depth))
+    if is_direct(to_plain(run.config.model)):
+        rows = direct_rows({int(p): light_curves[int(p)] for p in anchors.planet_ids}, stars=stars)
+    else:
+        rows = planet_rows(light_curves, measurements=measurements, anchors=anchors.out_of_fold, stars=stars)
+    normaliser = start.normaliser if start is not None else Normaliser.fit(rows)
+    return VisitDataset(rows, normaliser=normaliser, depth=depth), start
+
+
+def _planned(
+    run: RunFolder, dataset: VisitDataset, settings: TrainSettings, folder: Path
+) -> TrainSettings | None:
+    """The settings with as many epochs as the time allows for all folds; None where not one does.
+
+    Decided once: a restart keeps the plan, whose learning rates depend on the number of epochs.
+    """
+    path = folder / PLAN
+    epochs = int(read_json(path).get("epochs", 0))
+    if not epochs:
+        model, loss = _model_and_loss(run, dataset, Metric())
+        epochs = plan_epochs(model, loss, dataset, settings=settings, device=run.device(), budget=run.budget)
+        if epochs < 1:
+            say("the network is left out: no time for one epoch of each fold")
+            return None
+        write_json(path, {"epochs": epochs})
+        if epochs < settings.epochs:
+            say(f"{epochs} epochs a fold instead of {settings.epochs}: more would not fit the time budget")
+    run.record_stage(epochs_planned=epochs)
+    return replace(settings, epochs=epochs)
+
+
+def _model_and_loss(
+    run: RunFolder, dataset: VisitDataset, metric: Metric
+) -> tuple[torch.nn.Module, torch.nn.Module]:
+    model = build_model(run.config.model, **dataset.features)
+    return model, instantiate(to_plain(run.config.loss), where="loss", given={"metric": metric})
+
+
 def _train_and_predict(
-    run: RunFolder, fold: Fold, settings: TrainSettings, device: Device
+    run: RunFolder, fold: Fold, settings: TrainSettings, start: Pretrained | None, *, log: Callable[..., None]
 ) -> tuple[FoldResult, dict[str, np.ndarray]]:
     """A trained fold, and what it predicts for its held-out planets."""
-    held_out = fold.held_out
+    held_out, device = fold.held_out, run.device()
     torch.manual_seed(run.seed + fold.number)
-    model = build_model(run.config.model, **held_out.dataset.features)
+    model, loss = _model_and_loss(run, held_out.dataset, held_out.metric)
+    if start is not None:
+        model.load_state_dict(start.state)
     run.record(parameters=model.n_parameters())
-    loss = instantiate(to_plain(run.config.loss), where="loss", given={"metric": held_out.metric})
     with run.step(f"train fold {fold.number}"):
-        result = train_fold(
-            model, loss, fold, settings=settings, device=device, log=run.log, budget=run.budget
-        )
+        result = train_fold(model, loss, fold, settings=settings, device=device, log=log, budget=run.budget)
     for name, choice in model.backends().items():
         run.backend(name, choice)
-    scores = f"held-out score {result.held_out_score:.4f}, its anchor {result.anchor_score:.4f}"
-    say(f"fold {fold.number}: {scores}")
+    epoch = f"the weights of epoch {result.chosen_epoch} of {result.epochs_run}"
+    say(f"fold {fold.number}: held-out score {result.held_out_score:.4f} with {epoch}")
     model.load_state_dict(result.state)
     found = evaluate_rows(
         model.to(device.name),
@@ -115,6 +180,13 @@ def _train_and_predict(
         flip_average=settings.time_flip,
     )
     return result, planets_of_rows(held_out.planet_id, found)
+
+
+def _score_of(anchors: CrossFittedAnchors, planets: np.ndarray, labels: Labels) -> float:
+    """Of the anchors of these planets: what the learning curve is compared with."""
+    own = [anchors.out_of_fold[int(p)] for p in planets]
+    depth, err = np.stack([a.depth for a in own]), np.stack([a.depth_err for a in own])
+    return labels.metric.score(labels.of(planets), depth, err, clip=False)
 
 
 def _joined(parts: Sequence[Mapping[str, np.ndarray]], anchors: CrossFittedAnchors) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectramind_kit.runtime import Device, TimeBudget, say
+from spectramind_kit.errors import DataError
+from spectramind_kit.runtime import Device, TimeBudget, say, say_once
 from spectramind_kit.training.contributions import embedding_drops
+from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import HeldOut, evaluate_rows
 from spectramind_kit.training.fold_state import FoldState
 from spectramind_kit.training.precision import Precision
 from spectramind_kit.training.schedule import WarmStart
 from spectramind_kit.training.settings import TrainSettings
+
+_BROKEN_STEPS = 20  # so many in a row without a finite loss: the network is lost
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,19 @@ class Fold:
     seed: int
     checkpoint: Path
     digest: str  # of the training's inputs: a checkpoint of others is not gone on from
+    pretrained: bool = False  # whether the model comes with weights that were trained before
+
+    def split(self, share: float) -> tuple[np.ndarray, HeldOut | None]:
+        """Rows to train on, and the inner planets that choose the epoch; none of fewer than four planets."""
+        dataset = self.held_out.dataset
+        planets = np.unique(dataset.planet_id[self.train_rows])
+        n_inner = int(round(share * len(planets)))
+        if min(n_inner, len(planets) - n_inner) < 4:
+            return self.train_rows, None
+        rng = np.random.default_rng((self.seed, self.number))
+        inside = np.isin(dataset.planet_id[self.train_rows], rng.permutation(planets)[:n_inner])
+        inner = HeldOut(dataset, self.train_rows[inside], self.held_out.metric)
+        return self.train_rows[~inside], inner
 
 
 @dataclass(frozen=True)
@@ -38,10 +55,11 @@ class FoldResult:
     """A trained fold."""
 
     fold: int
-    state: dict[str, torch.Tensor]  # averaged weights after the last epoch
+    state: dict[str, torch.Tensor]  # averaged weights of the chosen epoch
     held_out_score: float  # not clipped
-    anchor_score: float  # the same of the anchors of these planets
+    reference_score: float  # the same of what the network corrects: the anchor
     epochs_run: int
+    chosen_epoch: int  # 0: the weights that it began with
 
 
 def train_fold(
@@ -56,32 +74,31 @@ def train_fold(
 ) -> FoldResult:
     """Train ``model`` on the fold's train rows; the held-out ones are only scored.
 
-    Taking the epoch that is best on the held-out planets would make their predictions optimistic, and with
-    them the sigma scale that is fitted on them: so the weights are those after the last epoch, averaged, with
-    the learning rate gone to zero. Goes on from the checkpoint if it is there and whole; ends early, with a
-    word, when ``budget`` runs out.
+    The epoch is chosen on inner planets out of the train rows (`Fold.split`, `Chosen`): chosen on the
+    held-out ones, their predictions would be optimistic, and with them all that is fitted on these. Goes on
+    from the checkpoint if it is there and whole; ends early, with a word, when ``budget`` runs out.
     """
     model.to(device.name)
-    precision, steps = Precision.of(device, settings.amp), -(-len(fold.train_rows) // settings.batch_size)
+    rows, inner = fold.split(settings.inner_share)
+    precision, steps = Precision.of(device, settings.amp), -(-len(rows) // settings.batch_size)
     state = FoldState(model, settings=settings, precision=precision, steps_per_epoch=steps)
+    encoders = (model.airs_encoder, model.fgs1_encoder) if fold.pretrained else (model.airs_encoder,)
     warm_start = WarmStart(
-        model.airs_encoder,
-        frozen_epochs=settings.warm_start_epochs,
-        release_every=settings.release_every_epochs,
+        *encoders, frozen_epochs=settings.warm_start_epochs, release_every=settings.release_every_epochs
     )
     state.resume(fold.checkpoint, digest=fold.digest)
     if 0 < state.epoch < settings.epochs:
         say(f"fold {fold.number}: going on after epoch {state.epoch}")
     if state.held_out_score is None:  # the untouched model: with the anchored head, the anchor itself
         every = [name for name, _ in warm_start.groups]
-        _score(state, fold, log, seconds=0.0, frozen=every, loss_terms={}, gradient_share={})
+        _score(state, fold, inner, log, seconds=0.0, frozen=every, loss_terms={}, gradient_share={})
     while not state.finished:
         start = time.monotonic()
         frozen = warm_start.apply(state.epoch)
-        means = _one_epoch(state, loss, fold)
+        means = _one_epoch(state, loss, fold, rows)
         state.epoch += 1
-        seconds = round(time.monotonic() - start, 3)
-        _score(state, fold, log, seconds=seconds, frozen=frozen, **means, learning_rate=state.learning_rate)
+        learning = {"frozen": frozen, **means, "learning_rate": state.learning_rate}
+        _score(state, fold, inner, log, seconds=round(time.monotonic() - start, 3), **learning)
         state.save(fold.checkpoint, digest=fold.digest)
         if budget is not None:
             budget.charge("train_epoch", units=1, seconds=time.monotonic() - start)
@@ -89,60 +106,104 @@ def train_fold(
                 what = f"stopped after epoch {state.epoch}, the time budget is used up"
                 say(f"fold {fold.number}: {what}; started again, it goes on from there")
                 break
-    weights = {name: value.detach().cpu() for name, value in state.average.state.items()}
-    scores = float(state.held_out_score), fold.held_out.anchor_score
-    return FoldResult(fold.number, weights, *scores, state.epoch)
+    chosen = state.chosen
+    scores = float(state.held_out_score), fold.held_out.reference_score
+    return FoldResult(fold.number, chosen.state, *scores, state.epoch, chosen.epoch)
 
 
-def _one_epoch(state: FoldState, loss: nn.Module, fold: Fold) -> dict[str, dict[str, float]]:
+def _one_epoch(
+    state: FoldState, loss: nn.Module, fold: Fold, rows: np.ndarray
+) -> dict[str, dict[str, float]]:
     """Every train row once; mean ``loss_terms`` and ``gradient_share``."""
-    settings, precision = state.settings, state.precision
+    dataset = fold.held_out.dataset
     rng = np.random.default_rng((fold.seed, fold.number, state.epoch + 1))
+    batches = dataset.batches(rows, size=state.settings.batch_size, rng=rng)
+    return train_epoch(state, loss, ((dataset, batch) for batch in batches), rng=rng)
+
+
+def train_epoch(
+    state: FoldState,
+    loss: nn.Module,
+    batches: Iterable[tuple[VisitDataset, np.ndarray]],
+    *,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
+    """One step per batch, rows of a dataset; mean ``loss_terms`` and ``gradient_share``.
+
+    A batch without a finite loss is left out and its planets are named. Raises DataError where many in a row
+    are: the network itself is lost then.
+    """
+    settings, precision = state.settings, state.precision
     # of its own for each epoch: a resumed run draws what a whole one does
     torch.manual_seed(int(rng.integers(2**31)))
     state.model.train()
-    sizes, terms, shares = [], [], []
-    order = rng.permutation(fold.train_rows)
-    for first in range(0, len(order), settings.batch_size):
-        rows = order[first : first + settings.batch_size]
+    sizes, terms, shares, broken = [], [], [], 0
+    for dataset, rows in batches:
         flipped = settings.time_flip and rng.random() < 0.5
-        batch = fold.held_out.dataset.batch(rows, device=precision.device.name, flipped=flipped)
+        batch = dataset.batch(rows, device=precision.device.name, flipped=flipped)
         with precision.autocast():
             output = state.model(batch)
         found = loss(output, batch, epoch=state.epoch)
+        if not torch.isfinite(found.total):
+            broken += 1
+            _tell_broken(output, dataset.planet_id[rows], lost=broken >= _BROKEN_STEPS)
+            continue
+        broken = 0
         shares.append(state.step(found.total))
         terms.append({name: float(v.detach()) for name, v in {"total": found.total, **found.terms}.items()})
         sizes.append(len(rows))
     return {"loss_terms": _means(terms, sizes), "gradient_share": _means(shares, sizes)}
 
 
+def _tell_broken(output: Any, planet_id: np.ndarray, *, lost: bool) -> None:
+    finite = torch.isfinite(output.depth_mean) & torch.isfinite(output.depth_sigma)
+    planets = planet_id[~finite.all(dim=1).cpu().numpy()]
+    named = ", ".join(map(str, planets[:5])) or "no single planet: " + ", ".join(map(str, planet_id[:5]))
+    if lost:
+        raise DataError(
+            "the network gives no finite numbers any more",
+            where="training",
+            found=f"{_BROKEN_STEPS} batches in a row, the last with planets {named}",
+            fix="a lower train.learning_rate, or train.amp=float32",
+        )
+    say_once(f"a batch without a finite loss is left out, because of planets {named}")
+
+
 def _means(parts: Sequence[Mapping[str, float]], sizes: Sequence[int]) -> dict[str, float]:
-    return {name: float(np.average([part[name] for part in parts], weights=sizes)) for name in parts[0]}
+    names = parts[0] if parts else ()
+    return {name: float(np.average([part[name] for part in parts], weights=sizes)) for name in names}
 
 
-def _score(state: FoldState, fold: Fold, log: Callable[..., None], **fields: Any) -> None:
-    """Score the averaged weights on the held-out planets, and write the epoch's record."""
-    model, held_out, settings, precision = state.averaged(), fold.held_out, state.settings, state.precision
-    found = evaluate_rows(
-        model,
-        held_out.dataset,
-        held_out.rows,
-        precision=precision,
-        batch_size=settings.batch_size,
-        flip_average=settings.time_flip,
-    )
-    score = state.held_out_score = held_out.score(found["depth_mean"], found["depth_sigma"])
-    drops = embedding_drops(
-        model, held_out, score=score, precision=precision, batch_size=settings.batch_size, seed=fold.seed
-    )
+def _score(
+    state: FoldState, fold: Fold, inner: HeldOut | None, log: Callable[..., None], **fields: Any
+) -> None:
+    """Let the inner planets judge the epoch, score the held-out ones, and write the epoch's record.
+
+    ``held_out_score`` is that of the chosen weights, ``latest_score`` of this epoch's.
+    """
+    settings, precision, held_out = state.settings, state.precision, fold.held_out
+    how = {"precision": precision, "batch_size": settings.batch_size}
+    model = state.averaged()
+
+    def predicted(judge: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+        found = evaluate_rows(model, judge.dataset, judge.rows, **how, flip_average=settings.time_flip)
+        return found["depth_mean"], found["depth_sigma"]
+
+    latest = held_out.score(*predicted(held_out))
+    scores = None if inner is None else inner.planet_scores(*predicted(inner))
+    if state.chosen.offer(state.epoch, state.average.state, scores):
+        state.held_out_score = latest
     log(
         "epoch",
         training=fold.digest,
         fold=fold.number,
         epoch=state.epoch,
-        held_out_score=score,
-        anchor_score=held_out.anchor_score,
-        contribution_score_drop=drops,
+        held_out_score=state.held_out_score,
+        latest_score=latest,
+        inner_score=None if scores is None else float(scores.mean()),
+        chosen_epoch=state.chosen.epoch,
+        reference_score=held_out.reference_score,
+        contribution_score_drop=embedding_drops(model, held_out, score=latest, **how, seed=fold.seed),
         device=precision.device.note,
         amp_dtype=settings.amp,
         **fields,

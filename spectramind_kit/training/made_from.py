@@ -14,7 +14,7 @@ from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION,
 from spectramind_kit.transit.settings import AnchorSettings
 
 # Raise when the same inputs and settings train to other weights, priors or calibrations than before.
-TRAINING_RECIPE = 2
+TRAINING_RECIPE = 3
 _LIGHT_CURVE = "light curve of visit "
 _STAR, _SETTINGS, _RECIPE = "row of the star table", "settings of the anchor", "recipe of the measurement"
 _SAID_ONE_BY_ONE = 10

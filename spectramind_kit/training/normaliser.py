@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,7 +29,8 @@ class Normaliser:
         names = tuple(sorted(set.intersection(*(set(row["star"]) for row in rows))))
         star = np.array([[row["star"][name] for name in names] for row in rows], dtype=np.float64)
         star = np.where(np.isfinite(star), star, np.nan)
-        with np.errstate(all="ignore"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a feature that no row has
             star_mean, star_scale = (np.nan_to_num(of(star, axis=0)) for of in (np.nanmean, np.nanstd))
         return cls(
             bin_mean=bins.mean(axis=(0, 1)),

@@ -19,22 +19,20 @@ def learning_rate_factor(step: int, *, total_steps: int, warmup_fraction: float)
 
 
 class WarmStart:
-    """The AIRS encoder stays frozen for the first epochs, then its parts are released, the last first.
+    """Encoders stay frozen for the first epochs, then their parts are released, the last first.
 
-    With a fresh encoder on the strong, low-noise side of the fusion, the FGS1 side would otherwise never be
-    asked for anything (docs/decisions.md D45). ``groups`` are the encoder's direct children that hold
-    parameters.
+    A fresh AIRS encoder alone: on the strong, low-noise side of the fusion, it would otherwise leave nothing
+    for FGS1 to be asked for (docs/decisions.md D45). Both encoders of pre-trained weights: a few planets
+    first teach the head. ``groups`` are the encoders' direct children that hold parameters.
     """
 
-    def __init__(self, encoder: nn.Module, *, frozen_epochs: int, release_every: int = 1):
-        direct = list(encoder.parameters(recurse=False))
-        self.groups: list[tuple[str, list[nn.Parameter]]] = [
-            (name, list(child.parameters()))
-            for name, child in encoder.named_children()
-            if any(True for _ in child.parameters())
-        ]
-        if direct:
-            self.groups.insert(0, ("own", direct))
+    def __init__(self, *encoders: nn.Module, frozen_epochs: int, release_every: int = 1):
+        self.groups: list[tuple[str, list[nn.Parameter]]] = []
+        for encoder in encoders:
+            whose = f"{type(encoder).__name__}." if len(encoders) > 1 else ""
+            parts = [("own", list(encoder.parameters(recurse=False)))]
+            parts += [(name, list(child.parameters())) for name, child in encoder.named_children()]
+            self.groups += [(whose + name, parameters) for name, parameters in parts if parameters]
         self.frozen_epochs, self.release_every = frozen_epochs, max(1, release_every)
 
     def apply(self, epoch: int) -> list[str]:
@@ -68,14 +66,20 @@ class AveragedWeights:
                 self.state[name].copy_(value)
 
 
-def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
-    """Weight decay for matrices only: biases, norms, the state-space A, D and Δ biases keep their scale."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
+def parameter_groups(
+    model: nn.Module, *, weight_decay: float, sigma_weight_decay: float | None = None
+) -> list[dict]:
+    """Weight decay for matrices only: biases, norms, the state-space A, D and Δ biases keep their scale.
+
+    The last layer of sigma has a decay of its own: errors overfit before means do.
+    """
+    own = weight_decay if sigma_weight_decay is None else sigma_weight_decay
+    groups: dict[float, list[nn.Parameter]] = {}
     for parameter in model.parameters():
         exempt = parameter.ndim < 2 or getattr(parameter, "_no_weight_decay", False)
-        (free if exempt else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+        decay = own if getattr(parameter, "is_of_sigma", False) else weight_decay
+        groups.setdefault(0.0 if exempt else decay, []).append(parameter)
+    return [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items()]
 
 
 def gradient_share(modules: Sequence[tuple[str, nn.Module]]) -> dict[str, float]:

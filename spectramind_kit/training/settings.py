@@ -17,13 +17,17 @@ class TrainSettings:
     epochs: int
     batch_size: int
     learning_rate: float
+    fine_tune_learning_rate: float
     weight_decay: float
+    sigma_weight_decay: float
     gradient_clip: float
     ema_decay: float
     warmup_fraction: float
     warm_start_epochs: int
     release_every_epochs: int
     time_flip: bool
+    inner_share: float
+    start: str
     num_threads: int
     device: str
     amp: str
@@ -34,7 +38,10 @@ class TrainSettings:
             ("epochs", self.epochs >= 1, "1 or more; model=anchor trains no network"),
             ("batch_size", self.batch_size >= 1, "1 or more"),
             ("learning_rate", 0.0 < self.learning_rate < 1.0, "between 0 and 1"),
+            ("fine_tune_learning_rate", 0.0 < self.fine_tune_learning_rate < 1.0, "between 0 and 1"),
             ("weight_decay", self.weight_decay >= 0.0, "0 or more"),
+            ("sigma_weight_decay", self.sigma_weight_decay >= 0.0, "0 or more"),
+            ("inner_share", 0.0 <= self.inner_share <= 0.5, "0 … 0.5"),
             ("gradient_clip", self.gradient_clip > 0.0, "above 0"),
             ("ema_decay", 0.0 <= self.ema_decay < 1.0, "0 … below 1"),
             ("warmup_fraction", 0.0 <= self.warmup_fraction <= 1.0, "0 … 1"),

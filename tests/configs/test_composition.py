@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -52,10 +54,20 @@ def test_profiles_and_choices_together_equal_hydra(profile):
     assert plain(without) == plain(by_hydra)
 
 
-def test_a_choice_of_the_command_line_beats_the_profile():
-    """Guards against `full` training `base` where `small` was asked for."""
-    assert load_config(profile="full", overrides=["model/size=small"]).model.size.name == "small"
-    assert load_config(profile="full").model.size.name == "base"
+@pytest.mark.parametrize("use_hydra", (False, True))
+def test_a_choice_of_the_command_line_beats_the_profile(tmp_path, monkeypatch, use_hydra):
+    """Guards against a profile's size that is trained where another was asked for, once a profile has one."""
+    if use_hydra:
+        pytest.importorskip("hydra")
+    folder = shutil.copytree(CONFIG_DIR, tmp_path / "configs")
+    profile = folder / "profile/full.yaml"
+    text = profile.read_text(encoding="utf-8").replace("profile: full", "", 1)
+    head = "# @package _global_\ndefaults:\n  - override /model/size: base\nprofile: full\n"
+    profile.write_text(head + text, encoding="utf-8")
+    monkeypatch.setattr(composition, "CONFIG_DIR", folder)
+    small = load_config(profile="full", overrides=["model/size=small"], use_hydra=use_hydra)
+    assert small.model.size.name == "small"
+    assert load_config(profile="full", use_hydra=use_hydra).model.size.name == "base"
 
 
 @pytest.mark.parametrize("group, choice", CHOICES)

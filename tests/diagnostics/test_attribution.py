@@ -19,14 +19,14 @@ pytest.importorskip("shap")
 
 def as_output(batch, delta):
     return SimpleNamespace(
-        depth_mean=batch["anchor_depth"] + batch["anchor_err"] * delta,
-        depth_sigma=batch["anchor_err"] * torch.exp(0.5 * delta),
+        depth_mean=batch["reference_depth"] + batch["reference_err"] * delta,
+        depth_sigma=batch["reference_err"] * torch.exp(0.5 * delta),
     )
 
 
 def small_batch(rows: int = 6) -> dict:
     batch = example_batch(rows, time_steps=12)
-    return batch | {name: batch[name].double() for name in ("anchor_depth", "anchor_err")}
+    return batch | {name: batch[name].double() for name in ("reference_depth", "reference_err")}
 
 
 def linear(batch):

@@ -22,9 +22,11 @@ def network(batch) -> SimpleNamespace:
         batch["star"].sum(1),
         batch["bins"].mean((1, 2)),
     )
-    delta = sum(parts) + batch["time"].mean(1) + batch["fgs1_transit"].mean(1)
-    mean = batch["anchor_depth"] + batch["anchor_err"] * delta[:, None]
-    return SimpleNamespace(depth_mean=mean, depth_sigma=batch["anchor_err"] * torch.exp(0.1 * delta[:, None]))
+    delta = sum(parts) + batch["time"].mean(1) + batch["transit_shape"].mean(1)
+    mean = batch["reference_depth"] + batch["reference_err"] * delta[:, None]
+    return SimpleNamespace(
+        depth_mean=mean, depth_sigma=batch["reference_err"] * torch.exp(0.1 * delta[:, None])
+    )
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_the_ends_of_a_coalition_are_the_planet_and_its_donors(game):
     value = game.coalitions(0, donors)(np.stack([np.ones(n_groups), np.zeros(n_groups)]))
     own = take_rows(game.batch, [0])
     np.testing.assert_allclose(value[0], game.outputs(own)[0], atol=1e-5)
-    anchored = {n: game.batch[n][[0, 0, 0]] for n in ("anchor_depth", "anchor_err")}
+    anchored = {n: game.batch[n][[0, 0, 0]] for n in ("reference_depth", "reference_err")}
     swapped = game.outputs(take_rows(game.pool, donors) | anchored).mean(axis=0)
     np.testing.assert_allclose(value[1], swapped, atol=1e-5)
     assert len(game.output_names) == value.shape[1] == 2 * len(game.bands)

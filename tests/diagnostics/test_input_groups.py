@@ -22,7 +22,7 @@ def test_groups_cover_the_inputs_once(batch):
         for name, bins in group.parts:
             seen.setdefault(name, []).extend([None] if bins is None else bins.tolist())
     assert sorted(seen["airs"]) == list(range(282)) and sorted(seen["bins"]) == list(range(283))
-    assert set(seen) == {"fgs1", "airs", "bins", "fgs1_transit", "time", "star"}
+    assert set(seen) == {"fgs1", "white", "airs", "bins", "transit_shape", "time", "star"}
 
 
 def test_rows_of_a_batch_and_batches_joined_again(batch):
@@ -40,7 +40,7 @@ def test_only_the_groups_outside_come_from_the_donors(batch):
     groups = {group.name: group for group in input_groups(batch["wavelength_um"].numpy())}
     outside = [
         groups["AIRS light curve 2.5–2.8 µm"],
-        groups["anchor features, FGS1 bin"],
+        groups["features of the FGS1 bin"],
         groups["star and orbit"],
     ]
     mixed = mixed_rows(own, donors, outside)

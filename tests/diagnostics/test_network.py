@@ -14,6 +14,8 @@ from spectramind_kit.diagnostics.figures.embedding import plot_embedding
 from spectramind_kit.diagnostics.network import explain_network, load_network, network_embeddings
 from spectramind_kit.errors import DataError
 
+ANCHORED = ["model/decoder=anchored", "model/size=small"]
+
 
 @pytest.fixture(scope="module")
 def network_dir(measured_dir, tmp_path_factory):
@@ -51,7 +53,10 @@ def network_dir(measured_dir, tmp_path_factory):
         stars=pd.DataFrame(),
         anchors={p: apply_prior(m) for p, m in measured.items()},
     )
-    config = {name: to_plain(load_config(profile="smoke")[name]) for name in ("data", "anchor", "model")}
+    config = {
+        name: to_plain(load_config(profile="smoke", overrides=ANCHORED)[name])
+        for name in ("data", "anchor", "model")
+    }
     torch.manual_seed(0)
     normaliser = Normaliser.fit(rows)
     model = build_model(
@@ -59,7 +64,7 @@ def network_dir(measured_dir, tmp_path_factory):
     )
     for parameter in model.decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.3)  # a fresh head says nothing: give it something to explain
-    result = FoldResult(fold=0, state=model.state_dict(), held_out_score=0.5, anchor_score=0.5, epochs_run=1)
+    result = FoldResult(0, model.state_dict(), 0.5, reference_score=0.5, epochs_run=1, chosen_epoch=1)
     network = Network((result,), normaliser, np.array(planets), {}, "digest")
     learned = Learned(
         config=config,

@@ -53,12 +53,8 @@ def test_what_was_decided_is_told(run):
     with open(run.root / "metrics.jsonl", "a", encoding="utf-8") as log:
         log.write(
             "\n"
-            + json.dumps({"event": "network_share", "chosen": 0.5, "gain": 0.01, "gain_error": 0.004})
+            + json.dumps({"event": "network_share", "chosen": "both", "gain": 0.01, "gain_error": 0.004})
             + "\n"
         )
     rows = backend_table(open_run(run.root)).rows
-    assert (
-        "decision",
-        "weight of the network",
-        "0.5 (+0.0100 ± 0.0040 over the anchor, out of fold)",
-    ) in rows
+    assert ("decision", "submitted", "both (the network adds +0.0100 ± 0.0040, out of fold)") in rows

@@ -27,7 +27,7 @@ def learned(finished_run):
 @pytest.fixture
 def network():
     numbers = np.arange(2.0)
-    results = tuple(FoldResult(k, {"weight": torch.ones(2) * k}, 0.5, 0.4, 1) for k in range(2))
+    results = tuple(FoldResult(k, {"weight": torch.ones(2) * k}, 0.5, 0.4, 1, 1) for k in range(2))
     return Network(
         results, Normaliser(numbers, numbers, numbers, numbers, ("Ts", "P")), numbers, {}, "digest"
     )

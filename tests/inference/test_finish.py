@@ -7,7 +7,7 @@ import pytest
 
 from spectramind_kit.inference.bundle import load_bundle
 from spectramind_kit.inference.finish import _flat_score, _tell_share
-from spectramind_kit.inference.uncertainty import SigmaFit, SigmaScale
+from spectramind_kit.inference.uncertainty import SensorScale, SigmaFit, SigmaScale
 from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.run_folder.logbook import read_logbook
@@ -43,15 +43,16 @@ def test_the_flat_baseline_does_not_see_the_planets_it_is_scored_on():
 
 
 @pytest.mark.parametrize(
-    "share, gain, said",
+    "scale, gain, said",
     [
-        (0.5, 0.02, "is used with weight 0.5: +0.0200 ± 0.0010"),
-        (0.0, -0.01, "left out: no weight of it is better than the anchor"),
-        (0.0, 0.001, "left out: its best weight gives +0.0010 ± 0.0010"),
+        (SigmaScale(alone=True), -0.02, "the network alone is submitted, as configured: -0.0200 ± 0.0010"),
+        (SigmaScale(airs=SensorScale(trust=0.5)), 0.02, "are combined: +0.0200 ± 0.0010"),
+        (SigmaScale(), -0.01, "left out: on planets that no fit has seen it adds nothing"),
+        (SigmaScale(), 0.001, "left out: the combination gives +0.0010 ± 0.0010"),
     ],
 )
-def test_why_the_network_is_used_or_not_is_said(small_run, capsys, share, gain, said):
+def test_why_the_network_is_used_or_not_is_said(small_run, capsys, scale, gain, said):
     """Guards against hours of training that vanish without a word."""
-    fit = SigmaFit(SigmaScale(share), 0.6, 0.5, gain, 0.001, {"0": 0.5})
+    fit = SigmaFit(scale, 0.6, 0.5, gain, 0.001, {"anchor": 0.5})
     _tell_share(small_run.open("train"), fit)
     assert said in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,18 +11,26 @@ import torch
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import load_bundle
-from spectramind_kit.inference.predict import load_fold, predict_anchors, predict_network
+from spectramind_kit.inference.predict import (
+    load_fold,
+    network_rows,
+    predict_anchors,
+    predict_network,
+    predict_untrained,
+)
 from spectramind_kit.runtime import Device
 from spectramind_kit.training.checkpoint import save_checkpoint
-from spectramind_kit.training.dataset import VisitDataset, planet_rows
+from spectramind_kit.training.dataset import VisitDataset
+from spectramind_kit.training.pretrained import load_pretrained
 from tests.stale_run import SMALL, TEST, make_small_run
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+@pytest.fixture(scope="module", params=["both", "anchored"])
+def trained(request, tmp_path_factory):
     """A small run with a network, its bundle, and the test planets' measurements and anchors."""
     run = make_small_run(tmp_path_factory.mktemp("network"))
-    run.overrides = [*SMALL, "model/size=small", "train.epochs=1", "train.warm_start_epochs=0"]
+    form = f"model/decoder={request.param}"
+    run.overrides = [*SMALL, "model/size=small", form, "train.epochs=1", "train.warm_start_epochs=0"]
     run.train()
     bundle = load_bundle(run.root / "bundle")
     measurements = run.measure(run.open("submit"), "test")
@@ -55,10 +65,22 @@ def test_the_folds_are_averaged(trained):
 def test_weights_of_another_training_are_refused(trained, tmp_path):
     """Guards against a fold that was copied from another bundle."""
     run, bundle, measurements, anchors = trained
-    rows = planet_rows(
-        run.light_curves["test"], measurements=measurements, anchors=anchors, stars=pd.DataFrame()
-    )
+    given = {"measurements": measurements, "anchors": anchors, "stars": pd.DataFrame()}
+    rows = network_rows(bundle, run.light_curves["test"], **given)
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     path = save_checkpoint(tmp_path / "fold_0.pt", {"model": {"w": torch.ones(1)}}, digest="other")
     with pytest.raises(DataError, match="another configuration"):
         load_fold(bundle, path, dataset)
+
+
+def test_the_shipped_network_predicts_without_any_training(trained):
+    """Guards against a kit that says nothing before it has seen a label, and against bins that are read as
+    others."""
+    curves, given = trained[0].light_curves["test"], {"device": Device("cpu", "cpu", "float32", "CPU")}
+    given["stars"] = pd.DataFrame()
+    start = load_pretrained()
+    assert not predict_untrained(start, curves, **given), "of other wavelengths than it was trained on"
+    own = next(iter(curves.values()))[0].wavelength_um
+    found = predict_untrained(replace(start, card={**start.card, "wavelength_um": own}), curves, **given)
+    assert sorted(found["planet_id"]) == sorted(TEST)
+    assert np.isfinite(found["depth_mean"]).all() and (found["depth_sigma"] > 0).all()

@@ -49,7 +49,7 @@ def test_measurements_go_before_light_curves(run, light_curves, monkeypatch, sec
     inputs = RerunInputs(SimpleNamespace(), None, None, None)
     found = gather_planets(run, PLANETS, inputs)
     assert sorted(found.flat) == sorted(PLANETS) and len(found.measurements) == measured
-    assert sorted(found.light_curves) == sorted(found.measurements)
+    assert set(found.measurements) <= set(found.light_curves), "a direct network needs no measurement"
 
 
 def test_workers_that_cannot_start_cost_the_anchors_alone(run, light_curves, monkeypatch):

@@ -17,9 +17,9 @@ from spectramind_kit.models import example_batch
 
 def output_of(batch, *, seed: int = 0):
     rng = torch.Generator().manual_seed(seed)
-    err = batch["anchor_err"]
+    err = batch["reference_err"]
     return SimpleNamespace(
-        depth_mean=batch["anchor_depth"] + 0.3 * err * torch.randn(err.shape, generator=rng),
+        depth_mean=batch["reference_depth"] + 0.3 * err * torch.randn(err.shape, generator=rng),
         depth_sigma=err * torch.exp(0.1 * torch.randn(err.shape, generator=rng)),
     )
 
@@ -92,13 +92,49 @@ def test_the_baseline_is_annealed_in(batch):
     )
 
 
+def test_the_mean_is_learned_first(batch):
+    """Guards against an error that grows over what the mean has yet to learn, and against one that is never
+    learned."""
+    loss = CompositeLoss({"gll": 2.0, "smoothness": 0.1}, mean_first=2.5, mean_pull_limit=1.0)
+    assert loss.weights_at(2) == {"squared_error": 2.0, "smoothness": 0.1}
+    assert loss.weights_at(3) == {"gll": 2.0, "smoothness": 0.1}
+    for epoch, learned in ((0, False), (3, True)):
+        output = output_of(batch)
+        output.depth_mean.requires_grad_()
+        output.depth_sigma.requires_grad_()
+        total = loss(output, batch, epoch=epoch).total
+        mean, sigma = torch.autograd.grad(total, (output.depth_mean, output.depth_sigma), allow_unused=True)
+        assert mean.abs().min() > 0 and (sigma is not None and bool(sigma.any())) == learned
+
+
+def test_the_mean_is_learned_first_also_for_the_metric(batch):
+    """Guards against epochs without any term where the likelihood is not what is learned later."""
+    loss = CompositeLoss({"metric": 1.0}, mean_first=1.0)
+    assert loss.weights_at(0) == {"squared_error": 1.0} and loss.weights_at(1) == {"metric": 1.0}
+
+
+def test_one_broken_planet_does_not_own_the_mean(batch):
+    """Guards against a square where a robust error was asked for: the pull of a label that is far off grows
+    no more."""
+    gradients = []
+    for off in (1.0, 30.0, 3000.0):
+        output = SimpleNamespace(
+            depth_mean=batch["reference_depth"].clone().requires_grad_(), depth_sigma=batch["reference_err"]
+        )
+        label = {"depth": batch["reference_depth"] + off * batch["reference_err"]}
+        CompositeLoss({"squared_error": 1.0}, mean_pull_limit=2.0)(output, batch | label).total.backward()
+        gradients.append(float(output.depth_mean.grad[0, 5]))
+    assert gradients[1] / gradients[0] == pytest.approx(2.0, rel=1e-3)
+    assert gradients[2] == pytest.approx(gradients[1], rel=1e-3)
+
+
 def test_terms_are_in_standardised_units(batch):
     """Guards against a lambda that means something else on a noisier planet: all depths and errors doubled (a
     planet twice as large, measured half as well) changes no term but those that compare with fixed
     numbers."""
     loss = CompositeLoss({name: 1.0 for name in TERMS if name not in ("metric", "baseline")})
     output = output_of(batch)
-    doubled = {**batch, **{k: 2 * batch[k] for k in ("anchor_depth", "anchor_err", "depth")}}
+    doubled = {**batch, **{k: 2 * batch[k] for k in ("reference_depth", "reference_err", "depth")}}
     twice = SimpleNamespace(depth_mean=2 * output.depth_mean, depth_sigma=2 * output.depth_sigma)
     for name, term in loss(output, batch).terms.items():
         assert float(loss(twice, doubled).terms[name]) == pytest.approx(float(term), rel=1e-4), name
@@ -107,7 +143,7 @@ def test_terms_are_in_standardised_units(batch):
 def test_a_calibrated_anchor_scores_a_half():
     """A likelihood term of 0.5 means: errors are what they claim to be. (pull² has mean 1.)"""
     batch = example_batch(400, time_steps=1)
-    anchor = SimpleNamespace(depth_mean=batch["anchor_depth"], depth_sigma=batch["anchor_err"])
+    anchor = SimpleNamespace(depth_mean=batch["reference_depth"], depth_sigma=batch["reference_err"])
     assert float(CompositeLoss({"gll": 1.0})(anchor, batch).total) == pytest.approx(0.5, abs=0.05)
 
 

@@ -19,7 +19,9 @@ def test_the_example_obeys_the_contract(batch):
     check_batch(batch)
     assert set(batch) == {*CONTRACT, *LABEL}
     assert {name for name, value in batch.items() if value.shape[1:2] == (29,)} == set(SERIES)
-    assert (batch["anchor_err"] > 0).all() and batch["fgs1_transit"].min() >= -1 and not batch["mask"].all()
+    assert (batch["reference_err"] > 0).all() and batch["transit_shape"].min() >= -1
+    assert not batch["mask"].all() and torch.allclose(batch["weight"].sum(1), torch.ones(2))
+    assert not batch["weight"][~batch["mask"]].any()
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -37,7 +39,8 @@ def test_labels_are_the_losses_business(batch):
 @pytest.mark.parametrize("name", sorted(set(CONTRACT) - {"wavelength_um", "star"}))
 def test_a_shape_that_does_not_fit_is_told(name, batch):
     """Guards against a broadcast over the wrong axis; a second axis of visits among them."""
-    for wrong in (batch[name][:, :-1], batch[name][:, None]):
+    value = batch[name]
+    for wrong in (value[:, :-1] if value.ndim > 1 else value[:-1], value[:, None]):
         with pytest.raises(DataError, match="does not fit the others"):
             check_batch({**batch, name: wrong})
 

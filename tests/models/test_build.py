@@ -15,15 +15,25 @@ from spectramind_kit.losses import CompositeLoss
 from spectramind_kit.models import build_model, example_batch
 
 GROUPS = ("model/fgs1_encoder", "model/airs_encoder", "model/fusion", "model/decoder")
-COMBINATIONS = list(itertools.product(*(available_choices(group) for group in GROUPS)))
+# decoder=both is the network of decoder=direct (see training/test_pretrained.py)
+COMBINATIONS = [
+    choice
+    for choice in itertools.product(*(available_choices(group) for group in GROUPS))
+    if choice[-1] != "both"
+]
 
 
 def small_batch(**settings):
     return example_batch(2, **{"time_steps": 29, "n_airs": 40, **settings})
 
 
+def batch_for(decoder: str):
+    """The direct head's experts know all 282 bins."""
+    return small_batch() if decoder == "anchored" else small_batch(n_airs=282)
+
+
 def config_of(*overrides: str):
-    return load_config(overrides=["model/size=small", *overrides], use_hydra=False)
+    return load_config(overrides=["model/size=small", "model/decoder=anchored", *overrides], use_hydra=False)
 
 
 def step(model: nn.Module, batch) -> float:
@@ -40,9 +50,11 @@ def step(model: nn.Module, batch) -> float:
 def test_every_combination_builds_steps_and_round_trips(combination):
     """Guards against parts that fit only their default neighbours, and against state that a checkpoint
     loses."""
-    config = config_of(*(f"{group}={choice}" for group, choice in zip(GROUPS, combination)))
+    chosen = (f"{group}={choice}" for group, choice in zip(GROUPS, combination))
+    config = config_of(*chosen, "model.size.experts=0")  # experts know all 282 bins
     torch.manual_seed(0)
     model, batch = build_model(config.model).eval(), small_batch()
+    untouched = model(batch).delta.detach()
     before = step(model, batch)
     assert before == before and abs(before) < 1e6
     file = io.BytesIO()
@@ -52,15 +64,16 @@ def test_every_combination_builds_steps_and_round_trips(combination):
     again.load_state_dict(torch.load(file, weights_only=True), strict=True)
     with torch.no_grad():
         assert torch.equal(again(batch).depth_mean, model(batch).depth_mean)
-        # the step did something
-        assert not torch.equal(model(batch).delta, torch.zeros_like(batch["anchor_depth"]))
+        assert not torch.equal(model(batch).delta, untouched), "the step did something"
 
 
+@pytest.mark.parametrize("decoder", available_choices("model/decoder"))
 @pytest.mark.parametrize("size", available_choices("model/size"))
-def test_sizes(size):
-    """Guards against a size whose heads do not divide its width."""
-    model = build_model(load_config(overrides=[f"model/size={size}"], use_hydra=False).model)
-    assert model(small_batch()).depth_mean.shape == (2, 41)
+def test_sizes(size, decoder):
+    """Guards against a size whose heads do not divide its width, or that lacks a number for a head."""
+    overrides = [f"model/size={size}", f"model/decoder={decoder}"]
+    model, batch = build_model(load_config(overrides=overrides, use_hydra=False).model), batch_for(decoder)
+    assert model(batch).depth_mean.shape == batch["reference_depth"].shape
 
 
 @pytest.mark.parametrize(
@@ -77,22 +90,40 @@ def test_sizes(size):
         "model.fusion.direction=time_to_wavelength",
         "model.fusion.depth=3",
         "model.decoder.hidden=8",
+        "model.size.readings=0",
+        "model.size.readings=3",
     ),
 )
-def test_options_reach_the_model(override):
+def test_options_reach_the_model(override, decoder="anchored"):
     """Guards against a key in a YAML file that nothing reads, or an option that does not run."""
     torch.manual_seed(0)
-    plain = build_model(config_of().model)
+    plain = build_model(config_of(f"model/decoder={decoder}").model)
     torch.manual_seed(0)
-    model = build_model(config_of(override).model).eval()
+    model = build_model(config_of(f"model/decoder={decoder}", override).model).eval()
     assert repr(plain) != repr(model) or str(vars_of(plain)) != str(vars_of(model))
-    step(model, small_batch())
+    step(model, batch_for(decoder))
+
+
+@pytest.mark.parametrize(
+    "override",
+    (
+        "model.size.readings=3",
+        "model.decoder.graph_depth=0",
+        "model.size.experts=0",
+        "model.decoder.rank=2",
+        "model.decoder.log_scale_bound=1.0",
+        "model.decoder.combine=true",
+    ),
+)
+def test_options_reach_the_direct_model(override):
+    """Guards the same of the other head."""
+    test_options_reach_the_model(override, "direct")
 
 
 def vars_of(model: nn.Module) -> list:
     return [
         {k: v for k, v in vars(m).items() if isinstance(v, (str, int, float, tuple))} for m in model.modules()
-    ]
+    ] + [(name, tuple(value.shape)) for name, value in model.named_parameters()]
 
 
 def test_feature_counts_may_be_given():
@@ -186,7 +217,10 @@ def test_an_encoder_that_breaks_the_contract_is_told_so(notebook):
         (["model.fgs1_encoder={_target_: my_notebook.MyEncoder, gian: 2.0}"], "gain"),
         (["model.airs_encoder.graph_layer=gatt"], "gat"),
         (["model.fusion.direction=wavelength_to_tim"], "wavelength_to_time"),
-        (["model.decoder.form=anchord"], "anchored"),
+        (
+            ["model.decoder={_target_: spectramind_kit.models.HeteroscedasticHead, delta_bond: 6.0}"],
+            "delta_bound",
+        ),
         (["model.fgs1_encoder.direction=bot"], "both"),
         (["model.airs_encoder.graph_backend=indexadd"], "index_add"),
     ),

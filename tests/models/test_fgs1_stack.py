@@ -15,12 +15,14 @@ def test_a_token_is_a_patch_of_its_own_steps(series):
     mask = mask.clone()
     mask[:, 49:] = False
     tokens = Fgs1Tokens(width=16, patch_steps=8)
-    found, found_mask = tokens(flux[..., 0], shape, time, mask)
+    steps = {"shape": shape, "time": time, "mask": mask}
+    found, found_mask = tokens(flux[..., 0], None, **steps)
     assert found.shape == (2, 8, 16) and found_mask[0].tolist() == [True] * 7 + [False]
     changed = flux[..., 0].clone()
     changed[:, 16:24] += 1.0
-    moved = (tokens(changed, shape, time, mask)[0] - found).abs().amax(-1) > 0
-    assert moved[0].nonzero()[:, 0].tolist() == [2]
+    for curves in ((changed, None), (flux[..., 0], changed - flux[..., 0])):
+        moved = (tokens(*curves, **steps)[0] - found).abs().amax(-1) > 0
+        assert moved[0].nonzero()[:, 0].tolist() == [2]
 
 
 def test_masked_steps_are_not_read(series):
@@ -29,8 +31,17 @@ def test_masked_steps_are_not_read(series):
     mask = mask & (time < 1.0)
     torch.manual_seed(0)
     tokens = Fgs1Tokens(width=16, patch_steps=8)
-    broken = [torch.where(mask, t, float("nan")) for t in (flux[..., 0], shape, time)]
-    assert torch.equal(tokens(*broken, mask)[0], tokens(flux[..., 0], shape, time, mask)[0])
+    whole = {"flux": flux[..., 0], "white": flux[..., 0].flip(1), "shape": shape, "time": time}
+    broken = {name: torch.where(mask, t, float("nan")) for name, t in whole.items()}
+    assert torch.equal(tokens(**broken, mask=mask)[0], tokens(**whole, mask=mask)[0])
+
+
+def test_without_a_white_curve_there_is_a_flat_one(series):
+    """Guards against an encoder that only a whole batch can be given to, and against a blank that is none."""
+    flux, shape, time, mask = series(bins=1)
+    tokens, steps = Fgs1Tokens(width=16, patch_steps=1), {"shape": shape, "time": time, "mask": mask}
+    without, flat = (tokens(flux[..., 0], white, **steps)[0] for white in (None, torch.zeros_like(time)))
+    assert torch.equal(without, flat)
 
 
 def test_a_patch_of_no_step_is_refused():

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from spectramind_kit.models import CrossAttentionFusion
+from spectramind_kit.models.flux_readout import FluxSteps
 from spectramind_kit.models.fusion_xattn import DIRECTIONS, CrossAttention
 
 
@@ -45,12 +46,29 @@ def test_fgs1_reaches_the_bins_and_an_empty_fgs1_is_survived(direction):
     fusion = CrossAttentionFusion(width=16, star_features=3, bin_features=2, direction=direction).eval()
     airs, fgs1, mask = torch.randn(2, 6, 16), torch.randn(2, 9, 16), torch.ones(2, 9, dtype=torch.bool)
     inputs = {"star": torch.randn(2, 3), "bins0": torch.randn(2, 2)}
-    fused = fusion(airs, fgs1=fgs1, fgs1_mask=mask, **inputs)
-    other = fusion(airs, fgs1=-fgs1, fgs1_mask=mask, **inputs)
+    fused = fusion(airs, fgs1=fgs1, fgs1_mask=mask, **inputs).tokens
+    other = fusion(airs, fgs1=-fgs1, fgs1_mask=mask, **inputs).tokens
     assert ((fused - other).abs().amax(-1) > 1e-4).all()  # FGS1's bin and every AIRS bin
-    masked = fusion(airs, fgs1=fgs1, fgs1_mask=~mask, **inputs)
+    masked = fusion(airs, fgs1=fgs1, fgs1_mask=~mask, **inputs).tokens
     assert masked.isfinite().all()
-    assert (
-        torch.allclose(masked[:, 1:], fusion(airs, fgs1=-fgs1, fgs1_mask=~mask, **inputs)[:, 1:], atol=1e-5)
-        or direction != "wavelength_to_time"
-    )
+    turned = fusion(airs, fgs1=-fgs1, fgs1_mask=~mask, **inputs).tokens
+    assert torch.allclose(masked[:, 1:], turned[:, 1:], atol=1e-5) or direction != "wavelength_to_time"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_attention_is_that_of_the_readings_where_there_are_some(direction):
+    """Guards against a figure of weights that are not those which the fluxes were read with."""
+    torch.manual_seed(0)
+    settings = {"width": 16, "star_features": 3, "bin_features": 2, "direction": direction}
+    fusion = CrossAttentionFusion(**settings, readings=4).eval()
+    inputs = {"star": torch.randn(2, 3), "bins0": torch.randn(2, 2), "fgs1": torch.randn(2, 9, 16)}
+    mask, values = torch.ones(2, 9, dtype=torch.bool), torch.randn(2, 9, 7)
+    weight = torch.full((2, 9), 1 / 9)
+    flux = FluxSteps(values, weight, mask, torch.zeros(2, 9), torch.zeros(2, 9))
+    airs = torch.randn(2, 6, 16)
+    found = fusion(airs, **inputs, fgs1_mask=mask, flux=flux, weights=True)
+    by_hand = torch.einsum("brwl,blw->bwr", found.attention, values / 9)
+    torch.testing.assert_close(found.readings, by_hand)
+    plain = fusion(airs, **inputs, fgs1_mask=mask, flux=flux)
+    torch.testing.assert_close(plain.readings, found.readings)
+    assert plain.attention is None

@@ -9,6 +9,7 @@ import torch
 
 from spectramind_kit.configs import load_config
 from spectramind_kit.models import build_model, example_batch
+from spectramind_kit.models.batch import SERIES
 
 VARIANTS = {
     "default": [],
@@ -17,21 +18,29 @@ VARIANTS = {
     "conv, concat": ["model/fgs1_encoder=conv", "model/fusion=concat"],
     "gnn, airs_only": ["model/airs_encoder=gnn", "model/fusion=airs_only"],
     "reverse": ["model.fusion.direction=time_to_wavelength"],
+    "no readings": ["model.size.readings=0"],
+    # the experts know one grid of 282 bins (tests/models/test_direct_head.py)
+    "direct": ["model/decoder=direct", "model.size.experts=0"],
+    "direct, conv, late": ["model/decoder=direct", "model.size.experts=0"]
+    + ["model/fgs1_encoder=conv", "model/fusion=late"],
 }
+
+
+def config_of(*overrides: str):
+    return load_config(overrides=["model/size=small", "model/decoder=anchored", *overrides], use_hydra=False)
 
 
 def trained_like(*overrides: str):
     """A model whose last layers are not zero, in float64 and without dropout: differences are not
     rounding."""
     torch.manual_seed(0)
-    model = (
-        build_model(load_config(overrides=["model/size=small", *overrides], use_hydra=False).model)
-        .eval()
-        .double()
-    )
+    model = build_model(config_of(*overrides).model).eval().double()
     with torch.no_grad():
         for layers in (model.decoder.fgs1, model.decoder.airs):
-            layers[-1].weight.normal_(std=0.3)
+            layers.mean.weight.normal_(std=0.3)
+            layers.sigma.weight.normal_(std=0.3)
+        if model.decoder.linear is not None:
+            model.decoder.linear.weight.normal_(std=0.3)
     return model
 
 
@@ -54,13 +63,13 @@ def same(found, wanted, tolerance=1e-10):
 @pytest.mark.parametrize("dtype", (torch.float32, torch.float64))
 def test_a_fresh_head_is_the_anchor(dtype):
     """Guards against a start worse than the physics: bit for bit the anchor, in training mode too."""
-    model = build_model(load_config(use_hydra=False).model)
+    model = build_model(config_of().model)
     batch = example_batch(3, time_steps=61)
-    batch |= {k: batch[k].to(dtype) for k in ("anchor_depth", "anchor_err")}
+    batch |= {k: batch[k].to(dtype) for k in ("reference_depth", "reference_err")}
     output = model(batch)
     assert output.depth_mean.dtype == dtype
-    assert torch.equal(output.depth_mean, batch["anchor_depth"]) and torch.equal(
-        output.depth_sigma, batch["anchor_err"]
+    assert torch.equal(output.depth_mean, batch["reference_depth"]) and torch.equal(
+        output.depth_sigma, batch["reference_err"]
     )
 
 
@@ -74,11 +83,13 @@ def test_shapes(batch):
         41,
         32,
     ) and output.fgs1_embedding.shape == output.airs_embedding.shape == (4, 32)
-    assert output.attention.shape[0] == 4 and torch.allclose(
-        output.attention.sum(-1), torch.ones((), dtype=output.attention.dtype)
-    )
+    tokens = model.encode(batch).fgs1.shape[1]
+    assert output.attention.shape == (4, model.fusion.readout.readings, 41, tokens)
     assert model(batch).attention is None
     same(output, model(batch))
+    softmax = trained_like("model.size.readings=0")(batch, attention=True).attention
+    assert softmax.shape[2:] == (41, tokens + 1)
+    assert torch.allclose(softmax.sum(-1), torch.ones((), dtype=softmax.dtype))
 
 
 @pytest.mark.parametrize("overrides", VARIANTS.values(), ids=VARIANTS)
@@ -98,7 +109,7 @@ def test_padded_steps_change_nothing(overrides, batch):
     model, wanted = trained_like(*overrides), None
     wanted = model(batch)
     padded = dict(batch)
-    for name in ("fgs1", "fgs1_transit", "airs", "time", "mask"):
+    for name in SERIES:
         value = batch[name]
         extra = value.new_ones(4, 17, *value.shape[2:])
         padded[name] = torch.cat(
@@ -106,7 +117,7 @@ def test_padded_steps_change_nothing(overrides, batch):
         )
     same(model(padded), wanted)
     inside = dict(batch)
-    for name in ("fgs1", "airs", "time", "fgs1_transit"):
+    for name in set(SERIES) - {"mask"}:
         inside[name] = batch[name].clone()
         inside[name][:, 58:] = 1e30  # example_batch masks the last three steps
     same(model(inside), wanted)
@@ -123,7 +134,7 @@ def test_permuted_wavelengths_give_permuted_spectra(overrides, batch):
         **batch,
         "airs": batch["airs"][..., order],
         "wavelength_um": batch["wavelength_um"][with_fgs1],
-        **{k: batch[k][:, with_fgs1] for k in ("bins", "anchor_depth", "anchor_err", "depth")},
+        **{k: batch[k][:, with_fgs1] for k in ("bins", "reference_depth", "reference_err", "depth")},
     }
     found = model(permuted)
     for name in ("depth_mean", "log_scale"):
@@ -167,6 +178,18 @@ def test_embeddings_can_be_exchanged(batch):
     )
 
 
+@pytest.mark.parametrize("decoder", ("anchored", "direct"))
+def test_every_light_curve_is_read_and_airs_only_reads_no_fgs1(decoder, batch):
+    """Guards against a curve of the batch that no part looks at, and against a comparison of fusions in which
+    the one without FGS1 reads its fluxes after all."""
+    parts = f"model/decoder={decoder}", "model.size.experts=0"
+    model, without = trained_like(*parts), trained_like(*parts, "model/fusion=airs_only")
+    for name in ("fgs1", "white", "airs"):
+        changed = {**batch, name: -batch[name]}
+        assert not torch.allclose(model(changed).delta, model(batch).delta, atol=1e-6), name
+    same(without({**batch, "fgs1": -batch["fgs1"]}), without(batch))
+
+
 @pytest.mark.parametrize("half", (torch.float16, torch.bfloat16))
 @pytest.mark.parametrize("overrides", VARIANTS.values(), ids=VARIANTS)
 def test_autocast(half, overrides, batch):
@@ -188,9 +211,9 @@ def test_a_few_steps_learn_something():
     torch.manual_seed(0)
     batch = example_batch(8, time_steps=40, n_airs=16)
     hidden = torch.randn(8, 1)
-    batch["airs"] = batch["airs"] + hidden[..., None] * batch["fgs1_transit"][..., None]
-    batch["depth"] = batch["anchor_depth"] + 2.0 * batch["anchor_err"] * hidden
-    model = build_model(load_config(overrides=["model/size=small"], use_hydra=False).model)
+    batch["airs"] = batch["airs"] + hidden[..., None] * batch["transit_shape"][..., None]
+    batch["depth"] = batch["reference_depth"] + 2.0 * batch["reference_err"] * hidden
+    model = build_model(config_of().model)
     from spectramind_kit.losses import CompositeLoss
 
     loss, optimiser = CompositeLoss({"gll": 1.0}), torch.optim.AdamW(model.parameters(), 3e-3)

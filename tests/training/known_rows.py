@@ -35,13 +35,16 @@ def rows_and_labels(n=24, *, seed=0, signal=1.5):
                     "planet_id": planet,
                     "visit": visit,
                     "fgs1": push * shape + rng.normal(0, 0.3, STEPS),
+                    "white": push * shape,
+                    "mask": np.full(STEPS, True),
+                    "weight": np.full(STEPS, 1 / STEPS),
                     "airs": push * shape[:, None] + rng.normal(0, 0.3, (STEPS, 282)),
-                    "fgs1_transit": shape,
+                    "transit_shape": shape,
                     "time": time,
                     "bins": bins,
                     "star": star,
-                    "anchor_depth": anchor,
-                    "anchor_err": err,
+                    "reference_depth": anchor,
+                    "reference_err": err,
                     "wavelength_um": np.r_[0.7, np.linspace(1.95, 3.9, 282)],
                 }
             )
@@ -52,7 +55,8 @@ def rows_and_labels(n=24, *, seed=0, signal=1.5):
 def make_network():
     """A small untrained network for these rows, and its loss."""
     torch.manual_seed(0)
-    config = load_config(profile="quick", overrides=["model.size.width=16", "model.size.airs_channels=4"])
+    parts = ["model/size=small", "model/decoder=anchored"]
+    config = load_config(overrides=[*parts, "model.size.width=16", "model.size.airs_channels=4"])
     model = build_model(config.model, bin_features=5, star_features=2)
     return model, instantiate(to_plain(config.loss), where="loss")
 

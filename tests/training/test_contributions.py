@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from spectramind_kit.training.contributions import embedding_drops
@@ -44,6 +45,21 @@ def test_the_encoder_that_knows_is_the_one_that_drops(held_out):
     score = held_out.score(depth, np.full_like(depth, 1e-4))
     drops = embedding_drops(ReadsAirs(), held_out, score=score, batch_size=3)
     assert abs(drops["fgs1"]) < 1e-9 and drops["airs"] > 0.5
+
+
+def test_visits_that_stand_apart_keep_their_answers(held_out):
+    """Guards against embeddings that come back in the order of the batches, in which a planet's visits stand
+    together."""
+    rows = np.r_[held_out.rows[1::2], held_out.rows[::2]]
+    apart = HeldOut(held_out.dataset, rows, held_out.metric)
+    depth = held_out.dataset.tensors["depth"][torch.as_tensor(rows)].numpy()
+    sigma = np.full_like(depth, 1e-4)
+    order = np.random.default_rng(5).permutation(len(rows))
+    exchanged = np.empty_like(depth)
+    exchanged[order] = depth[np.roll(order, 1)]
+    drops = embedding_drops(ReadsAirs(), apart, score=0.5, batch_size=3, seed=5)
+    assert drops["fgs1"] == pytest.approx(0.5 - apart.score(depth, sigma))
+    assert drops["airs"] == pytest.approx(0.5 - apart.score(exchanged, sigma))
 
 
 def test_one_row_has_no_other_to_take_from(held_out):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.models.batch import check_batch
+from spectramind_kit.models.batch import SERIES, check_batch
 from spectramind_kit.training.dataset import (
     RESIDUAL_LIMIT,
     VisitDataset,
@@ -21,6 +21,7 @@ from spectramind_kit.training.dataset import (
 from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.transit import apply_prior
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
+from tests.training.known_rows import STEPS, rows_and_labels
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_rows_obey_the_batch_contract(planet):
     dataset = VisitDataset(rows, normaliser=Normaliser.fit(rows))
     batch = dataset.batch([0])
     check_batch(batch)
-    shape = batch["fgs1_transit"]
+    shape = batch["transit_shape"]
     assert -1.4 < shape.min() < -0.8 and shape.max() <= 0.0, "limb darkening deepens its middle"
     inside = batch["time"].abs() < 0.8
     assert (shape[inside] < -0.5).all(), "time is in half durations from mid-transit"
@@ -52,6 +53,8 @@ def test_a_cosmic_ray_and_a_lost_step_do_not_own_the_input(planet):
     flux[5, 7], flux[9] = 1e12, np.nan
     row = visit_row(dataclasses.replace(curve, flux=flux), measurement, anchor, star={})
     assert row["airs"][5, 6] == RESIDUAL_LIMIT and (row["fgs1"][9], row["airs"][9].any()) == (0.0, False)
+    assert (~row["mask"]).nonzero()[0].tolist() == [9] and row["weight"][9] == 0.0
+    assert row["weight"].sum() == pytest.approx(1.0)
 
 
 def test_visits_that_were_not_measured_are_left_out(planet):
@@ -69,6 +72,46 @@ def test_time_flip_turns_every_time_series(dataset):
     torch.testing.assert_close(plain["airs"].flip(1), turned["airs"])
     torch.testing.assert_close(plain["time"].flip(1), -turned["time"])
     torch.testing.assert_close(plain["bins"], turned["bins"])
+    for name in set(SERIES) - {"time"}:
+        assert torch.equal(plain[name].flip(1), turned[name]), name
+
+
+def test_visits_are_padded_at_their_end():
+    """Guards against steps that no exposure fell into and that count all the same."""
+    whole, other = rows_and_labels(2)[0][1:]
+    short = other | {name: other[name][:15] for name in SERIES}
+    dataset = VisitDataset([whole, short], normaliser=Normaliser.fit([whole, short]))
+    mask, weight = dataset.tensors["mask"], dataset.tensors["weight"]
+    assert mask[1].tolist() == 15 * [True] + (STEPS - 15) * [False] and mask[0].all()
+    assert not weight[1, 15:].any() and weight[1, :15].all()
+
+
+def test_the_visits_of_a_planet_share_a_batch(dataset):
+    """Guards against a planet that is split over two batches, and against rows that are lost or doubled."""
+    rows = np.random.default_rng(1).permutation(len(dataset))
+    for rng in (None, np.random.default_rng(0)):
+        parts = dataset.batches(rows, size=5, rng=rng)
+        assert sorted(np.concatenate(parts)) == sorted(rows)
+        planets = [set(dataset.planet_id[part].tolist()) for part in parts]
+        assert sum(map(len, planets)) == len(np.unique(dataset.planet_id))
+        assert all(5 <= len(part) <= 6 for part in parts[:-1])
+    plain = np.concatenate(dataset.batches(rows, size=5))
+    first, then = (list(dict.fromkeys(dataset.planet_id[order].tolist())) for order in (rows, plain))
+    assert first == then, "unshuffled, planets come in the order of the rows"
+    shuffled = [
+        np.concatenate(dataset.batches(rows, size=5, rng=np.random.default_rng(seed))).tolist()
+        for seed in (0, 0, 1)
+    ]
+    assert shuffled[0] == shuffled[1] != shuffled[2]
+
+
+def test_a_batch_says_which_visits_are_of_one_planet(dataset):
+    """Guards against a prediction for a visit where one for its planet is asked for."""
+    rows = [*dataset.rows_of([6]), *dataset.rows_of([3]), *dataset.rows_of([12])][::-1]
+    of_planet = dataset.planet_id[rows]
+    visit_of = dataset.batch(rows)["visit_of"].numpy()
+    np.testing.assert_array_equal(visit_of[:, None] == visit_of, of_planet[:, None] == of_planet)
+    assert len(rows) == 5
 
 
 def test_no_rows_is_an_error_that_says_so():

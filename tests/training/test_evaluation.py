@@ -48,7 +48,7 @@ def test_held_out_planets_are_scored_by_planet(held_out):
     )
     assert len(held_out.truth) == 8 < len(held_out.rows)
     right = held_out.score(perfect, sigma)
-    assert right > held_out.score(perfect[::-1], sigma) and right > held_out.anchor_score > 0
+    assert right > held_out.score(perfect[::-1], sigma) and right > held_out.reference_score > 0
     assert right == pytest.approx(
         held_out.metric.score(held_out.truth, held_out.truth, sigma[:8], clip=False)
     )
@@ -58,8 +58,30 @@ def test_an_untouched_network_says_what_the_anchor_says(held_out):
     """Guards against rows that are lost or mixed up between batches."""
     model, _ = make_network()
     found = evaluate_rows(model, held_out.dataset, held_out.rows, batch_size=3)
-    anchor = held_out.dataset.tensors["anchor_depth"][held_out.rows].numpy()
+    anchor = held_out.dataset.tensors["reference_depth"][held_out.rows].numpy()
     np.testing.assert_allclose(found["depth_mean"], anchor, rtol=1e-6)
+
+
+def test_rows_come_back_in_the_order_that_was_asked_for(held_out):
+    """Guards against predictions of other planets: the visits of one are read together, wherever they
+    stand."""
+    model, _ = make_network()
+    rows = np.r_[held_out.rows[1::2], held_out.rows[::2]]
+    assert (np.diff(held_out.dataset.planet_id[rows]) != 0).all(), "the visits of a planet stand apart"
+    found = evaluate_rows(model, held_out.dataset, rows, batch_size=3)
+    wanted = held_out.dataset.tensors["reference_depth"][torch.as_tensor(rows)].numpy()
+    np.testing.assert_allclose(found["depth_mean"], wanted, rtol=1e-6)
+
+
+def test_a_planets_score_is_its_own(held_out):
+    """Guards against scores in another order than the planets: a bad prediction is one planet's."""
+    depth = held_out.dataset.tensors["depth"][held_out.rows].numpy()
+    sigma, off = np.full_like(depth, 1e-4), depth.copy()
+    planets = np.unique(held_out.planet_id)
+    off[held_out.planet_id == planets[2]] += 1e-3
+    right, wrong = (held_out.planet_scores(mean, sigma) for mean in (depth, off))
+    assert (wrong < right - 0.1).tolist() == [planet == planets[2] for planet in planets]
+    assert held_out.score(off, sigma) == pytest.approx(wrong.mean())
 
 
 class Clock(torch.nn.Module):

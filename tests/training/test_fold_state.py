@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,10 +46,13 @@ def test_a_restart_goes_on_as_if_there_had_been_none(held_out, tmp_path):
     for _ in range(3):
         step()
     first.epoch, first.held_out_score = 1, 0.25
+    first.chosen.offer(1, first.average.state, np.array([0.3, 0.5]))
     first.save(tmp_path / "fold.pt", digest="d")
     second, step_again = make_state(held_out)
     second.resume(tmp_path / "fold.pt", digest="d")
     assert (second.epoch, second.held_out_score, second.finished) == (1, 0.25, False)
+    assert (second.chosen.epoch, second.chosen.score) == (1, 0.4)
+    np.testing.assert_array_equal(second.chosen.start, [0.3, 0.5])
     assert first.learning_rate == second.learning_rate < quick_settings().learning_rate
     for one in (step, step_again):
         torch.manual_seed(5)

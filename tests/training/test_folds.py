@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from spectramind_kit.training import folds
 from tests.stale_run import SMALL, TRAIN, make_small_run
 
 NETWORK = [*SMALL, "model/size=small", "train.epochs=1", "train.warm_start_epochs=0"]
@@ -42,8 +43,17 @@ def test_folds_are_trained_again_when_an_input_changes(tmp_path, capsys, monkeyp
     assert same == (change == "nothing")
 
 
-def test_no_time_for_a_fold_leaves_the_anchor(small_run, capsys):
+def test_no_time_for_an_epoch_leaves_the_anchor(small_run, capsys):
     """Guards against a blend fitted on the planets of some folds only."""
     small_run.overrides = NETWORK
     assert small_run.train(budget_hours=1e-9) is None
-    assert "fold 1 is left out: the time budget is used up" in capsys.readouterr().out
+    assert "no time for one epoch of each fold" in capsys.readouterr().out
+
+
+def test_a_plan_is_kept_by_a_restart(small_run, monkeypatch):
+    """Guards against learning rates that change in the middle of a training, because the clock went on."""
+    small_run.overrides = [*NETWORK[:-2], "train.epochs=5", "train.warm_start_epochs=0"]
+    monkeypatch.setattr(folds, "plan_epochs", lambda *_, **__: 2)
+    assert [fold.epochs_run for fold in small_run.train().folds] == [2, 2]
+    monkeypatch.setattr(folds, "plan_epochs", lambda *_, **__: pytest.fail("it was planned before"))
+    assert [fold.epochs_run for fold in small_run.train().folds] == [2, 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from spectramind_kit.training.normaliser import FEATURE_LIMIT, Normaliser
@@ -12,6 +14,16 @@ def test_missing_star_features_become_the_mean(dataset):
     """Guards against one empty cell of the star table that makes every prediction NaN."""
     assert dataset.tensors["star"].isfinite().all() and dataset.tensors["bins"].isfinite().all()
     assert dataset.normaliser.star({}).tolist() == [0.0, 0.0]
+
+
+def test_a_feature_that_no_planet_has_says_nothing():
+    """Guards against NumPy's warnings on the screen, and NaN in the network, where a table lacks a column."""
+    rows, _ = rows_and_labels(3)
+    rows = [row | {"star": {"Ts": row["star"]["Ts"], "gone": np.nan}} for row in rows]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        normaliser = Normaliser.fit(rows)
+    assert all(normaliser.star({"Ts": 6e3, "gone": value})[1] == 0.0 for value in (np.nan, np.inf))
 
 
 def test_features_are_standardised_and_bounded():

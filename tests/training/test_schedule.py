@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from spectramind_kit.models import HeteroscedasticHead
 from spectramind_kit.training.schedule import (
     AveragedWeights,
     WarmStart,
@@ -40,6 +41,21 @@ def test_the_encoder_is_released_from_its_end():
     assert all(p.requires_grad for p in encoder.parameters())
 
 
+def test_two_encoders_are_released_one_after_the_other():
+    """Guards against pre-trained weights of which one encoder is never frozen, or never free, and against a
+    log that does not tell whose parts are."""
+    first, second = nn.Sequential(nn.Linear(2, 2)), nn.ModuleList([nn.Linear(2, 2)])
+    first.scale = nn.Parameter(torch.ones(1))
+    warm = WarmStart(first, second, frozen_epochs=1)
+    assert [warm.apply(epoch) for epoch in range(4)] == [
+        ["ModuleList.0", "Sequential.0", "Sequential.own"],
+        ["Sequential.0", "Sequential.own"],
+        ["Sequential.own"],
+        [],
+    ]
+    assert all(p.requires_grad for p in (*first.parameters(), *second.parameters()))
+
+
 def test_averaged_weights_follow_and_forget_the_start():
     """Guards against an average that is still half the initial weights after a short training."""
     model = nn.Linear(1, 1, bias=False)
@@ -59,6 +75,18 @@ def test_weight_decay_is_for_matrices():
     decayed, free = parameter_groups(model, weight_decay=0.1)
     assert [p.shape for p in decayed["params"]] == [(2, 3)] and len(free["params"]) == 2
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.1, 0.0)
+
+
+def test_sigma_has_a_decay_of_its_own():
+    """Guards against errors that overfit before means do, and against a mark that no optimiser finds."""
+    head = HeteroscedasticHead(width=4, readings=2)
+    groups = {
+        group["weight_decay"]: group["params"]
+        for group in parameter_groups(head, weight_decay=0.1, sigma_weight_decay=0.7)
+    }
+    assert set(groups) == {0.0, 0.1, 0.7}
+    assert {id(p) for p in groups[0.7]} == {id(head.fgs1.sigma.weight), id(head.airs.sigma.weight)}
+    assert sum(map(len, groups.values())) == len(list(head.parameters()))
 
 
 def test_gradient_shares():

@@ -13,8 +13,8 @@ from spectramind_kit.run_folder.results import RunResults
 _CAPTION = """
 Shapley values (shap, kernel explainer) of groups of inputs, mean size over {planets}, each group swapped
 against {background}; {seconds:.0f} CPU s. Darker: the group moves that band's output more. δ is the
-correction to the anchor's depth in units of its error, log σ the change of the error bar. All zero means a
-network that leaves the anchor as it is.
+correction to the reference (a direct network's: the white depth; else the anchor) in units of its error, log
+σ the error bar in that unit. All zero means a network that leaves the reference as it is.
 """
 _BUDGET_S = {"smoke": 6.0, "quick": 20.0}
 
@@ -41,9 +41,9 @@ def plot_attributions(
     bands = [name.removeprefix("δ ") for name in found.output_names[:half]]
     figure, (left, middle, right) = style.new_figure(5.4, 1, 3, sharey=True, width_ratios=(1, 1, 0.55))
     _size_map(left, delta, bands, cmap="Blues")
-    left.set_title("δ (anchor σ)", fontsize=9)
+    left.set_title("δ (reference σ)", fontsize=9)
     _size_map(middle, log_sigma, bands, cmap="Oranges")
-    middle.set_title("log (σ / anchor σ)", fontsize=9)
+    middle.set_title("log (σ / reference σ)", fontsize=9)
     left.set_yticks(range(len(size)), found.group_names, fontsize=8.5)
     _share_panel(right, delta, log_sigma)
     style.label_panels((left, middle, right))

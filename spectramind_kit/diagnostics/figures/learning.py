@@ -18,8 +18,9 @@ from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
 Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the
-official score on the planets that each fold did not see; the network is asked only to improve on the anchor
-(dashed). Stars: the weights that are kept. Dotted lines: frozen parts that are released.
+official score on the planets that each fold did not see, of each epoch (thin) and of the weights kept so far
+(thick), which inner planets choose; dashed: the anchor of these planets. Stars: the weights that are kept.
+Dotted lines: frozen parts that are released.
 """
 
 
@@ -75,6 +76,8 @@ def _score_panel(axis, epochs: list[dict]) -> None:
         colour, last = style.SERIES[index % len(style.SERIES)], kept[fold]
         x, y = [e["epoch"] for e in rows], [e["held_out_score"] for e in rows]
         axis.plot(x, y, color=colour, marker=".", ms=4, label=f"fold {fold}")
+        latest = [e.get("latest_score", e["held_out_score"]) for e in rows]
+        axis.plot(x, latest, color=colour, lw=0.7, alpha=0.6)
         star = {"ms": 10, "color": colour, "mec": "white", "mew": 0.7, "zorder": 3}
         axis.plot(last["epoch"], last["held_out_score"], "*", **star)
         if is_number(last.get("anchor_score")):

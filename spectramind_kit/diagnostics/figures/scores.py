@@ -12,6 +12,7 @@ from spectramind_kit.diagnostics.figures.numbered import judged_or_nothing, numb
 from spectramind_kit.diagnostics.judged import JudgedSet, bootstrap_interval, rms
 from spectramind_kit.run_folder.predictions import STAGES
 from spectramind_kit.run_folder.results import RunResults
+from spectramind_kit.training.pretrained import is_direct
 
 _LADDER_CAPTION = """
 The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and
@@ -25,7 +26,15 @@ Left: one mark per planet; triangles at the lower edge fell below the panel, suc
 mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the
 weight.
 """
-_STAGE_LABELS = {"flat depth": "one flat depth", "anchor": "anchor (physics)", "final": "submitted"}
+_STAGE_LABELS = {
+    "flat depth": "one flat depth",
+    "anchor": "anchor (physics)",
+    "both": "both, combined",
+    "final": "submitted",
+}
+_DIRECT = "direct (network)"
+_RUNGS = (*STAGES[:-1], "both", STAGES[-1])
+_LOGGED = ("flat depth", "both")  # rungs that are scored by 02_train alone
 _FLOOR = -0.5  # scores below it are marked at it
 _DEPTH_TICKS = (0.2, 0.5, 1, 2, 5, 10)  # per cent
 
@@ -43,8 +52,8 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     rungs = {"naive": ("naive (train mean, std)", style.COLOURS["soft"])}
     rungs |= {name: (name, style.COLOURS["data"]) for name in baselines}
     rungs |= {
-        name: (_STAGE_LABELS.get(name, name), style.COLOURS.get(name, style.COLOURS["train"]))
-        for name in STAGES
+        name: (_label(run, name), style.COLOURS.get(name, style.COLOURS["train"]))
+        for name in _RUNGS
         if any(name in known for known in scores)
     }
     height, share = 1.5 + 0.42 * len(rungs), {"sharex": True, "sharey": True}
@@ -60,12 +69,18 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     return style.captioned(figure, _LADDER_CAPTION)
 
 
+def _label(run: RunResults, stage: str) -> str:
+    model = (run.info.get("config") or {}).get("model") or {}
+    return _DIRECT if stage == "network" and is_direct(model) else _STAGE_LABELS.get(stage, stage)
+
+
 def _logged(run: RunResults, judged: JudgedSet) -> dict[str, float]:
-    """The newest logged score of the flat-depth baseline on this set."""
+    """The newest logged scores on this set of what its predictions do not hold."""
     return {
         event["name"]: float(event["score"])
         for event in run.of_kind("score")
-        if (event.get("split"), event.get("name")) == (judged.name, "flat depth")
+        if event.get("split") == judged.name
+        and event.get("name") in _LOGGED
         and isinstance(event.get("score"), (int, float))
     }
 

@@ -1,0 +1,125 @@
+"""Weights of the direct prediction that were trained on simulated planets, and the card that belongs to them.
+
+They come with the kit (``weights/direct.pt`` and ``direct.json``); ``scripts/pretrain`` makes others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from spectramind_kit.configs.target import to_plain
+from spectramind_kit.errors import DataError
+from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.run_folder.json_file import read_json, write_json
+from spectramind_kit.runtime import say
+from spectramind_kit.training.checkpoint import load_checkpoint, save_checkpoint
+from spectramind_kit.training.normaliser import Normaliser
+
+SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "direct.pt"
+DIRECT_HEAD = "spectramind_kit.models.direct_head.DirectHead"
+# Raise when `direct_row` or a part of the model gives other numbers for the same light curve and weights.
+RECIPE = 1
+_SAME_WAVELENGTH = 2e-3  # relative, a third of a bin
+# of the decoder: they change what is done with a prediction, not the prediction
+_NOT_OF_THE_NETWORK = ("combine", "dropout")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a training of the direct prediction begins with."""
+
+    state: dict[str, torch.Tensor]
+    normaliser: Normaliser
+    card: Mapping[str, Any]  # config, data, score, hours
+    fingerprint: str
+
+    def knows(self, wavelength_um: np.ndarray) -> bool:
+        """Whether these (283,) are the wavelengths that it was trained on, in the same order."""
+        return np.allclose(wavelength_um, self.card["wavelength_um"], rtol=_SAME_WAVELENGTH)
+
+
+def is_direct(model_config: Mapping[str, Any]) -> bool:
+    """Whether a ``model`` node reads light curves, and not what the anchor leaves of them."""
+    decoder = model_config.get("decoder") or {}
+    return bool(model_config.get("use_network", True)) and decoder.get("_target_") == DIRECT_HEAD
+
+
+def network_config(model_config: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a ``model`` node decides on names and shapes of the weights, and on what they compute."""
+    plain = to_plain(model_config)
+    parts = {name: dict(plain[name]) for name in ("fgs1_encoder", "airs_encoder", "fusion", "decoder")}
+    for part in parts.values():
+        for name in _NOT_OF_THE_NETWORK:
+            part.pop(name, None)
+        for name in ("scan_backend", "chunk_size", "graph_backend"):
+            part.pop(name, None)
+    return parts
+
+
+def save_pretrained(
+    path: Path,
+    state: Mapping[str, torch.Tensor],
+    *,
+    normaliser: Normaliser,
+    wavelength_um: np.ndarray,
+    card: Mapping[str, Any],
+) -> None:
+    """Write weights and, beside them, their card."""
+    known = {"normaliser": normaliser.to_dict(), "wavelength_um": np.asarray(wavelength_um, float).tolist()}
+    card = {"recipe": RECIPE, **card, **known}
+    digest = fingerprint(card["config"], card["normaliser"], str(RECIPE))
+    weights = {name: value.detach().cpu() for name, value in state.items()}
+    save_checkpoint(path, {"model": weights}, digest=digest)
+    write_json(path.with_suffix(".json"), card)
+
+
+def load_pretrained(path: Path = SHIPPED) -> Pretrained:
+    """Read what `save_pretrained` wrote.
+
+    Raises DataError for what is missing, damaged or of another recipe.
+    """
+    card = read_json(path.with_suffix(".json"))
+    missing = [name for name in ("config", "normaliser", "wavelength_um") if name not in card]
+    if missing or card.get("recipe") != RECIPE:
+        gaps = [f"recipe {card.get('recipe')}", *(f"no {name}" for name in missing)]
+        found = ", ".join(gaps) if card else "no card"
+        fix = "scripts/pretrain makes weights for this version; train.start=scratch does without"
+        raise DataError(
+            "pre-trained weights cannot be used",
+            where=str(path.with_suffix(".json")),
+            expected=f"a card of recipe {RECIPE}",
+            found=found,
+            fix=fix,
+        )
+    digest = fingerprint(card["config"], card["normaliser"], str(RECIPE))
+    state = load_checkpoint(path, digest=digest)["model"]
+    return Pretrained(state, Normaliser.from_dict(card["normaliser"]), card, digest)
+
+
+def find_pretrained(model_config: Mapping[str, Any], start: str) -> Pretrained | None:
+    """What ``train.start`` names for a ``model`` node; None for a training from scratch.
+
+    ``auto`` takes the weights of the kit for a model that they fit, and says where they do not. Raises
+    DataError where a file that was named does not fit the model.
+    """
+    if start == "scratch" or not is_direct(model_config):
+        return None
+    found = load_pretrained(SHIPPED if start == "auto" else Path(start))
+    if found.card["config"] == network_config(model_config):
+        return found
+    if start == "auto":
+        say("the weights of the kit are of another model: this one is trained from scratch")
+        return None
+    raise DataError(
+        "pre-trained weights are of another model",
+        where=start,
+        expected="the parts and sizes of this configuration",
+        found="others, see its card",
+        fix="choose the same model, or train.start=scratch",
+    )
