@@ -7,24 +7,14 @@ much the score of the shipped weights drops when it goes to other planets.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
-from _direct import labels_of, planets_of, read, shipped_model, train
+from _choices import CHOICES, SEED, trained_score
+from _direct import labels_of, planets_of, read, shipped_model
 
 from spectramind_kit.metric import Metric
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.worker_processes import worker_pool
 
-CHOICES = {
-    "xattn": ("model/fusion=xattn",),
-    "concat": ("model/fusion=concat",),
-    "late": ("model/fusion=late",),
-    "airs_only": ("model/fusion=airs_only",),
-    "fgs1_alone": ("model/fusion=xattn",),  # AIRS-CH0's light curves are taken away
-    "xattn_mamba1": ("model/fusion=xattn", "model/fgs1_encoder=mamba1"),
-}
-SEED = 20250
 SEEDS = (0, 1, 2)
 
 
@@ -36,9 +26,9 @@ def run(*, quick: bool = False) -> dict:
     cpu_s = dict.fromkeys(CHOICES, 0.0)
     with worker_pool(cpu_count(), task="ablation") as pool:
         tasks = [(name, seed, n_train, n_test, epochs) for name, seed in jobs]
-        found = [pool.submit(one, *task) for task in tasks] if pool else None
+        found = [pool.submit(trained_score, *task) for task in tasks] if pool else None
         for k, (name, seed) in enumerate(jobs):
-            score, seconds = found[k].result() if found else one(*tasks[k])
+            score, seconds = found[k].result() if found else trained_score(*tasks[k])
             scores[name].append(score)
             cpu_s[name] += seconds / len(seeds)
             say(f"{name:>14} seed {seed}: {score:.4f}, {seconds:.0f} CPU s")
@@ -51,41 +41,6 @@ def run(*, quick: bool = False) -> dict:
             figures[f"xattn_minus_{name}"] = float(difference.mean())
             figures[f"xattn_minus_{name}_least"] = float(difference.min())
     return figures | _permuted(24 if quick else 300, seeds)
-
-
-def one(name: str, seed: int, n_train: int, n_test: int, epochs: int) -> tuple[float, float]:
-    """Score of one choice, and its CPU seconds."""
-    from dataclasses import replace
-
-    start = time.process_time()
-    planets = planets_of("real", SEED, "train", n_train)
-    held = planets_of("real", SEED, "test", n_test)
-    metric = Metric.of(labels_of(planets))
-    if name == "fgs1_alone":
-        planets, held = (
-            [replace(p, curves=[_without_airs(c) for c in p.curves]) for p in part]
-            for part in (planets, held)
-        )
-    overrides = (
-        *CHOICES[name],
-        f"train.epochs={epochs}",
-        "train.inner_share=0",
-        "train.learning_rate=3e-3",
-        "train.batch_size=32",
-        "train.warm_start_epochs=0",
-        f"loss.mean_first={0.3 * epochs}",
-        "loss.mean_pull_limit=0.1",
-    )
-    result, _ = train(planets, held, metric, seed=seed, start=False, overrides=overrides)
-    return result.held_out_score, time.process_time() - start
-
-
-def _without_airs(curve):
-    from dataclasses import replace
-
-    flux, flux_err = curve.flux.copy(), curve.flux_err.copy()
-    flux[:, 1:], flux_err[:, 1:] = np.nan, np.nan
-    return replace(curve, flux=flux, flux_err=flux_err)
 
 
 def _permuted(n: int, seeds: tuple[int, ...]) -> dict[str, float]:

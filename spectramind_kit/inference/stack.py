@@ -2,12 +2,14 @@
 
 Each counts by its precision, so the share of the network is another for every planet and bin::
 
-    v_a = σ_a² + (0.2 σ_n)² + x         v_n = σ_n² / trust + x         share = v_a / (v_a + v_n)
-    mean = a + share·(n − a)            σ² = v_a·v_n / (v_a + v_n)
+    v_a = σ_a² + (h·σ_n)² + x               share = v_a / (v_a + v_n)
+    v_n = σ_n²/trust + (σ_a/5)² + x         mean = a + share·(n − a),  σ² = v_a·v_n / (v_a + v_n)
 
-An anchor that claims to know a planet far better than the network is not quite believed: the term with σ_n.
-What the two disagree by beyond two of their errors is an error of at least one of them, and nobody knows of
-which: x = max(0, d² − 2²·(σ_a² + σ_n²)), with d the mean of n − a over the sensor's bins.
+Neither is believed that it knows a planet more than five times better than the other, h = 1/5. Where the
+network cannot tell the depth to a fifth of it (σ_n > n/5) the light curves say next to nothing and the anchor
+rests on what it assumes: it is believed no better than the network, h = 1. What the two disagree by beyond
+two of their errors is an error of at least one of them, and nobody knows of which:
+x = max(0, d² − 2²·(σ_a² + σ_n²)), with d the mean of n − a over the sensor's bins.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 SENSORS = {"fgs1": slice(0, 1), "airs": slice(1, None)}  # which bins
-_ERROR_OF_THE_NETWORK_S = 0.2  # the anchor's error is at least this share of the network's
+_LEAST_OF_THE_OTHER_S = 0.2  # an error is at least this share of the other spectrum's
+_HOPELESS = 0.2  # an error of the network, in depths, with which the anchor is believed no better
 _BY_CHANCE = 2.0  # what disagreement, in errors, is taken for chance
 
 Spectra = tuple[np.ndarray, np.ndarray]  # depths and their 1-sigma errors, (N, W)
@@ -28,10 +31,17 @@ def combine(anchor: Spectra, network: Spectra, trust: float) -> tuple[np.ndarray
     """
     (depth, err), (mean, sigma) = anchor, network
     beyond = _beyond_chance(anchor, network)
-    of_anchor = err**2 + (_ERROR_OF_THE_NETWORK_S * sigma) ** 2 + beyond
-    of_network = sigma**2 / trust + beyond
+    least = np.where(_hopeless(network), 1.0, _LEAST_OF_THE_OTHER_S)
+    of_anchor = err**2 + (least * sigma) ** 2 + beyond
+    of_network = sigma**2 / trust + (_LEAST_OF_THE_OTHER_S * err) ** 2 + beyond
     share = of_anchor / (of_anchor + of_network)
     return depth + share * (mean - depth), np.sqrt(share * of_network), share
+
+
+def _hopeless(network: Spectra) -> np.ndarray:
+    """Whether the network does not know even roughly how deep a planet's (N, 1) transit is."""
+    mean, sigma = network
+    return np.sqrt((sigma**2).mean(axis=1, keepdims=True)) > _HOPELESS * mean.mean(axis=1, keepdims=True)
 
 
 def _beyond_chance(anchor: Spectra, network: Spectra) -> np.ndarray:

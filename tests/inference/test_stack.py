@@ -20,12 +20,12 @@ def test_the_more_precise_one_counts_more():
 
 
 @pytest.mark.parametrize("err", [3e-5, 1e-4, 3e-4])
-def test_the_mean_lies_between_them_and_the_error_below_both(err):
+def test_the_mean_lies_between_them_and_the_error_gains_from_both(err):
     """Guards against a sign or a square that is wrong in the weights."""
     mean, sigma, share = combine(spectra(0.01, err), spectra(0.0101, 1e-4), 1.0)
     assert (mean > 0.01).all() and (mean < 0.0101).all()
     np.testing.assert_allclose(mean, 0.01 + share * 1e-4, rtol=1e-9)
-    assert (sigma < np.hypot(err, 0.2e-4)).all() and (sigma < 1e-4).all()
+    assert (sigma < np.hypot(err, 0.2e-4)).all() and (sigma < np.hypot(1e-4, 0.2 * err)).all()
 
 
 def test_a_network_that_is_not_trusted_hardly_counts():
@@ -56,10 +56,18 @@ def test_only_the_planet_that_disagrees_is_widened():
     assert (sigma[1] > 10 * sigma[0]).all() and (sigma[0] == sigma[2]).all()
 
 
-def test_an_anchor_that_knows_better_by_far_is_not_quite_believed():
-    """Guards against the error bars of a grazing transit's anchor, whose light curves tell nothing."""
-    _, sigma, _ = combine(spectra(0.01, 2e-5), spectra(0.012, 8e-3), 1.0)
-    assert (sigma > 5e-4).all()
+@pytest.mark.parametrize("err, sigma", [(1e-6, 1e-4), (1e-4, 1e-6)])
+def test_neither_is_believed_to_know_better_by_far(err, sigma):
+    """Guards against an error bar that one of them alone makes tiny."""
+    assert (combine(spectra(0.01, err), spectra(0.01, sigma), 1.0)[1] > 1e-5).all()
+
+
+@pytest.mark.parametrize("depth", [0.02, 0.0, -0.02])
+def test_an_anchor_of_light_curves_that_say_nothing_is_not_believed(depth):
+    """Guards against the tiny error of a grazing transit's anchor, which rests on what it assumes."""
+    _, sigma, share = combine(spectra(0.004, 2e-4), spectra(depth, 8e-3), 1.0)
+    assert (sigma > 5e-3).all() and (share > 0.4).all()
+    assert (combine(spectra(0.05, 2e-4), spectra(0.045, 8e-3), 1.0)[1] < 2e-3).all()
 
 
 def test_a_missing_spectrum_stays_missing():
