@@ -13,7 +13,7 @@ from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.simulator import WORLDS
 from spectramind_kit.worker_processes import worker_pool
 
-SEEDS = (91, 92, 93)
+SEEDS = (94, 95, 96)  # the stack was chosen on 91 and 92
 
 
 def run(*, quick: bool = False) -> dict:

@@ -18,7 +18,7 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.programs import run_program
 from spectramind_kit.runtime import say
 
-KIT_LIMIT_MB = 1.0  # without weights; more means that data or a notebook has slipped into the wheel
+KIT_LIMIT_MB = 3.0  # of which the weights of the network are 1.3
 
 
 def build_kit_wheel(folder: Path) -> Path:
@@ -43,10 +43,12 @@ def build_kit_wheel(folder: Path) -> Path:
 
 
 def _check_kit_wheel(wheel: Path, source: Path) -> None:
-    """Raise DataError when modules or configuration files are missing in the wheel, or it is too big."""
+    """Raise DataError when modules, configurations or weights are missing in the wheel, or it is too big."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    files = (path for path in (source / "spectramind_kit").rglob("*") if path.suffix in (".py", ".yaml"))
+    files = (
+        path for path in (source / "spectramind_kit").rglob("*") if path.suffix in (".py", ".yaml", ".pt")
+    )
     if missing := sorted({path.relative_to(source).as_posix() for path in files} - packed):
         raise DataError(
             "the kit's wheel is not complete",

@@ -26,15 +26,14 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_the_wheel_is_small_and_whole(wheel):
     """Guards against configuration files left out, and against data, tests or notebooks slipping in."""
-    assert wheel.stat().st_size <= 1e6
+    assert wheel.stat().st_size <= 2.5e6, "the weights of the network are 1.3 MB of it"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
-    packed = {name for name in names if name.endswith(".yaml")}
-    assert (
-        packed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "spectramind_kit").rglob("*.yaml")}
-        and packed
-    )
+    for suffix in (".yaml", ".pt", ".json"):
+        packed = {name for name in names if name.endswith(suffix)}
+        there = (ROOT / "spectramind_kit").rglob(f"*{suffix}")
+        assert packed == {path.relative_to(ROOT).as_posix() for path in there} and packed
     assert {name.split("/")[0].split("-")[0] for name in names} == {"spectramind_kit"}
     assert any("LICENSE" in name for name in names) and "License-Expression: Apache-2.0" in metadata
 
@@ -165,7 +164,7 @@ def test_a_staged_dataset_is_complete(tmp_path):
         and "torch_scatter-2.1.2-cp312-cp312-linux_x86_64.whl" in files
     )
     assert json.loads((folder / "dataset-metadata.json").read_text())["id"] == "someone/spectramind-kit"
-    assert sizes["kit"] + sizes["pure_wheels"] < 1.5 and sizes["weights"] == pytest.approx(0.002)
+    assert sizes["kit"] + sizes["pure_wheels"] < 3.0 and sizes["weights"] == pytest.approx(0.002)
     assert (
         stage.stage(folder, owner="someone").keys() == {"kit", "pure_wheels"}
         and not (folder / "bundle").exists()
