@@ -14,7 +14,7 @@ from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import in_words
 from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.models.build import build_model
-from spectramind_kit.runtime import Device, progress
+from spectramind_kit.runtime import Device, probe_device, progress
 from spectramind_kit.training.checkpoint import load_checkpoint
 from spectramind_kit.training.dataset import VisitDataset, planet_rows
 from spectramind_kit.training.direct_rows import direct_rows
@@ -92,16 +92,20 @@ def predict_untrained(
     light_curves: Mapping[int, Sequence[LightCurve]],
     *,
     stars: pd.DataFrame,
-    device: Device,
+    device: Device | None = None,
 ) -> dict[str, np.ndarray]:
-    """The same with weights that have seen simulated planets alone: no label, no training, no anchor."""
+    """The same with weights that have seen simulated planets alone: no label, no training, no anchor.
+
+    ``stars``: the star table, by planet; without a planet's row the network does with the rest. An empty
+    dictionary also where the wavelengths are others than those of the weights. By default on the CPU.
+    """
     rows = direct_rows(light_curves, stars=stars)
     if not rows or not start.knows(rows[0]["wavelength_um"]):
         return {}
     dataset = VisitDataset(rows, normaliser=start.normaliser)
     model = build_model(start.card["config"], **dataset.features)
     model.load_state_dict(start.state)
-    return _averaged([model], dataset, device=device, flip_average=True)
+    return _averaged([model], dataset, device=device or probe_device("cpu"), flip_average=True)
 
 
 def _averaged(

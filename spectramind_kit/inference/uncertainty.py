@@ -31,7 +31,7 @@ _A_LITTLE, _LOG_TIMES_SPREAD = 0.2, 0.3
 # In the decision no planet counts for less than this. One planet whose anchor is hopeless can score -400: it
 # would decide alone, and the error of the gain would be as large as the gain.
 _LEAST_SCORE = -1.0
-# A stack of two that know different things gained in four of five simulated cases before any planet was asked:
+# A stack of two that know different things gained in four of five simulated cases before any was asked:
 # a gain is believed without being an error large (docs/decisions.md D104)
 _ERRORS_TO_BELIEVE = 0.0
 ANCHOR, NETWORK, BOTH = "anchor", "network", "both"

@@ -12,7 +12,6 @@ from spectramind_kit.diagnostics.figures.numbered import judged_or_nothing, numb
 from spectramind_kit.diagnostics.judged import JudgedSet, bootstrap_interval, rms
 from spectramind_kit.run_folder.predictions import STAGES
 from spectramind_kit.run_folder.results import RunResults
-from spectramind_kit.training.pretrained import is_direct
 
 _LADDER_CAPTION = """
 The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and
@@ -70,8 +69,9 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
 
 
 def _label(run: RunResults, stage: str) -> str:
-    model = (run.info.get("config") or {}).get("model") or {}
-    return _DIRECT if stage == "network" and is_direct(model) else _STAGE_LABELS.get(stage, stage)
+    trained = (run.info.get("stages") or {}).get("train") or {}
+    direct = stage == "network" and "direct" in (trained.get("out_of_fold_scores") or {})
+    return _DIRECT if direct else _STAGE_LABELS.get(stage, stage)
 
 
 def _logged(run: RunResults, judged: JudgedSet) -> dict[str, float]:
