@@ -18,7 +18,6 @@ CHOICES = {
     "late": ("model/fusion=late",),
     "airs_only": ("model/fusion=airs_only",),
     "fgs1_alone": ("model/fusion=xattn",),  # AIRS-CH0's light curves are taken away
-    "xattn_mamba1": ("model/fusion=xattn", "model/fgs1_encoder=mamba1"),
 }
 
 

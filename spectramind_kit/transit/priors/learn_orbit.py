@@ -16,6 +16,7 @@ from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
 # so wide that the light curves alone say where an orbit is
 _WIDE = {"axis_scatter": 0.3, "axis_tail": 0.8, "impact_scatter": 0.3, "impact_tail": 0.6}
 _TAIL = 0.5  # width of the 5 % whose table is far off
+_LEAST_VARIANCE = 1e-12  # of the squared impact parameter
 
 
 def learn_orbit(
@@ -50,17 +51,24 @@ def _gaps(given: GivenLabels, posterior: GivenPosterior) -> tuple[np.ndarray, ..
     slope, covariance = point.log_axis_slope().numpy(), posterior.covariance[:, :2, :2]
     step = posterior.mean[:, :2] - table.reference[:, :2].numpy()
     axis, impact2 = point.catalogue_axis.numpy(), posterior.mean[:, 1]
+    # zero where a fit has come to rest at its bound: 0/0 would leave no likelihood of any width
+    impact_variance = covariance[:, 1, 1].clip(_LEAST_VARIANCE)
     return (
         point.log_axis.numpy() + (slope * step).sum(1) - np.log(axis),
         np.einsum("ni,nij,nj->n", slope, covariance, slope),
         np.log(point.kepler_axis.numpy() / axis),
         np.sqrt(impact2.clip(0.0)) - point.catalogue_impact.numpy(),
-        covariance[:, 1, 1] / np.maximum(4.0 * impact2, 2.0 * np.sqrt(covariance[:, 1, 1])),
+        impact_variance / np.maximum(4.0 * impact2, 2.0 * np.sqrt(impact_variance)),
     )
 
 
 def _intrinsic_scatter(gap: np.ndarray, variance: np.ndarray, default: float) -> float:
-    """Width of the core of ``gap`` beyond its errors, shrunk to the default like eight planets."""
+    """Width of the core of ``gap`` beyond its errors, shrunk to the default like eight planets.
+
+    Planets without a number are left out: one would leave no likelihood, and the narrowest width would win.
+    """
+    known = np.isfinite(gap) & np.isfinite(variance)
+    gap, variance = gap[known], variance[known]
 
     def density(share: float, width: float) -> np.ndarray:
         total = variance + width**2

@@ -57,3 +57,23 @@ def test_intrinsic_scatter_lacks_the_measurement_errors_and_the_outliers() -> No
     gap[:6] = 0.8
     assert _intrinsic_scatter(gap, variance, 0.06) == pytest.approx(0.05, rel=0.2)
     assert _intrinsic_scatter(gap[:0], variance[:0], 0.06) == pytest.approx(0.06, rel=0.1)  # the default
+
+
+def test_a_planet_without_a_number_does_not_decide_the_width() -> None:
+    """Guards against one fit at its bound (0/0), after which the narrowest width wins."""
+    rng = np.random.default_rng(4)
+    gap, variance = rng.normal(0.0, 0.1, 60), np.full(60, 1e-4)
+    usual = _intrinsic_scatter(gap, variance, 0.1)
+    broken = _intrinsic_scatter(np.append(gap, 0.2), np.append(variance, np.nan), 0.1)
+    assert broken == usual > 0.05
+
+
+def test_a_fit_at_its_bound_has_a_variance() -> None:
+    """Guards against the division that made that number."""
+    measurements, depths = honest()
+    given = GivenLabels.of([(measurements[0], depths[0])])
+    found = given.posterior(NuisancePrior(), default_mismatch())
+    mean, covariance = found.mean.copy(), found.covariance.copy()
+    mean[:, 1], covariance[:, 1, :], covariance[:, :, 1] = 0.0, 0.0, 0.0
+    gaps = _gaps(given, dataclasses.replace(found, mean=mean, covariance=covariance))
+    assert all(np.isfinite(values).all() for values in gaps)
