@@ -84,6 +84,9 @@ def load_pretrained(path: Path = SHIPPED) -> Pretrained:
 
     Raises DataError for what is missing, damaged or of another recipe.
     """
+    if not path.is_file():
+        fix = "install the kit again, whole; train.start=scratch does without"
+        raise DataError("pre-trained weights are missing", where=str(path), fix=fix)
     card = read_json(path.with_suffix(".json"))
     missing = [name for name in ("config", "normaliser", "wavelength_um") if name not in card]
     if missing or card.get("recipe") != RECIPE:
