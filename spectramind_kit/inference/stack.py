@@ -3,13 +3,15 @@
 Each counts by its precision, so the share of the network is another for every planet and bin::
 
     v_a = σ_a² + (h·σ_n)² + x               share = v_a / (v_a + v_n)
-    v_n = σ_n²/trust + (σ_a/5)² + x         mean = a + share·(n − a),  σ² = v_a·v_n / (v_a + v_n)
+    v_n = σ_n²/trust + (σ_a/5)² + x         mean = a + share·(n − a)
+    σ² = (1 − share)²·v_a + share²·v_n + 2ρ·share·(1 − share)·√(v_a·v_n),  ρ = 0.6
 
 Neither is believed that it knows a planet more than five times better than the other, h = 1/5. Where the
 network cannot tell the depth to a fifth of it (σ_n > n/5) the light curves say next to nothing and the anchor
 rests on what it assumes: it is believed no better than the network, h = 1. What the two disagree by beyond
 two of their errors is an error of at least one of them, and nobody knows of which:
-x = max(0, d² − 2²·(σ_a² + σ_n²)), with d the mean of n − a over the sensor's bins.
+x = max(0, d² − 2²·(σ_a² + σ_n²)), with d the mean of n − a over the sensor's bins. Their errors correlate:
+both read the same photons, and a label that is off is off for both (docs/decisions.md D104).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ SENSORS = {"fgs1": slice(0, 1), "airs": slice(1, None)}  # which bins
 _LEAST_OF_THE_OTHER_S = 0.2  # an error is at least this share of the other spectrum's
 _HOPELESS = 0.2  # an error of the network, in depths, with which the anchor is believed no better
 _BY_CHANCE = 2.0  # what disagreement, in errors, is taken for chance
+
+_CORRELATION = 0.6  # of the two errors
 
 Spectra = tuple[np.ndarray, np.ndarray]  # depths and their 1-sigma errors, (N, W)
 
@@ -35,7 +39,9 @@ def combine(anchor: Spectra, network: Spectra, trust: float) -> tuple[np.ndarray
     of_anchor = err**2 + (least * sigma) ** 2 + beyond
     of_network = sigma**2 / trust + (_LEAST_OF_THE_OTHER_S * err) ** 2 + beyond
     share = of_anchor / (of_anchor + of_network)
-    return depth + share * (mean - depth), np.sqrt(share * of_network), share
+    common = 2.0 * _CORRELATION * share * (1.0 - share) * np.sqrt(of_anchor * of_network)
+    variance = (1.0 - share) ** 2 * of_anchor + share**2 * of_network + common
+    return depth + share * (mean - depth), np.sqrt(variance), share
 
 
 def _hopeless(network: Spectra) -> np.ndarray:

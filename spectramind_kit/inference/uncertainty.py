@@ -3,8 +3,8 @@
 By sensor there are four numbers: how far the network is trusted in the stack of both (`stack.combine`), and
 the factors of σ of the anchor alone, of the network alone and of the stack. A factor is the one with the best
 official score on planets that the network of their fold has not seen; trust is taken from a grid; what of it
-does not help out of fold stays at 1. The stack must gain on planets that this fit has not seen either, beyond
-the doubt that few planets leave; else the anchor stands.
+does not help out of fold stays at 1. The stack must gain more than its own standard error on planets that
+this fit has not seen either; else the anchor stands.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ _A_LITTLE, _LOG_TIMES_SPREAD = 0.2, 0.3
 # In the decision no planet counts for less than this. One planet whose anchor is hopeless can score -400: it
 # would decide alone, and the error of the gain would be as large as the gain.
 _LEAST_SCORE = -1.0
-# A stack of two that know different things gained in four of five simulated cases before any was asked:
-# a gain is believed without being an error large (docs/decisions.md D104)
-_ERRORS_TO_BELIEVE = 0.0
 ANCHOR, NETWORK, BOTH = "anchor", "network", "both"
 
 
@@ -170,9 +167,7 @@ def fit_sigma_scale(
     gain = bounded[tried if network is not None else ANCHOR] - bounded[ANCHOR]
     chosen = ANCHOR
     if network is not None:
-        helps = scores[BOTH].mean() > scores[ANCHOR].mean() and is_better(
-            bounded[BOTH], bounded[ANCHOR], errors=_ERRORS_TO_BELIEVE
-        )
+        helps = scores[BOTH].mean() > scores[ANCHOR].mean() and is_better(bounded[BOTH], bounded[ANCHOR])
         chosen = NETWORK if alone else BOTH if helps else ANCHOR
     scale = _fit(planets, option=chosen, metric=metric, keep_anchor=keep_anchor)
     return SigmaFit(

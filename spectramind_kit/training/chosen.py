@@ -17,15 +17,15 @@ import torch
 DOUBT_PLANETS = 12.0
 
 
-def is_better(scores: np.ndarray, before: np.ndarray, *, errors: float = 1.0) -> bool:
-    """Whether the scores (N,) of planets exceed earlier ones of the same planets by more than ``errors``
-    times the error of the difference, and by the doubt that few planets leave."""
+def is_better(scores: np.ndarray, before: np.ndarray) -> bool:
+    """Whether the scores (N,) of planets exceed earlier ones of the same planets by more than the error of
+    the difference, and by the doubt that few planets leave."""
     difference = np.asarray(scores, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     n = len(difference)
     if n < 2:
         return False
     error = difference.std(ddof=1) / np.sqrt(n)
-    return bool(difference.mean() > error * (errors + DOUBT_PLANETS / n))
+    return bool(difference.mean() > error * (1.0 + DOUBT_PLANETS / n))
 
 
 @dataclass
