@@ -19,7 +19,7 @@ SEEDS = (0, 1, 2)
 
 
 def run(*, quick: bool = False) -> dict:
-    """Full size: 500 train and 200 test planets of world ``real``, 9 epochs (about 17 CPU minutes)."""
+    """Full size: 500 train and 200 test planets of world ``real``, 9 epochs (about 21 CPU minutes)."""
     n_train, n_test, epochs, seeds = (24, 12, 1, (0,)) if quick else (500, 200, 9, SEEDS)
     jobs = [(name, seed) for seed in seeds for name in CHOICES]
     scores: dict[str, list[float]] = {name: [] for name in CHOICES}
