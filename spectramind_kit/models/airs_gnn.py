@@ -12,7 +12,7 @@ from spectramind_kit.errors import check_choice
 from spectramind_kit.models.graph_layers import GRAPH_LAYERS
 from spectramind_kit.models.layers import bounded_features, perceptron
 from spectramind_kit.models.temporal import TemporalCnn, TemporalMoments
-from spectramind_kit.models.wavelength_graph import Neighbours, WavelengthGraph, build_wavelength_graph
+from spectramind_kit.models.wavelength_graph import KeptGraph, Neighbours, WavelengthGraph
 
 TEMPORAL = ("cnn", "moments")
 _WAVES = 8
@@ -80,7 +80,7 @@ class AirsGnn(nn.Module):
         super().__init__()
         check_choice(temporal, TEMPORAL, what="temporal", where="airs_encoder")
         check_choice(graph_layer, GRAPH_LAYERS, what="graph_layer", where="airs_encoder")
-        self.neighbours = Neighbours(spectral, molecular, detector, regions)
+        self.graph = KeptGraph(Neighbours(spectral, molecular, detector, regions))
         self.moments = TemporalMoments()
         self.cnn, features = None, self.moments.out_features
         if temporal == "cnn":
@@ -92,15 +92,6 @@ class AirsGnn(nn.Module):
             for _ in range(graph_depth)
         )
         self.norm = nn.LayerNorm(width)
-        self._graph: tuple[Tensor, WavelengthGraph] | None = None
-
-    def graph(self, wavelength_um: Tensor) -> WavelengthGraph:
-        """The graph of these wavelengths, built once and kept until they change."""
-        known = self._graph[0] if self._graph else None
-        if known is None or known.device != wavelength_um.device or not torch.equal(known, wavelength_um):
-            built = build_wavelength_graph(wavelength_um, self.neighbours).to(wavelength_um.device)
-            self._graph = (wavelength_um.detach().clone(), built)
-        return self._graph[1]
 
     def forward(
         self, flux: Tensor, *, time: Tensor, mask: Tensor, shape: Tensor, bins: Tensor, wavelength_um: Tensor

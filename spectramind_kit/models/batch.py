@@ -34,15 +34,8 @@ CONTRACT = {
     "reference_err": "(B, 283) the unit of the correction, > 0; of an anchor its 1-sigma error",
     "wavelength_um": "(283,) micrometres; index 0 is FGS1",
 }
-SERIES = (
-    "fgs1",
-    "white",
-    "transit_shape",
-    "airs",
-    "time",
-    "mask",
-    "weight",
-)  # what has a time axis, dimension 1
+# what has a time axis, dimension 1
+SERIES = ("fgs1", "white", "transit_shape", "airs", "time", "mask", "weight")
 LABEL = {"depth": "(B, 283) true transit depth, NaN where it is not known; losses alone read it"}
 
 

@@ -76,17 +76,11 @@ class HeteroscedasticHead(nn.Module):
             nn.init.zeros_(self.linear.weight)
 
     def forward(
-        self,
-        fused: Tensor,
-        *,
-        reference_depth: Tensor,
-        reference_err: Tensor,
-        readings: Tensor | None = None,
-        **_: Tensor,
+        self, fused: Tensor, *, reference_depth: Tensor, reference_err: Tensor, readings: Tensor | None = None
     ) -> HeadOutput:
         """fused (B, 283, D), the anchor and its error (B, 283), readings (B, 283, R) -> `HeadOutput`.
 
-        In the anchor's dtype. What else a head is given, it does not need.
+        In the anchor's dtype.
         """
         raw = torch.cat([self.fgs1(fused[:, :1]), self.airs(fused[:, 1:])], dim=1)
         with torch.autocast(device_type=fused.device.type, enabled=False):

@@ -17,7 +17,7 @@ from spectramind_kit.errors import ConfigError
 from spectramind_kit.models.airs_gnn import GraphBlock
 from spectramind_kit.models.decoder_head import HeadOutput, LastLayers, bounded
 from spectramind_kit.models.layers import widen
-from spectramind_kit.models.wavelength_graph import Neighbours, WavelengthGraph, build_wavelength_graph
+from spectramind_kit.models.wavelength_graph import KeptGraph
 
 READING_LIMIT = 20.0  # of what layers that bend their input see of a reading
 
@@ -81,7 +81,7 @@ class DirectHead(nn.Module):
         self.level = nn.Linear(context, 2)
         self.norm = nn.LayerNorm(width)
         self.fgs1, self.airs = (LastLayers(width, 2 * width, dropout=dropout) for _ in range(2))
-        self._graph: tuple[Tensor, WavelengthGraph] | None = None
+        self.graph = KeptGraph()
 
     def forward(
         self,
@@ -95,7 +95,7 @@ class DirectHead(nn.Module):
     ) -> HeadOutput:
         """fused (B, 283, D), readings (B, 283, R), visit_of (B,), reference (B, 283) -> `HeadOutput`."""
         h = fused + self.embed(readings.clamp(-READING_LIMIT, READING_LIMIT).to(fused.dtype))
-        airs, graph = h[:, 1:], self._graph_of(wavelength_um[1:]) if self.blocks else None
+        airs, graph = h[:, 1:], self.graph(wavelength_um[1:]) if self.blocks else None
         for block in self.blocks:
             airs = block(airs, graph)
         group, count = _groups(visit_of)
@@ -115,13 +115,6 @@ class DirectHead(nn.Module):
             depth = _group_mean(reference_depth + reference_err * delta, group, count)
             log_sigma = _group_mean(reference_err.to(wide).log() + log_scale, group, count)
             return HeadOutput(depth, log_sigma.exp(), delta, log_scale)
-
-    def _graph_of(self, wavelength_um: Tensor) -> WavelengthGraph:
-        known = self._graph[0] if self._graph else None
-        if known is None or known.device != wavelength_um.device or not torch.equal(known, wavelength_um):
-            built = build_wavelength_graph(wavelength_um, Neighbours()).to(wavelength_um.device)
-            self._graph = (wavelength_um.detach().clone(), built)
-        return self._graph[1]
 
 
 def _groups(visit_of: Tensor) -> tuple[Tensor, Tensor]:

@@ -57,9 +57,7 @@ class SpectraMind(nn.Module):
         """Both encoders, apart from the fusion, so that an embedding can be exchanged between planets."""
         check_batch(batch)
         steps = {"shape": batch["transit_shape"], "time": batch["time"], "mask": batch["mask"]}
-        # an encoder of one's own may read FGS1 alone
-        names, takes_any = keywords(self.fgs1_encoder.forward)
-        white = {"white": batch["white"]} if takes_any or "white" in names else {}
+        white = _taken(self.fgs1_encoder, {"white": batch["white"]})
         fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], **steps, **white)
         bins, wavelength_um = batch["bins"][:, 1:], wavelengths_of(batch)[1:]
         airs = self.airs_encoder(batch["airs"], **steps, bins=bins, wavelength_um=wavelength_um)
@@ -84,10 +82,8 @@ class SpectraMind(nn.Module):
         # a fusion of one's own may give its tokens alone
         tokens, readings, weights = fused if isinstance(fused, tuple) else (fused, None, None)
         reference = {name: batch[name] for name in ("reference_depth", "reference_err")}
-        if readings is not None:
-            reference |= {"readings": readings, "visit_of": batch["visit_of"]}
-            reference["wavelength_um"] = wavelengths_of(batch)
-        head = self.decoder(tokens, **reference)
+        direct = {"readings": readings, "visit_of": batch["visit_of"], "wavelength_um": wavelengths_of(batch)}
+        head = self.decoder(tokens, **reference, **_taken(self.decoder, direct))
         return ModelOutput(
             head.depth_mean,
             head.depth_sigma,
@@ -110,6 +106,12 @@ class SpectraMind(nn.Module):
         """Trainable numbers per part and in all."""
         parts = {name: sum(p.numel() for p in part.parameters()) for name, part in self.named_children()}
         return {**parts, "total": sum(parts.values())}
+
+
+def _taken(part: nn.Module, offered: Mapping[str, Tensor | None]) -> dict[str, Tensor | None]:
+    """What of an offer a part takes: one of the user's own may need less than the kit's."""
+    names, takes_any = keywords(part.forward)
+    return {name: value for name, value in offered.items() if takes_any or name in names}
 
 
 def _check_encoders(fgs1: Tensor, fgs1_mask: Tensor, airs: Tensor, flux: Tensor) -> None:

@@ -91,6 +91,21 @@ def build_wavelength_graph(wavelength_um: Tensor, neighbours: Neighbours = Neigh
     return WavelengthGraph(source, kind, features, present).permuted(torch.argsort(order))
 
 
+class KeptGraph:
+    """The graph of the wavelengths that a layer was last called with, kept until they change."""
+
+    def __init__(self, neighbours: Neighbours = Neighbours()):
+        self.neighbours = neighbours
+        self._kept: tuple[Tensor, WavelengthGraph] | None = None
+
+    def __call__(self, wavelength_um: Tensor) -> WavelengthGraph:
+        known = self._kept[0] if self._kept else None
+        if known is None or known.device != wavelength_um.device or not torch.equal(known, wavelength_um):
+            built = build_wavelength_graph(wavelength_um, self.neighbours).to(wavelength_um.device)
+            self._kept = (wavelength_um.detach().clone(), built)
+        return self._kept[1]
+
+
 def _chosen(i: int, bands: list[set[str]], neighbours: Neighbours) -> tuple[list[int], ...]:
     """The neighbours of node ``i``, one list per edge type; nodes count along the wavelength."""
     count, regions = len(bands), neighbours.regions
