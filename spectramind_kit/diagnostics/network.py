@@ -57,9 +57,10 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
-    from spectramind_kit.inference.predict import load_fold, network_rows, predict_anchors
+    from spectramind_kit.inference.predict import load_fold, predict_anchors
     from spectramind_kit.training.dataset import VisitDataset
     from spectramind_kit.training.made_from import fits_light_curve
+    from spectramind_kit.training.network_rows import network_rows
 
     bundle = load_bundle(folder.parent)
     if not bundle.weights:
@@ -71,7 +72,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     fits = {p: m for p, m in found.items() if all(fits_light_curve(m, curve) for curve in light_curves[p])}
     anchors, _ = predict_anchors(bundle, fits)
     stars = run.star if run.star is not None else pd.DataFrame()
-    rows = network_rows(bundle, light_curves, measurements=fits, anchors=anchors, stars=stars)
+    given = {"measurements": fits, "anchors": anchors, "stars": stars}
+    rows = network_rows(bundle.config["model"], light_curves, **given)
     if not rows:
         raise DataError("no planet has what the network reads", where=str(run.root))
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)

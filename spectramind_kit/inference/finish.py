@@ -12,7 +12,6 @@ from spectramind_kit.detector.layout import AdcInfo, read_adc_info
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import Learned, save_bundle, table_fingerprints
 from spectramind_kit.inference.flat_depth import fit_flat_baseline, flat_depths
-from spectramind_kit.inference.stack import Spectra
 from spectramind_kit.inference.uncertainty import ANCHOR, BOTH, NETWORK, SigmaFit, fit_sigma_scale
 from spectramind_kit.metric import Metric
 from spectramind_kit.run_folder.files import OUT_OF_FOLD
@@ -35,7 +34,7 @@ def finish_training(
 ) -> dict[str, float]:
     """Out-of-fold scores of each stage (official, unclipped), ``predictions/oof.npz`` and ``bundle/``."""
     depth, metric, planets = labels.of(anchors.planet_ids), labels.metric, anchors.planet_ids.tolist()
-    anchor, of_network = anchors.stacked(), None
+    anchor = anchors.stacked()
     found = flat_depths({p: light_curves[p] for p in planets})
     flat = np.array([found[p] for p in planets])
     anchor_fit = fit_sigma_scale(depth, anchor, fold=anchors.fold, metric=metric)
@@ -50,15 +49,15 @@ def finish_training(
         model = to_plain(run.config.model)
         alone = is_direct(model) and not model["decoder"]["combine"]
         fit = fit_sigma_scale(depth, anchor, of_network, fold=anchors.fold, metric=metric, alone=alone)
-        scores["direct" if is_direct(model) else "network"] = metric.score(
-            depth, *_without_gaps(of_network, anchor), clip=False
-        )
-        scores["both"] = fit.shares[BOTH]
         _tell_share(run, fit)
-    scores["final"] = fit.cross_fitted_score
     wavelength_um = next(iter(light_curves.values()))[0].wavelength_um
     predictions = _out_of_fold(anchors, depth, wavelength_um, fit=fit, network=network)
     predictions.save(run.root / OUT_OF_FOLD)
+    if network is not None:
+        name = "direct" if is_direct(model) else "network"
+        scores[name] = metric.score(depth, *predictions.stage("network"), clip=False)
+        scores["both"] = fit.shares[BOTH]
+    scores["final"] = fit.cross_fitted_score
     learned = Learned(
         config={name: to_plain(run.config[name]) for name in ("data", "anchor", "model")},
         metric=metric,
@@ -78,12 +77,6 @@ def finish_training(
         say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(), bundle=bundle)
     return scores
-
-
-def _without_gaps(network: Spectra, anchor: Spectra) -> Spectra:
-    """Planets that the network has not read, because no transit was found, keep their anchor."""
-    read = np.isfinite(network[0]).all(axis=1, keepdims=True)
-    return tuple(np.where(read, own, other) for own, other in zip(network, anchor))
 
 
 def _out_of_fold(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,12 @@ from spectramind_kit.inference.bundle import Bundle
 from spectramind_kit.models.build import build_model
 from spectramind_kit.runtime import Device, probe_device, progress
 from spectramind_kit.training.checkpoint import load_checkpoint
-from spectramind_kit.training.dataset import VisitDataset, planet_rows
+from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.direct_rows import direct_rows
 from spectramind_kit.training.evaluation import evaluate_rows, planets_of_rows
+from spectramind_kit.training.network_rows import network_rows
 from spectramind_kit.training.precision import Precision
-from spectramind_kit.training.pretrained import Pretrained, is_direct
+from spectramind_kit.training.pretrained import Pretrained
 from spectramind_kit.transit import Anchor, DepthMeasurement, apply_prior, calibrate
 
 _BATCH = 16  # visits
@@ -49,20 +49,6 @@ def load_fold(bundle: Bundle, weights: Path, dataset: VisitDataset) -> nn.Module
     return model
 
 
-def network_rows(
-    bundle: Bundle,
-    light_curves: Mapping[int, Sequence[LightCurve]],
-    *,
-    measurements: Mapping[int, DepthMeasurement],
-    anchors: Mapping[int, Anchor],
-    stars: pd.DataFrame,
-) -> list[dict[str, Any]]:
-    """What the bundle's network reads, a row per visit: light curves, or what the anchor leaves of them."""
-    if is_direct(bundle.config["model"]):
-        return direct_rows(light_curves, stars=stars)
-    return planet_rows(light_curves, measurements=measurements, anchors=anchors, stars=stars)
-
-
 def predict_network(
     bundle: Bundle,
     light_curves: Mapping[int, Sequence[LightCurve]],
@@ -78,7 +64,8 @@ def predict_network(
     an anchor. Returns ``planet_id`` (N,), ``depth_mean``, ``depth_sigma`` (N, 283) and pooled embeddings
     (N, D); an empty dictionary where there is no such planet.
     """
-    rows = network_rows(bundle, light_curves, measurements=measurements, anchors=anchors, stars=stars)
+    given = {"measurements": measurements, "anchors": anchors, "stars": stars}
+    rows = network_rows(bundle.config["model"], light_curves, **given)
     if not rows:
         return {}
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
@@ -103,9 +90,7 @@ def predict_untrained(
     if not rows or not start.knows(rows[0]["wavelength_um"]):
         return {}
     dataset = VisitDataset(rows, normaliser=start.normaliser)
-    model = build_model(start.card["config"], **dataset.features)
-    model.load_state_dict(start.state)
-    return _averaged([model], dataset, device=device or probe_device("cpu"), flip_average=True)
+    return _averaged([start.model()], dataset, device=device or probe_device("cpu"), flip_average=True)
 
 
 def _averaged(

@@ -17,7 +17,7 @@ import numpy as np
 
 from spectramind_kit.inference.stack import SENSORS, Spectra, combine
 from spectramind_kit.metric import Metric, ideal_sigma
-from spectramind_kit.training.chosen import is_better
+from spectramind_kit.training.chosen import gain_over, is_better
 
 # A dozen planets can look better than they are by chance, and the score punishes too small an error bar far
 # harder than too large a one: log k is shrunk by N / (N + this many planets), narrowing more than widening
@@ -162,20 +162,18 @@ def fit_sigma_scale(
         unscaled = _scores(planets, _unscaled(SigmaScale()), metric)
         keep_both = bool(unscaled.mean() >= scores[BOTH].mean())
         scores[BOTH] = unscaled if keep_both else scores[BOTH]
-    tried = NETWORK if alone else BOTH
+    tried = ANCHOR if network is None else NETWORK if alone else BOTH
     bounded = {option: np.maximum(of, _LEAST_SCORE) for option, of in scores.items()}
-    gain = bounded[tried if network is not None else ANCHOR] - bounded[ANCHOR]
-    chosen = ANCHOR
-    if network is not None:
-        helps = scores[BOTH].mean() > scores[ANCHOR].mean() and is_better(bounded[BOTH], bounded[ANCHOR])
-        chosen = NETWORK if alone else BOTH if helps else ANCHOR
+    gain, gain_error = gain_over(bounded[tried], bounded[ANCHOR])
+    more = scores[tried].mean() > scores[ANCHOR].mean() and is_better(bounded[tried], bounded[ANCHOR])
+    chosen = tried if tried != BOTH or more else ANCHOR
     scale = _fit(planets, option=chosen, metric=metric, keep_anchor=keep_anchor)
     return SigmaFit(
         scale=_unscaled(scale) if chosen == BOTH and keep_both else scale,
         cross_fitted_score=float(scores[chosen].mean()),
         anchor_score=float(identity.mean()),
-        gain=float(gain.mean()),
-        gain_error=float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf"),
+        gain=gain,
+        gain_error=gain_error,
         shares={option: float(of.mean()) for option, of in scores.items()},
     )
 

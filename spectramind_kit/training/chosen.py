@@ -17,15 +17,18 @@ import torch
 DOUBT_PLANETS = 12.0
 
 
-def is_better(scores: np.ndarray, before: np.ndarray) -> bool:
-    """Whether the scores (N,) of planets exceed earlier ones of the same planets by more than the error of
-    the difference, and by the doubt that few planets leave."""
+def gain_over(scores: np.ndarray, before: np.ndarray) -> tuple[float, float]:
+    """By how much the scores (N,) of planets exceed others of the same planets, and the error of that."""
     difference = np.asarray(scores, dtype=np.float64) - np.asarray(before, dtype=np.float64)
     n = len(difference)
-    if n < 2:
-        return False
-    error = difference.std(ddof=1) / np.sqrt(n)
-    return bool(difference.mean() > error * (1.0 + DOUBT_PLANETS / n))
+    error = float(difference.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf")
+    return float(difference.mean()), error
+
+
+def is_better(scores: np.ndarray, before: np.ndarray) -> bool:
+    """Whether the gain (`gain_over`) is larger than its error, and than the doubt that few planets leave."""
+    gain, error = gain_over(scores, before)
+    return gain > error * (1.0 + DOUBT_PLANETS / len(scores))
 
 
 @dataclass

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectramind_kit.training.evaluation import HeldOut
+from spectramind_kit.training.evaluation import HeldOut, places_of
 from spectramind_kit.training.precision import FLOAT32_CPU, Precision
 
 ENCODERS = {"fgs1": ("fgs1", "fgs1_mask"), "airs": ("airs",)}  # what of `Encoded` each of them has made
@@ -37,15 +37,15 @@ def embedding_drops(
     order = np.random.default_rng(seed).permutation(n_rows)
     donor = np.empty(n_rows, dtype=np.int64)
     donor[order] = np.roll(order, 1)
-    place = {int(row): k for k, row in enumerate(held_out.rows)}
     parts = held_out.dataset.batches(held_out.rows, size=batch_size)
-    chunks = [np.array([place[int(row)] for row in part]) for part in parts]
+    places = places_of(parts, held_out.rows)
+    chunks = np.split(places, np.cumsum([len(part) for part in parts])[:-1])
     device = precision.device.name
-    batches = [held_out.dataset.batch(held_out.rows[index], device=device) for index in chunks]
+    batches = [held_out.dataset.batch(part, device=device) for part in parts]
     with precision.autocast():
         encoded = [model.encode(batch) for batch in batches]
     names = [name for made in ENCODERS.values() for name in made]
-    back = np.argsort(np.concatenate(chunks))
+    back = np.argsort(places)
     whole = {name: torch.cat([getattr(part, name) for part in encoded])[back] for name in names}
     drops = {}
     for encoder, made in ENCODERS.items():

@@ -14,6 +14,7 @@ import torch
 
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.errors import DataError
+from spectramind_kit.models.batch import SERIES
 from spectramind_kit.training.normaliser import FEATURE_LIMIT, Normaliser
 from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
@@ -21,7 +22,6 @@ from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasuremen
 RESIDUAL_LIMIT = 8.0  # standard deviations: one cosmic ray must not own a layer's input
 DEPTH_UNIT = 1e-4  # 100 ppm, the natural size of a spectrum's features
 STAR_COLUMNS = ("Rs", "Ms", "Ts", "Mp", "P", "sma", "i")
-_SERIES = ("fgs1", "white", "transit_shape", "airs", "time")
 
 
 def planet_rows(
@@ -56,7 +56,7 @@ def visit_row(
     valid = np.isfinite(light_curve.flux).any(axis=1)
     features = {name: float(star[name]) for name in STAR_COLUMNS if name in star}
     features |= {f"anchor_{name}": float(value) for name, value in anchor.features.items()}
-    reference_err = np.maximum(anchor.depth_err, 1e-7)
+    anchor_err = np.maximum(anchor.depth_err, 1e-7)
     return {
         "planet_id": light_curve.planet_id,
         "visit": light_curve.visit,
@@ -67,25 +67,25 @@ def visit_row(
         "time": (light_curve.time - fit.mid_transit_time) / max(0.5 * fit.duration_h, 0.25),
         "mask": valid,
         "weight": valid / max(valid.sum(), 1),
-        "bins": _bin_features(anchor, reference_err),
+        "bins": _bin_features(anchor, anchor_err),
         "star": features,
         "reference_depth": anchor.depth,
-        "reference_err": reference_err,
+        "reference_err": anchor_err,
         "wavelength_um": light_curve.wavelength_um,
     }
 
 
-def _bin_features(anchor: Anchor, reference_err: np.ndarray) -> np.ndarray:
+def _bin_features(anchor: Anchor, anchor_err: np.ndarray) -> np.ndarray:
     """(283, F): the spectrum's shape, how far the prior moved it, logarithms of both errors and the level."""
     raw_err = np.maximum(anchor.raw_err, 1e-7)
-    level = float(np.average(anchor.depth[1:], weights=reference_err[1:] ** -2))
-    moved = (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, reference_err)
+    level = float(np.average(anchor.depth[1:], weights=anchor_err[1:] ** -2))
+    moved = (anchor.raw_depth - anchor.depth) / np.hypot(raw_err, anchor_err)
     features = (
         (anchor.depth - level) / DEPTH_UNIT,
         np.clip(moved, -FEATURE_LIMIT, FEATURE_LIMIT),
-        np.log(reference_err / DEPTH_UNIT),
+        np.log(anchor_err / DEPTH_UNIT),
         np.log(raw_err / DEPTH_UNIT),
-        np.full(reference_err.shape, np.log(max(level, 1e-5))),
+        np.full(anchor_err.shape, np.log(max(level, 1e-5))),
     )
     return np.nan_to_num(np.stack(features, axis=-1))
 
@@ -110,14 +110,11 @@ class VisitDataset:
             )
         self.planet_id = np.array([row["planet_id"] for row in rows], dtype=np.int64)
         self.normaliser = normaliser
-        lengths = [len(row["time"]) for row in rows]
-        steps = max(lengths)
+        steps = max(len(row["time"]) for row in rows)
         self.tensors: dict[str, torch.Tensor] = {
-            name: torch.stack([_padded(row[name], steps) for row in rows]) for name in _SERIES
+            name: torch.stack([_padded(row[name], steps) for row in rows]) for name in SERIES
         }
-        masks = [np.pad(row["mask"], (0, steps - len(row["mask"]))) for row in rows]
-        self.tensors["mask"] = torch.from_numpy(np.stack(masks).astype(bool))
-        self.tensors["weight"] = torch.stack([_padded(row["weight"], steps) for row in rows])
+        self.tensors["mask"] = self.tensors["mask"].bool()
         self.tensors["bins"] = _float32(np.stack([normaliser.bins(row["bins"]) for row in rows]))
         self.tensors["star"] = _float32(np.stack([normaliser.star(row["star"]) for row in rows]))
         depths = {name: [row[name] for row in rows] for name in ("reference_depth", "reference_err")}
@@ -145,7 +142,7 @@ class VisitDataset:
         index = torch.as_tensor(np.asarray(rows, dtype=np.int64))
         batch = {name: tensor[index].to(device) for name, tensor in self.tensors.items()}
         if flipped:
-            for name in (*_SERIES, "mask", "weight"):
+            for name in SERIES:
                 batch[name] = batch[name].flip(1)
             batch["time"] = -batch["time"]
         _, visit_of = np.unique(self.planet_id[index.numpy()], return_inverse=True)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.metric import N_BINS
+from spectramind_kit.robust import median_of_known
 from spectramind_kit.transit.white_transit import WhiteTransit, drift_basis, find_white_transit, white_curve
 
 # Phase 1 is the middle of egress. Ingress and egress are resolved, the rest of a visit is kept in wider bins.
@@ -56,7 +57,7 @@ def direct_row(light_curve: LightCurve, *, star: Mapping[str, float]) -> dict[st
     unit = transit.depth / UNITS_OF_A_DEPTH
     seen = np.isfinite(flux).any(axis=1)
     series, weight = _on_phases(np.column_stack([relative / unit, shape]), time, transit, seen=seen)
-    error = _median(light_curve.flux_err) / level[:-1] / transit.depth
+    error = median_of_known(light_curve.flux_err, axis=0) / level[:-1] / transit.depth
     error = np.nan_to_num(error, nan=_NO_ERROR, posinf=_NO_ERROR)
     return {
         "planet_id": light_curve.planet_id,
@@ -74,14 +75,6 @@ def direct_row(light_curve: LightCurve, *, star: Mapping[str, float]) -> dict[st
         "reference_err": np.full(N_BINS, unit),
         "wavelength_um": light_curve.wavelength_um,
     }
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """(T, W) -> (W,), over the steps that are there; NaN where none is."""
-    known = np.isfinite(values).any(axis=0)
-    found = np.full(values.shape[1], np.nan)
-    found[known] = np.nanmedian(values[:, known], axis=0)
-    return found
 
 
 def _levels(flux: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

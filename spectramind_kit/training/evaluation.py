@@ -48,7 +48,7 @@ def evaluate_rows(
         }
         for name, value in found.items():
             parts.setdefault(name, []).append(value.double().cpu().numpy())
-    back = np.argsort(_places(rows, batches))
+    back = np.argsort(places_of(batches, rows))
     return {name: np.concatenate(values)[back] for name, values in parts.items()}
 
 
@@ -125,7 +125,7 @@ class HeldOut:
         return self.dataset.tensors[name][torch.as_tensor(self.rows)].numpy()
 
 
-def _places(rows: np.ndarray, batches: list[np.ndarray]) -> np.ndarray:
+def places_of(batches: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
     """Where each row of the joined batches stands in ``rows``."""
     place = {int(row): k for k, row in enumerate(rows)}
     return np.array([place[int(row)] for batch in batches for row in batch], dtype=np.int64)

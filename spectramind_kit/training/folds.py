@@ -20,15 +20,15 @@ from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors
-from spectramind_kit.training.dataset import VisitDataset, planet_rows
-from spectramind_kit.training.direct_rows import direct_rows
+from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import HeldOut, evaluate_rows, planets_of_rows, spread
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import Fold, FoldResult, train_fold
+from spectramind_kit.training.network_rows import network_rows
 from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.training.plan import plan_epochs
 from spectramind_kit.training.precision import Precision
-from spectramind_kit.training.pretrained import Pretrained, find_pretrained, is_direct
+from spectramind_kit.training.pretrained import Pretrained, find_pretrained
 from spectramind_kit.training.settings import TrainSettings
 from spectramind_kit.transit import DepthMeasurement
 
@@ -69,8 +69,14 @@ def train_folds(
         say("model=anchor: no network is trained")
         return None
     set_threads(run)
+    known, depth = anchors.out_of_fold, dict(zip(labels.planet_ids.tolist(), labels.depth))
     with run.step("what the network reads"):
-        dataset, start = _dataset(run, light_curves, measurements, anchors, labels=labels, stars=stars)
+        own = {planet: light_curves[planet] for planet in known}
+        read = {"measurements": measurements, "anchors": known, "stars": stars}
+        rows = network_rows(to_plain(run.config.model), own, **read)
+        start = _start(run, next(iter(light_curves.values()))[0].wavelength_um)
+        normaliser = start.normaliser if start is not None else Normaliser.fit(rows)
+        dataset = VisitDataset(rows, normaliser=normaliser, depth=depth)
     made_from = {**anchors.made_from, "weights that it began with": start.fingerprint if start else ""}
     digest = fingerprint(made_from)
     folder = run.root / "train" / digest
@@ -81,6 +87,7 @@ def train_folds(
     settings = _planned(run, dataset, settings, folder)
     if settings is None:
         return None
+    anchor_scores = labels.metric.planet_scores(labels.of(anchors.planet_ids), *anchors.stacked())
     results, parts = [], []
     for number in range(settings.folds):
         if run.budget.left_s <= 0:
@@ -91,7 +98,7 @@ def train_folds(
         held_out = HeldOut(dataset, inside, labels.metric)
         path = folder / f"fold_{number}.pt"
         fold = Fold(number, outside, held_out, run.seed, path, digest, pretrained=start is not None)
-        log = partial(run.log, anchor_score=_score_of(anchors, anchors.planet_ids[held], labels))
+        log = partial(run.log, anchor_score=float(anchor_scores[held].mean()))
         result, predicted = _train_and_predict(run, fold, settings, start, log=log)
         results.append(result)
         parts.append(predicted)
@@ -103,27 +110,13 @@ def train_folds(
     return Network(tuple(results), dataset.normaliser, anchors.planet_ids, _joined(parts, anchors), digest)
 
 
-def _dataset(
-    run: RunFolder,
-    light_curves: Mapping[int, Sequence[LightCurve]],
-    measurements: Mapping[int, DepthMeasurement],
-    anchors: CrossFittedAnchors,
-    *,
-    labels: Labels,
-    stars: pd.DataFrame,
-) -> tuple[VisitDataset, Pretrained | None]:
-    """What the model of the configuration reads of the train planets, and the weights that it begins with."""
+def _start(run: RunFolder, wavelength_um: np.ndarray) -> Pretrained | None:
+    """The weights that the model of the configuration begins with, where there are some that fit."""
     start = find_pretrained(to_plain(run.config.model), run.config.train.start)
-    if start is not None and not start.knows(next(iter(light_curves.values()))[0].wavelength_um):
+    if start is not None and not start.knows(wavelength_um):
         say("the pre-trained weights know other wavelengths: the network is trained from scratch")
-        start = None
-    depth = dict(zip(labels.planet_ids.tolist(), labels.depth))
-    if is_direct(to_plain(run.config.model)):
-        rows = direct_rows({int(p): light_curves[int(p)] for p in anchors.planet_ids}, stars=stars)
-    else:
-        rows = planet_rows(light_curves, measurements=measurements, anchors=anchors.out_of_fold, stars=stars)
-    normaliser = start.normaliser if start is not None else Normaliser.fit(rows)
-    return VisitDataset(rows, normaliser=normaliser, depth=depth), start
+        return None
+    return start
 
 
 def _planned(
@@ -180,13 +173,6 @@ def _train_and_predict(
         flip_average=settings.time_flip,
     )
     return result, planets_of_rows(held_out.planet_id, found)
-
-
-def _score_of(anchors: CrossFittedAnchors, planets: np.ndarray, labels: Labels) -> float:
-    """Of the anchors of these planets: what the learning curve is compared with."""
-    own = [anchors.out_of_fold[int(p)] for p in planets]
-    depth, err = np.stack([a.depth for a in own]), np.stack([a.depth_err for a in own])
-    return labels.metric.score(labels.of(planets), depth, err, clip=False)
 
 
 def _joined(parts: Sequence[Mapping[str, np.ndarray]], anchors: CrossFittedAnchors) -> dict[str, np.ndarray]:

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from spectramind_kit.configs.target import to_plain
 from spectramind_kit.errors import DataError
 from spectramind_kit.fingerprint import fingerprint
+from spectramind_kit.models.build import PARTS, build_model
 from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -26,8 +28,8 @@ DIRECT_HEAD = "spectramind_kit.models.direct_head.DirectHead"
 # Raise when `direct_row` or a part of the model gives other numbers for the same light curve and weights.
 RECIPE = 1
 _SAME_WAVELENGTH = 2e-3  # relative, a third of a bin
-# of the decoder: they change what is done with a prediction, not the prediction
-_NOT_OF_THE_NETWORK = ("combine", "dropout")
+# what is done with a prediction, how it is trained, and on which path it is computed
+_NOT_OF_THE_WEIGHTS = ("combine", "dropout", "scan_backend", "chunk_size", "graph_backend")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Pretrained:
         """Whether these (283,) are the wavelengths that it was trained on, in the same order."""
         return np.allclose(wavelength_um, self.card["wavelength_um"], rtol=_SAME_WAVELENGTH)
 
+    def model(self) -> nn.Module:
+        """The network with these weights, on the CPU."""
+        features = {
+            "bin_features": len(self.normaliser.bin_mean),
+            "star_features": len(self.normaliser.star_mean),
+        }
+        model = build_model(self.card["config"], **features)
+        model.load_state_dict(self.state)
+        return model
+
 
 def is_direct(model_config: Mapping[str, Any]) -> bool:
     """Whether a ``model`` node reads light curves, and not what the anchor leaves of them."""
@@ -53,13 +65,10 @@ def is_direct(model_config: Mapping[str, Any]) -> bool:
 def network_config(model_config: Mapping[str, Any]) -> dict[str, Any]:
     """What of a ``model`` node decides on names and shapes of the weights, and on what they compute."""
     plain = to_plain(model_config)
-    parts = {name: dict(plain[name]) for name in ("fgs1_encoder", "airs_encoder", "fusion", "decoder")}
-    for part in parts.values():
-        for name in _NOT_OF_THE_NETWORK:
-            part.pop(name, None)
-        for name in ("scan_backend", "chunk_size", "graph_backend"):
-            part.pop(name, None)
-    return parts
+    return {
+        part: {name: value for name, value in plain[part].items() if name not in _NOT_OF_THE_WEIGHTS}
+        for part in PARTS
+    }
 
 
 def save_pretrained(
@@ -73,10 +82,14 @@ def save_pretrained(
     """Write weights and, beside them, their card."""
     known = {"normaliser": normaliser.to_dict(), "wavelength_um": np.asarray(wavelength_um, float).tolist()}
     card = {"recipe": RECIPE, **card, **known}
-    digest = fingerprint(card["config"], card["normaliser"], str(RECIPE))
+    digest = _digest(card)
     weights = {name: value.detach().cpu() for name, value in state.items()}
     save_checkpoint(path, {"model": weights}, digest=digest)
     write_json(path.with_suffix(".json"), card)
+
+
+def _digest(card: Mapping[str, Any]) -> str:
+    return fingerprint(card["config"], card["normaliser"], str(RECIPE))
 
 
 def load_pretrained(path: Path = SHIPPED) -> Pretrained:
@@ -100,7 +113,7 @@ def load_pretrained(path: Path = SHIPPED) -> Pretrained:
             found=found,
             fix=fix,
         )
-    digest = fingerprint(card["config"], card["normaliser"], str(RECIPE))
+    digest = _digest(card)
     state = load_checkpoint(path, digest=digest)["model"]
     return Pretrained(state, Normaliser.from_dict(card["normaliser"]), card, digest)
 

@@ -11,16 +11,11 @@ import torch
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import load_bundle
-from spectramind_kit.inference.predict import (
-    load_fold,
-    network_rows,
-    predict_anchors,
-    predict_network,
-    predict_untrained,
-)
+from spectramind_kit.inference.predict import load_fold, predict_anchors, predict_network, predict_untrained
 from spectramind_kit.runtime import Device
 from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.dataset import VisitDataset
+from spectramind_kit.training.network_rows import network_rows
 from spectramind_kit.training.pretrained import load_pretrained
 from tests.stale_run import SMALL, TEST, make_small_run
 
@@ -66,7 +61,7 @@ def test_weights_of_another_training_are_refused(trained, tmp_path):
     """Guards against a fold that was copied from another bundle."""
     run, bundle, measurements, anchors = trained
     given = {"measurements": measurements, "anchors": anchors, "stars": pd.DataFrame()}
-    rows = network_rows(bundle, run.light_curves["test"], **given)
+    rows = network_rows(bundle.config["model"], run.light_curves["test"], **given)
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     path = save_checkpoint(tmp_path / "fold_0.pt", {"model": {"w": torch.ones(1)}}, digest="other")
     with pytest.raises(DataError, match="another configuration"):
