@@ -6,10 +6,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import numpy as np
-from _direct import labels_of, planets_of, train
+from _direct import from_scratch, labels_of, planets_of, train
 
 from spectramind_kit.metric import Metric
+from spectramind_kit.training.simulated_visits import AIRS, without
 
 SEED = 20250
 CHOICES = {
@@ -29,24 +29,9 @@ def trained_score(name: str, seed: int, n_train: int, n_test: int, epochs: int) 
     metric = Metric.of(labels_of(planets))
     if name == "fgs1_alone":
         planets, held = (
-            [replace(p, curves=[_without_airs(c) for c in p.curves]) for p in part]
+            [replace(p, curves=[without(c, AIRS) for c in p.curves]) for p in part]
             for part in (planets, held)
         )
-    overrides = (
-        *CHOICES[name],
-        f"train.epochs={epochs}",
-        "train.inner_share=0",
-        "train.learning_rate=3e-3",
-        "train.batch_size=32",
-        "train.warm_start_epochs=0",
-        f"loss.mean_first={0.3 * epochs}",
-        "loss.mean_pull_limit=0.1",
-    )
-    result, _ = train(planets, held, metric, seed=seed, start=False, overrides=overrides)
+    overrides = (*CHOICES[name], *from_scratch(epochs), "train.inner_share=0", "train.batch_size=32")
+    result, _ = train(planets, held, metric, seed=seed, overrides=overrides)
     return result.held_out_score, time.process_time() - start
-
-
-def _without_airs(curve):
-    flux, flux_err = curve.flux.copy(), curve.flux_err.copy()
-    flux[:, 1:], flux_err[:, 1:] = np.nan, np.nan
-    return replace(curve, flux=flux, flux_err=flux_err)

@@ -5,27 +5,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _planets import TOGETHER
+from _planets import simulated_planets
 
 from spectramind_kit.metric import Metric
-from spectramind_kit.simulator import SimulatedPlanet, simulate_light_curves, world
+from spectramind_kit.simulator import SimulatedPlanet
+from spectramind_kit.training.evaluation import HeldOut
+from spectramind_kit.training.pretrained import Pretrained
 
 BOTH = ("model/decoder=both", "model/size=shipped")
 
 
 def planets_of(name: str, seed: int, split: str, n: int) -> list[SimulatedPlanet]:
     """Planets 0 … n of a split of a world."""
-    found: list[SimulatedPlanet] = []
-    for start in range(0, n, TOGETHER):
-        size = min(TOGETHER, n - start)
-        batch = simulate_light_curves(size, seed=seed, split=split, start=start, settings=world(name))
-        found += list(batch.planets())
-    return found
+    return [planet for batch in simulated_planets(n, seed, split, name) for planet in batch]
 
 
 def labels_of(planets: Sequence[SimulatedPlanet]) -> np.ndarray:
@@ -35,8 +32,6 @@ def labels_of(planets: Sequence[SimulatedPlanet]) -> np.ndarray:
 
 def read(planets: Sequence[SimulatedPlanet], normaliser=None):
     """A `VisitDataset` of the planets, which are numbered; its own normaliser where none is given."""
-    from dataclasses import replace
-
     from spectramind_kit.training.dataset import VisitDataset
     from spectramind_kit.training.direct_rows import direct_rows
     from spectramind_kit.training.normaliser import Normaliser
@@ -62,21 +57,6 @@ class Spectra:
         return metric.score(labels, mean, sigma, clip=False)
 
 
-def shipped_model():
-    """The network as it comes with the kit, and what normalises its features."""
-    from spectramind_kit.models.build import build_model
-    from spectramind_kit.training.pretrained import load_pretrained
-
-    start = load_pretrained()
-    features = {
-        "bin_features": len(start.normaliser.bin_mean),
-        "star_features": len(start.normaliser.star_mean),
-    }
-    model = build_model(start.card["config"], **features)
-    model.load_state_dict(start.state)
-    return model, start.normaliser
-
-
 def predict(model, dataset, n_planets: int) -> Spectra:
     """Of planets 0 … n, both directions of time averaged."""
     from spectramind_kit.training.evaluation import evaluate_rows, planets_of_rows, spread
@@ -89,52 +69,68 @@ def predict(model, dataset, n_planets: int) -> Spectra:
     return Spectra(mean, sigma)
 
 
+def from_scratch(epochs: int) -> tuple[str, ...]:
+    """Overrides of a training that does not begin with weights: that of `pretrain`, shorter."""
+    from spectramind_kit.training.pretrain import MEAN_PULL_LIMIT, Pretraining
+
+    how = Pretraining()
+    return (
+        f"train.epochs={epochs}",
+        f"train.learning_rate={how.learning_rate}",
+        "train.warm_start_epochs=0",
+        f"loss.mean_first={how.mean_first * epochs}",
+        f"loss.mean_pull_limit={MEAN_PULL_LIMIT}",
+    )
+
+
 def train(
     planets: Sequence[SimulatedPlanet],
     held: Sequence[SimulatedPlanet],
     metric: Metric,
     *,
     seed: int,
-    start: bool,
+    start: Pretrained | None = None,
     overrides: Sequence[str] = (),
 ):
-    """`train_fold` on the planets, from the shipped weights or from scratch; the held ones are only scored.
+    """`fit` of a direct network, from weights or from scratch."""
+    from spectramind_kit.configs import load_config
+
+    config = load_config(overrides=[*BOTH, *overrides])
+    dataset = read([*planets, *held], start.normaliser if start else None)
+    ids = np.arange(len(planets) + len(held))
+    own, others = dataset.rows_of(ids[: len(planets)]), dataset.rows_of(ids[len(planets) :])
+    return fit(config, own, HeldOut(dataset, others, metric), seed=seed, start=start)
+
+
+def fit(config, train_rows: np.ndarray, held_out: HeldOut, *, seed: int, start: Pretrained | None = None):
+    """`train_fold` of the configuration's network; the held-out planets are only scored.
 
     Returns the result and the records of its epochs.
     """
     import torch
 
-    from spectramind_kit.configs import load_config
     from spectramind_kit.configs.target import instantiate, to_plain
     from spectramind_kit.models.build import build_model
     from spectramind_kit.runtime import probe_device
-    from spectramind_kit.training.evaluation import HeldOut
     from spectramind_kit.training.loop import Fold, train_fold
     from spectramind_kit.training.settings import TrainSettings
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    config = load_config(overrides=[*BOTH, *overrides])
-    model, normaliser = shipped_model() if start else (None, None)
-    dataset = read([*planets, *held], normaliser)
-    if model is None:
-        model = build_model(config.model, **dataset.features)
-    loss = instantiate(to_plain(config.loss), where="loss", given={"metric": metric})
-    ids = np.arange(len(planets) + len(held))
-    own, others = (dataset.rows_of(part) for part in (ids[: len(planets)], ids[len(planets) :]))
-    settings = dict(config.train)
-    if start:
-        settings["learning_rate"] = settings["fine_tune_learning_rate"]
+    model = build_model(config.model, **held_out.dataset.features)
+    settings = TrainSettings(**config.train)
+    if start is not None:
+        model.load_state_dict(start.state)
+        settings = replace(settings, learning_rate=settings.fine_tune_learning_rate)
+    loss = instantiate(to_plain(config.loss), where="loss", given={"metric": held_out.metric})
     records: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
-        fold = Fold(
-            0, own, HeldOut(dataset, others, metric), seed, Path(folder) / "fold_0.pt", "b", pretrained=start
-        )
+        path, pretrained = Path(folder) / "fold_0.pt", start is not None
         result = train_fold(
             model,
             loss,
-            fold,
-            settings=TrainSettings(**settings),
+            Fold(0, train_rows, held_out, seed, path, digest="benchmark", pretrained=pretrained),
+            settings=settings,
             device=probe_device("cpu"),
             log=lambda _, **fields: records.append(fields),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from spectramind_kit.metric import Metric
 from spectramind_kit.runtime import progress
-from spectramind_kit.simulator import SimulatedPlanet, draw_visits, simulate_light_curves
+from spectramind_kit.simulator import SimulatedPlanet, draw_visits, simulate_light_curves, world
 
 TOGETHER = 20  # planets that are measured in one go, as the worker processes of a run do
 
@@ -34,21 +34,22 @@ class MeasuredPlanets:
         return flat_estimates({planet.planet_id: planet.curves for planet in self.planets})
 
 
-def simulated_planets(n: int, seed: int, split: str) -> Iterator[list[SimulatedPlanet]]:
-    """Planets 0 … n of a split, `TOGETHER` at a time."""
+def simulated_planets(n: int, seed: int, split: str, sky: str = "real") -> Iterator[list[SimulatedPlanet]]:
+    """Planets 0 … n of a split of a world, `TOGETHER` at a time."""
     for start in range(0, n, TOGETHER):
-        batch = simulate_light_curves(min(TOGETHER, n - start), seed=seed, split=split, start=start)
+        size = min(TOGETHER, n - start)
+        batch = simulate_light_curves(size, seed=seed, split=split, start=start, settings=world(sky))
         yield list(batch.planets())
 
 
-def measured_planets(n: int, seed: int, split: str) -> MeasuredPlanets:
+def measured_planets(n: int, seed: int, split: str, sky: str = "real") -> MeasuredPlanets:
     """The same, each batch measured."""
     from spectramind_kit.transit import measure_together
 
     planets, measurements, seconds = [], [], 0.0
     batches = progress(
-        simulated_planets(n, seed, split),
-        desc=f"seed {seed} {split}",
+        simulated_planets(n, seed, split, sky),
+        desc=f"{sky} {seed} {split}",
         total=-(-n // TOGETHER),
         unit=f"x {TOGETHER} planets",
     )

@@ -3,38 +3,26 @@ processes."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _direct import labels_of, planets_of, predict, read, shipped_model
-from _planets import TOGETHER
+from _direct import fit, predict, read
+from _planets import MeasuredPlanets, measured_planets
 
 from spectramind_kit.metric import Metric
-from spectramind_kit.simulator import SimulatedPlanet
 
 
 @dataclass(frozen=True)
 class MeasuredWorld:
     """Train and test planets of a world with their anchors, those of the train planets out of fold."""
 
-    train: list[SimulatedPlanet]
-    test: list[SimulatedPlanet]
-    measured: list  # of both, in this order
-    anchors: list  # the same
+    train: MeasuredPlanets
+    test: MeasuredPlanets
+    anchors: list
+    test_anchors: list
     fold: np.ndarray  # of the train planets
     metric: Metric
-
-    @property
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        return labels_of(self.train), labels_of(self.test)
-
-    def spectra(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
-        anchors = self.anchors[part]
-        return np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors])
 
 
 def measured_world(name: str, seed: int, n_train: int, n_test: int) -> MeasuredWorld:
@@ -45,21 +33,13 @@ def measured_world(name: str, seed: int, n_train: int, n_test: int) -> MeasuredW
     from spectramind_kit.transit.anchor.recipes import assign_folds
 
     torch.set_num_threads(1)
-    train, test = (planets_of(name, seed, split, n) for split, n in (("train", n_train), ("test", n_test)))
-    measured, fold = _measured([*train, *test]), assign_folds(n_train, folds=5, seed=seed)
-    metric = Metric.of(labels_of(train))
-    fitted = cross_fit(measured[:n_train], labels_of(train), folds=fold, metric=metric)
-    anchors = [*fitted.anchors, *(fitted.predict(m) for m in measured[n_train:])]
-    return MeasuredWorld(train, test, measured, anchors, fold, metric)
-
-
-def _measured(planets: Sequence[SimulatedPlanet]) -> list:
-    from spectramind_kit.transit import measure_together
-
-    found: list = []
-    for start in range(0, len(planets), TOGETHER):
-        found += measure_together([(p.curves, p.star) for p in planets[start : start + TOGETHER]])
-    return found
+    train, test = (
+        measured_planets(n, seed, split, name) for split, n in (("train", n_train), ("test", n_test))
+    )
+    metric, fold = Metric.of(train.labels), assign_folds(n_train, folds=5, seed=seed)
+    fitted = cross_fit(train.measurements, train.labels, folds=fold, metric=metric)
+    test_anchors = [fitted.predict(m) for m in test.measurements]
+    return MeasuredWorld(train, test, list(fitted.anchors), test_anchors, fold, metric)
 
 
 def stack_scores(known: MeasuredWorld) -> dict[str, float]:
@@ -68,12 +48,15 @@ def stack_scores(known: MeasuredWorld) -> dict[str, float]:
     The network is the one that comes with the kit: it has seen no label of this world.
     """
     from spectramind_kit.inference.uncertainty import fit_sigma_scale
+    from spectramind_kit.training.pretrained import load_pretrained
 
-    n, metric, (y, y_test) = len(known.train), known.metric, known.labels
-    anchor, anchor_test = known.spectra(slice(n)), known.spectra(slice(n, None))
-    model, normaliser = shipped_model()
+    metric, y, y_test = known.metric, known.train.labels, known.test.labels
+    anchor, anchor_test = _spectra(known.anchors), _spectra(known.test_anchors)
+    start = load_pretrained()
+    model = start.model()
     direct, direct_test = (
-        predict(model, read(part, normaliser), len(part)) for part in (known.train, known.test)
+        predict(model, read(part.planets, start.normaliser), len(part.planets))
+        for part in (known.train, known.test)
     )
     plain = fit_sigma_scale(y, anchor, fold=known.fold, metric=metric).scale
     stack = fit_sigma_scale(y, anchor, (direct.mean, direct.sigma), fold=known.fold, metric=metric).scale
@@ -90,6 +73,10 @@ def stack_scores(known: MeasuredWorld) -> dict[str, float]:
     }
 
 
+def _spectra(anchors: list) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([a.depth for a in anchors]), np.array([a.depth_err for a in anchors])
+
+
 def world_scores(name: str, seed: int, n_train: int, n_test: int) -> dict[str, float]:
     """`stack_scores` of a world."""
     return stack_scores(measured_world(name, seed, n_train, n_test))
@@ -98,49 +85,30 @@ def world_scores(name: str, seed: int, n_train: int, n_test: int) -> dict[str, f
 def anchored_training(known: MeasuredWorld, *, seed: int, epochs: int) -> dict[str, float]:
     """The network that corrects the anchor, trained on the train planets: its gain on the test planets, and
     how far below the anchor's score it ever was."""
-    import torch
-
     from spectramind_kit.configs import load_config
-    from spectramind_kit.configs.target import instantiate, to_plain
-    from spectramind_kit.models.build import build_model
-    from spectramind_kit.runtime import probe_device
     from spectramind_kit.training.dataset import VisitDataset, planet_rows
     from spectramind_kit.training.evaluation import HeldOut
-    from spectramind_kit.training.loop import Fold, train_fold
     from spectramind_kit.training.normaliser import Normaliser
-    from spectramind_kit.training.settings import TrainSettings
 
     config = load_config(overrides=["model/decoder=anchored", "model/size=small", f"train.epochs={epochs}"])
-    planets = [*known.train, *known.test]
-    ids = [p.planet_id for p in planets]
+    planets = [*known.train.planets, *known.test.planets]
+    ids, labels = [p.planet_id for p in planets], {p.planet_id: p.label for p in planets}
     rows = planet_rows(
         {p.planet_id: p.curves for p in planets},
-        measurements=dict(zip(ids, known.measured)),
-        anchors=dict(zip(ids, known.anchors)),
+        measurements=dict(zip(ids, [*known.train.measurements, *known.test.measurements])),
+        anchors=dict(zip(ids, [*known.anchors, *known.test_anchors])),
         stars=pd.DataFrame([p.star for p in planets], index=ids),
     )
-    own, held = ids[: len(known.train)], ids[len(known.train) :]
-    train_rows = [row for row in rows if row["planet_id"] in set(own)]
-    labels = {p.planet_id: p.label for p in planets}
-    dataset = VisitDataset(rows, normaliser=Normaliser.fit(train_rows), depth=labels)
-    torch.manual_seed(seed)
-    model = build_model(config.model, **dataset.features)
-    loss = instantiate(to_plain(config.loss), where="loss", given={"metric": known.metric})
-    held_out = HeldOut(dataset, dataset.rows_of(held), known.metric)
-    records: list[dict] = []
-    with tempfile.TemporaryDirectory() as folder:
-        result = train_fold(
-            model,
-            loss,
-            Fold(0, dataset.rows_of(own), held_out, seed, Path(folder) / "fold_0.pt", digest="benchmark"),
-            settings=TrainSettings(**config.train),
-            device=probe_device("cpu"),
-            log=lambda _, **fields: records.append(fields),
-        )
-    scores = [record["held_out_score"] for record in records]
+    n = len(known.anchors)
+    own = set(ids[:n])
+    normaliser = Normaliser.fit([row for row in rows if row["planet_id"] in own])
+    dataset = VisitDataset(rows, normaliser=normaliser, depth=labels)
+    held_out = HeldOut(dataset, dataset.rows_of(ids[n:]), known.metric)
+    result, records = fit(config, dataset.rows_of(ids[:n]), held_out, seed=seed)
+    lowest = {name: min(record[name] for record in records) for name in ("held_out_score", "latest_score")}
     return {
         "anchored_gain": result.held_out_score - result.reference_score,
-        "anchored_fall": result.reference_score - min(scores),
+        "anchored_fall": result.reference_score - lowest["held_out_score"],
         "anchored_epoch": float(result.chosen_epoch),
-        "anchored_latest_fall": result.reference_score - min(r["latest_score"] for r in records),
+        "anchored_latest_fall": result.reference_score - lowest["latest_score"],
     }

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 from _choices import CHOICES, SEED, trained_score
-from _direct import labels_of, planets_of, read, shipped_model
+from _direct import labels_of, planets_of, read
+from _jobs import in_order
 
 from spectramind_kit.metric import Metric
-from spectramind_kit.runtime import cpu_count, say
-from spectramind_kit.worker_processes import worker_pool
+from spectramind_kit.runtime import say
 
 SEEDS = (0, 1, 2)
 
@@ -21,17 +21,13 @@ SEEDS = (0, 1, 2)
 def run(*, quick: bool = False) -> dict:
     """Full size: 500 train and 200 test planets of world ``real``, 9 epochs (about 21 CPU minutes)."""
     n_train, n_test, epochs, seeds = (24, 12, 1, (0,)) if quick else (500, 200, 9, SEEDS)
-    jobs = [(name, seed) for seed in seeds for name in CHOICES]
+    jobs = [(name, seed, n_train, n_test, epochs) for seed in seeds for name in CHOICES]
     scores: dict[str, list[float]] = {name: [] for name in CHOICES}
     cpu_s = dict.fromkeys(CHOICES, 0.0)
-    with worker_pool(cpu_count(), task="ablation") as pool:
-        tasks = [(name, seed, n_train, n_test, epochs) for name, seed in jobs]
-        found = [pool.submit(trained_score, *task) for task in tasks] if pool else None
-        for k, (name, seed) in enumerate(jobs):
-            score, seconds = found[k].result() if found else trained_score(*tasks[k])
-            scores[name].append(score)
-            cpu_s[name] += seconds / len(seeds)
-            say(f"{name:>14} seed {seed}: {score:.4f}, {seconds:.0f} CPU s")
+    for (name, seed, *_), (score, seconds) in in_order(trained_score, jobs, task="ablation"):
+        scores[name].append(score)
+        cpu_s[name] += seconds / len(seeds)
+        say(f"{name:>14} seed {seed}: {score:.4f}, {seconds:.0f} CPU s")
     figures: dict = {"train_planets": n_train, "test_planets": n_test, "epochs": epochs, "seeds": len(seeds)}
     for name, own in scores.items():
         figures[f"{name}_score"], figures[f"{name}_cpu_s"] = float(np.mean(own)), cpu_s[name]
@@ -47,10 +43,11 @@ def _permuted(n: int, seeds: tuple[int, ...]) -> dict[str, float]:
     """What permuting each embedding of the shipped weights costs, over so many permutations."""
     from spectramind_kit.training.contributions import embedding_drops
     from spectramind_kit.training.evaluation import HeldOut, evaluate_rows
+    from spectramind_kit.training.pretrained import load_pretrained
 
-    model, normaliser = shipped_model()
-    planets = planets_of("real", SEED + 1, "test", n)
-    dataset = read(planets, normaliser)
+    start = load_pretrained()
+    model, planets = start.model(), planets_of("real", SEED + 1, "test", n)
+    dataset = read(planets, start.normaliser)
     held = HeldOut(dataset, np.arange(len(dataset)), Metric.of(labels_of(planets)))
     found = evaluate_rows(model, dataset, held.rows)
     score = held.score(found["depth_mean"], found["depth_sigma"])

@@ -7,11 +7,11 @@ that comes with the kit, without a label of these planets; three seeds, unseen p
 from __future__ import annotations
 
 import numpy as np
+from _jobs import in_order
 from _worlds import world_scores
 
-from spectramind_kit.runtime import cpu_count, say
+from spectramind_kit.runtime import say
 from spectramind_kit.simulator import WORLDS
-from spectramind_kit.worker_processes import worker_pool
 
 SEEDS = (94, 95, 96)  # the stack was chosen on 91 and 92
 
@@ -22,13 +22,10 @@ def run(*, quick: bool = False) -> dict:
     worlds = ("easy", "spot_crossings") if quick else tuple(WORLDS)
     jobs = [(name, seed, n_train, n_test) for seed in seeds for name in worlds]
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in worlds}
-    with worker_pool(cpu_count(), task="hidden physics") as pool:
-        found = [pool.submit(world_scores, *job) for job in jobs] if pool else None
-        for k, job in enumerate(jobs):
-            row = found[k].result() if found else world_scores(*job)
-            rows[job[0]].append(row)
-            scores = ", ".join(f"{name} {row[name]:.4f}" for name in ("anchor", "direct", "both"))
-            say(f"{job[0]:>15} seed {job[1]}: {scores}")
+    for (name, seed, *_), row in in_order(world_scores, jobs, task="hidden physics"):
+        rows[name].append(row)
+        scores = ", ".join(f"{stage} {row[stage]:.4f}" for stage in ("anchor", "direct", "both"))
+        say(f"{name:>15} seed {seed}: {scores}")
     figures: dict = {"train_planets": n_train, "test_planets": n_test, "seeds": len(seeds)}
     for name, own in rows.items():
         figures[name] = {key: float(np.mean([row[key] for row in own])) for key in own[0]}

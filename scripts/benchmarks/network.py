@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from _direct import planets_of, predict, read, shipped_model
+from _direct import planets_of, predict, read
+from _jobs import in_order
 from _trainings import trainings_of
 
-from spectramind_kit.runtime import cpu_count, say
-from spectramind_kit.worker_processes import worker_pool
+from spectramind_kit.runtime import say
+from spectramind_kit.training.pretrained import load_pretrained
 
 SEEDS = (91, 92)
 WORLDS = ("easy", "real")
@@ -23,12 +24,9 @@ def run(*, quick: bool = False) -> dict:
     seeds, sizes = ((91,), (24, 12, 1)) if quick else (SEEDS, (1000, 200, 0))
     jobs = [(name, seed, *sizes) for seed in seeds for name in WORLDS]
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in WORLDS}
-    with worker_pool(cpu_count(), task="network") as pool:
-        found = [pool.submit(trainings_of, *job) for job in jobs] if pool else None
-        for k, job in enumerate(jobs):
-            row = found[k].result() if found else trainings_of(*job)
-            rows[job[0]].append(row)
-            say(f"{job[0]:>5} seed {job[1]}: " + ", ".join(f"{n} {v:.4f}" for n, v in row.items()))
+    for (name, seed, *_), row in in_order(trainings_of, jobs, task="network"):
+        rows[name].append(row)
+        say(f"{name:>5} seed {seed}: " + ", ".join(f"{n} {v:.4f}" for n, v in row.items()))
     figures: dict = {"train_planets": sizes[0], "test_planets": sizes[1], "seeds": len(seeds)}
     for name, own in rows.items():
         figures[name] = {key: float(np.mean([row[key] for row in own])) for key in own[0]}
@@ -42,9 +40,9 @@ def _speed(n: int) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(1)
-    model, normaliser = shipped_model()
-    planets = planets_of("real", 5, "test", n)
-    start = time.process_time()
-    dataset = read(planets, normaliser)
+    start = load_pretrained()
+    model, planets = start.model(), planets_of("real", 5, "test", n)
+    before = time.process_time()
+    dataset = read(planets, start.normaliser)
     predict(model, dataset, n)
-    return {"cpu_s_of_1210_visits": (time.process_time() - start) / len(dataset) * 1210}
+    return {"cpu_s_of_1210_visits": (time.process_time() - before) / len(dataset) * 1210}

@@ -38,6 +38,7 @@ from spectramind_kit.training.simulated_visits import WORLD_SHARES, simulated_vi
 
 JUDGED_SHARD = 10**6  # far from those that are trained on
 _JUDGED_PLANETS = 400
+MEAN_PULL_LIMIT = 0.1  # of the robust error with which the mean is learned first, in reference errors
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def pretrain(
     torch.set_num_threads(max(1, int(config.train.num_threads)))
     changes = {"epochs": how.epochs, "learning_rate": how.learning_rate, "batch_size": how.batch_size}
     settings = replace(TrainSettings(**config.train), **changes)
-    loss_config = to_plain(config.loss) | {"mean_first": how.mean_first * how.epochs, "mean_pull_limit": 0.1}
+    loss_config = to_plain(config.loss) | _mean_first(how)
     judged = _judged(how.seed)
     torch.manual_seed(how.seed)
     model = build_model(config.model, **judged.dataset.features).to(device.name)
@@ -120,6 +121,10 @@ def pretrain(
         card=card,
     )
     return card
+
+
+def _mean_first(how: Pretraining) -> dict[str, float]:
+    return {"mean_first": how.mean_first * how.epochs, "mean_pull_limit": MEAN_PULL_LIMIT}
 
 
 def _command(how: Pretraining, overrides: tuple[str, ...]) -> str:

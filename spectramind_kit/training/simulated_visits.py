@@ -28,6 +28,7 @@ WORLD_SHARES: Mapping[str, float] = {
 }
 _CUT_SHORT, _WITHOUT_AIRS, _WITHOUT_FGS1 = 0.05, 0.01, 0.02  # shares of the visits
 _LEAST_LEFT = 0.6  # of a visit that is cut short
+FGS1, AIRS = np.s_[:, 0], np.s_[:, 1:]  # of the fluxes
 _TOGETHER = 25  # planets that are simulated in one go
 
 
@@ -63,20 +64,23 @@ def _planets_of_worlds(n_planets: int) -> dict[str, int]:
     return {name: int(n) for name, n in zip(WORLD_SHARES, np.diff(edges)) if n}
 
 
+def without(curve: LightCurve, part: Any) -> LightCurve:
+    """The same without a part of its fluxes (time, wavelength): an index into them."""
+    flux, flux_err = curve.flux.copy(), curve.flux_err.copy()
+    flux[part], flux_err[part] = np.nan, np.nan
+    return replace(curve, flux=flux, flux_err=flux_err)
+
+
 def _damaged(curve: LightCurve, rng: np.random.Generator) -> LightCurve:
     """The same, or what an interrupted observation or a broken sensor leaves of it."""
     cut, airs, fgs1, left = rng.random(4)
-    flux, flux_err = curve.flux.copy(), curve.flux_err.copy()
     if cut < _CUT_SHORT:
         n = len(curve.time)
         keep = int(n * (_LEAST_LEFT + (1.0 - _LEAST_LEFT) * left))
-        gone = slice(keep, None) if cut < 0.5 * _CUT_SHORT else slice(0, n - keep)
-        flux[gone], flux_err[gone] = np.nan, np.nan
+        curve = without(curve, slice(keep, None) if cut < 0.5 * _CUT_SHORT else slice(0, n - keep))
     if airs < _WITHOUT_AIRS:
-        flux[:, 1:], flux_err[:, 1:] = np.nan, np.nan
-    elif fgs1 < _WITHOUT_FGS1:
-        flux[:, 0], flux_err[:, 0] = np.nan, np.nan
-    return replace(curve, flux=flux, flux_err=flux_err)
+        return without(curve, AIRS)
+    return without(curve, FGS1) if fgs1 < _WITHOUT_FGS1 else curve
 
 
 def _in_float32(row: dict[str, Any]) -> dict[str, Any]:
