@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spectramind_kit.transit import flags
-from spectramind_kit.transit.fit.common_noise import common_noise
+from spectramind_kit.transit.fit.correlated_noise import common_noise
 from spectramind_kit.transit.fit.first_states import default_limb
 from spectramind_kit.transit.fit.flagging import planet_flags
 from spectramind_kit.transit.fit.misfit import visit_disagreement

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectramind_kit.transit.fit.common_noise import common_noise_factors, common_noise_variance
+from spectramind_kit.transit.fit.correlated_noise import common_noise_factors, common_noise_variance
 
 L, T = 30, 200
 
