@@ -18,6 +18,7 @@ CHOICES = {
     "late": ("model/fusion=late",),
     "airs_only": ("model/fusion=airs_only",),
     "fgs1_alone": ("model/fusion=xattn",),  # AIRS-CH0's light curves are taken away
+    "mamba1": ("model/fgs1_encoder=mamba1",),  # with xattn; the others have mamba2
 }
 
 

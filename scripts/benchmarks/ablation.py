@@ -1,4 +1,4 @@
-"""Direct prediction by cross-attention against the fusions it was chosen over, and against FGS1 alone.
+"""Direct prediction by cross-attention against the fusions it was chosen over, FGS1 alone, and Mamba-1.
 
 Every choice is trained from scratch on the same simulated planets with the same number of steps, from three
 seeds; the score is the official one on planets that none has seen. Then what each embedding is worth: by how
@@ -19,7 +19,7 @@ SEEDS = (0, 1, 2)
 
 
 def run(*, quick: bool = False) -> dict:
-    """Full size: 500 train and 200 test planets of world ``real``, 9 epochs (about 21 CPU minutes)."""
+    """Full size: 500 train and 200 test planets of world ``real``, 9 epochs (about 27 CPU minutes)."""
     n_train, n_test, epochs, seeds = (24, 12, 1, (0,)) if quick else (500, 200, 9, SEEDS)
     jobs = [(name, seed, n_train, n_test, epochs) for seed in seeds for name in CHOICES]
     scores: dict[str, list[float]] = {name: [] for name in CHOICES}
