@@ -18,7 +18,7 @@ from spectramind_kit.whole_file import whole_file
 DELETE = "delete it; it is computed again"  # what to do with a file of the store
 _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
 _SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0  # real ones: 7.5
-# An AIRS exposure and its reads: bins so short make an excerpt of a visit, 0.3 "hours" of longer ones are days
+# An AIRS exposure and its reads: bins so short make an excerpt, 0.3 "hours" of longer ones are days
 _ONE_EXPOSURE_H = 1.5e-3
 # exposure over spacing: gaps between exposures are possible, overlaps hardly
 _LEAST_FILLED, _MOST_FILLED = 0.02, 1.5

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spectramind_kit.configs.target import to_plain
 from spectramind_kit.errors import ConfigError, DataError, check_choice
 from spectramind_kit.losses.gll import gaussian_loss, official_score
 from spectramind_kit.losses.priors import (
@@ -155,4 +154,4 @@ def _settings_of(node: Mapping[str, Any], *, beside: Mapping[str, Any]) -> dict[
     if changed:
         what, fix = "a loss node comes with all of its settings", "load_config(overrides=['loss.<name>=…'])"
         raise ConfigError(what, where="CompositeLoss", found=f"beside it {', '.join(changed)}", fix=fix)
-    return {name: value for name, value in to_plain(node).items() if name != "_target_"}
+    return {name: node[name] for name in node if name != "_target_"}
