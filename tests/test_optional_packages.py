@@ -130,7 +130,9 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, plot):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     given = (None,) * (3 if plot is plot_anchor else 1)
-    with pytest.raises(DataError, match=f"{plot.__name__} needs matplotlib.*pip install matplotlib.*diagnostics"):
+    with pytest.raises(
+        DataError, match=f"{plot.__name__} needs matplotlib.*pip install matplotlib.*diagnostics"
+    ):
         plot(*given)
 
 
