@@ -51,6 +51,8 @@ class LightCurve:
     info: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("planet_id", "visit"):  # of pandas they are NumPy's, which JSON does not take
+            object.__setattr__(self, name, int(getattr(self, name)))
         where = f"planet {self.planet_id}, visit {self.visit}"
         _check_shapes(self, where=where)
         _check_times(self.time, float(self.exposure_h), where=where)

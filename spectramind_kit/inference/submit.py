@@ -35,6 +35,7 @@ from spectramind_kit.inference.spectra import (
     with_anchors,
     with_network,
 )
+from spectramind_kit.inference.uncertainty import BOTH
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.files import SUBMISSION, TEST
 from spectramind_kit.run_folder.folder import RunFolder
@@ -82,7 +83,8 @@ def write_prediction(run: RunFolder, prediction: Predictions) -> Path:
         return path
     run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth is read after this
     run.record_stage(sources=prediction.counts)
-    sources = ", ".join(f"{n} {name}" for name, n in prediction.counts.items())
+    words = {BOTH: "anchor and network"}
+    sources = ", ".join(f"{n} {words.get(name, name)}" for name, n in prediction.counts.items())
     say(f"planets by what their prediction comes from: {sources}")
     return path
 
