@@ -19,6 +19,8 @@ _PUBLIC = {
     "LightCurveStore": "detector",
     "fit_anchor": "transit",
     "light_curve_model": "transit",
+    "load_bundle": "inference",
+    "predict": "inference",
     "simulate_competition": "simulator",
     "simulate_light_curves": "simulator",
     "build_model": "models",

@@ -111,7 +111,12 @@ def _log_normal(x: Values, mean: Values | float, sigma: Values | float) -> Value
 
 
 def gll_score(
-    solution: pd.DataFrame, submission: pd.DataFrame, *, naive_mean: float, naive_sigma: float
+    solution: pd.DataFrame,
+    submission: pd.DataFrame,
+    *,
+    naive_mean: float,
+    naive_sigma: float,
+    check_ids: bool = False,
 ) -> float:
     """The official score of a submission.
 
@@ -123,6 +128,9 @@ def gll_score(
         ``planet_id`` and twice as many columns: all depths, then all sigmas.
     naive_mean, naive_sigma : float
         Mean and population std of all train depths.
+    check_ids : bool
+        By default rows are matched by position, as at the host's, and never re-aligned. With ``check_ids``
+        they are matched by ``planet_id``, which both frames must then have, every planet once.
 
     Returns
     -------
@@ -131,15 +139,52 @@ def gll_score(
     Raises
     ------
     SubmissionError
-        Negative or non-numeric values, a wrong number of columns or rows. As at the host's, rows and columns
-        are matched by position and never re-aligned: sort both frames the same way first.
+        Negative or non-numeric values, a wrong number of columns or rows; with ``check_ids`` also planets
+        that are missing, twice, or not in the solution. Columns are matched by position in any case.
     """
+    if check_ids:
+        submission = _in_the_order_of(solution, submission)
     truth = solution.drop(columns="planet_id", errors="ignore").to_numpy(dtype=np.float64)
     given = submission.drop(columns="planet_id", errors="ignore")
     check_numeric(given)
     values, n_bins = given.to_numpy(dtype=np.float64), truth.shape[1]
     _check_as_the_host_does(values, given.columns, shape=(len(truth), 2 * n_bins))
     return Metric(naive_mean, naive_sigma).score(truth, values[:, :n_bins], values[:, n_bins:])
+
+
+def _in_the_order_of(solution: pd.DataFrame, submission: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the submission, one for each planet of the solution."""
+    wanted, given = (
+        _planet_ids(frame, name) for frame, name in ((solution, "solution"), (submission, "submission"))
+    )
+    for only, what in (
+        (wanted.difference(given), "planets of the solution are not in the submission"),
+        (given.difference(wanted), "planets of the submission are not in the solution"),
+    ):
+        if len(only):
+            raise SubmissionError(what, where="planet_id", expected="the same planets", found=_some(only))
+    return submission.iloc[given.get_indexer(wanted)]
+
+
+def _planet_ids(frame: pd.DataFrame, name: str) -> pd.Index:
+    """Of the column ``planet_id``, or of the index that is called so."""
+    import pandas as pd
+
+    if "planet_id" not in frame.columns and frame.index.name != "planet_id":
+        fix = "name the column or index planet_id, or leave check_ids out: rows are then matched by position"
+        raise SubmissionError(f"the {name} has no planet_id", where="check_ids", fix=fix)
+    ids = pd.Index(frame["planet_id"] if "planet_id" in frame.columns else frame.index)
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        what = f"planets are in the {name} more than once"
+        raise SubmissionError(what, where="planet_id", expected="every planet once", found=_some(twice))
+    return ids
+
+
+def _some(planets: pd.Index) -> str:
+    """The first five, and how many there are."""
+    named = ", ".join(map(str, planets[:5].tolist()))
+    return named if len(planets) <= 5 else f"{named}, … ({len(planets)} in all)"
 
 
 def check_numeric(frame: pd.DataFrame) -> None:

@@ -12,7 +12,12 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
+from spectramind_kit.errors import DataError
+
 NOT_INSTALLED = "not installed"
+# The extra of pyproject.toml that brings a package of `PROBES`; and its name, where that is not the module's.
+EXTRAS = {"matplotlib": "diagnostics", "umap": "diagnostics", "shap": "diagnostics", "papermill": "notebooks"}
+_DISTRIBUTIONS = {"umap": "umap-learn"}
 
 
 @cache
@@ -32,6 +37,18 @@ def probe(package: str, work: Callable[[], object] | None = None) -> str:
     except BaseException as error:
         return describe(error)
     return ""
+
+
+def how_to_install(package: str) -> str:
+    """In words, for one of `EXTRAS`."""
+    name = _DISTRIBUTIONS.get(package, package)
+    return f"pip install {name}, or all of the extra, in the checkout: pip install -e '.[{EXTRAS[package]}]'"
+
+
+def require(package: str, *, what: str) -> None:
+    """Raise DataError, with what to install, where ``package`` does not work here."""
+    if why := probe(package):
+        raise DataError(f"{what} needs {package}", found=why, fix=how_to_install(package))
 
 
 def describe(error: BaseException) -> str:

@@ -45,8 +45,8 @@ ONLY = {
         "models": "optional_packages metric configs.target detector.instrument",
         "losses": "metric detector.instrument models",
         "detector": "optional_packages worker_processes whole_file robust configs fingerprint",
-        "transit": "whole_file robust metric configs fingerprint detector",
-        "simulator": "whole_file robust metric configs detector transit",
+        "transit": "optional_packages whole_file robust metric configs fingerprint detector",
+        "simulator": "optional_packages whole_file robust metric configs detector transit",
     }.items()
 }
 

@@ -93,6 +93,38 @@ def test_host_errors(truth):
         gll_score(solution, negative, **NAIVE)
 
 
+def test_planets_are_matched_by_id_where_that_is_asked_for(truth):
+    """Guards against a score of 0 for rows in another order, and against a default that is not the host's."""
+    solution, given = frames(truth, truth + 1e-4, np.full_like(truth, 1e-4))
+    right = gll_score(solution, given, **NAIVE)
+    turned = given.iloc[::-1]
+    assert gll_score(solution, turned, **NAIVE) < right
+    assert gll_score(solution, turned, **NAIVE, check_ids=True) == right
+    by_index = solution.set_index("planet_id")
+    assert gll_score(by_index, turned.set_index("planet_id"), **NAIVE, check_ids=True) == right
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda f: f.iloc[:-1], "not in the submission.*found: 4"),
+        (lambda f: f.assign(planet_id=[0, 1, 2, 3, 77]), "not in the submission.*found: 4"),
+        (
+            lambda f: pd.concat([f, f.assign(planet_id=f["planet_id"] + 5)]),
+            "not in the solution.*5, 6, 7, 8, 9",
+        ),
+        (lambda f: f.assign(planet_id=[0, 1, 2, 3, 3]), "submission more than once.*found: 3"),
+        (lambda f: f.drop(columns="planet_id"), "no planet_id"),
+    ],
+    ids=["missing", "another planet", "too many", "twice", "no ids"],
+)
+def test_planets_that_do_not_match_are_named(truth, change, words):
+    """Guards against planets that are dropped or scored against another's truth without a word."""
+    solution, given = frames(truth, truth, np.full_like(truth, 1e-4))
+    with pytest.raises(SubmissionError, match=words):
+        gll_score(solution, change(given), **NAIVE, check_ids=True)
+
+
 def test_nan_gives_nan_and_inputs_stay_as_they_are(truth):
     """Guards against a score that hides a planet, or that changes the caller's frame."""
     solution, given = frames(truth, truth, np.full_like(truth, 1e-4))

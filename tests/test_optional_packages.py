@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
@@ -12,8 +13,20 @@ import pytest
 import torch
 
 from spectramind_kit import optional_packages
+from spectramind_kit.errors import DataError
 from spectramind_kit.models.selective_scan import selective_scan_chunked
-from spectramind_kit.optional_packages import NOT_INSTALLED, PROBES, probe, scatter_add_function, why_not
+from spectramind_kit.optional_packages import (
+    EXTRAS,
+    NOT_INSTALLED,
+    PROBES,
+    how_to_install,
+    probe,
+    require,
+    scatter_add_function,
+    why_not,
+)
+from spectramind_kit.simulator.panel import plot_panel
+from spectramind_kit.transit import plot_anchor
 
 # What broken wheels have raised at their import; pyo3's PanicException derives from BaseException.
 BROKEN = [
@@ -98,6 +111,34 @@ def test_a_processor_that_polars_warns_of_is_not_used(tmp_path):
         timeout=60,
     )
     assert "Missing required CPU features" in done.stdout, done.stderr
+
+
+def test_extras_are_those_of_the_package():
+    """Guards against advice that installs nothing: the extra was renamed, or never held the package."""
+    extras = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = extras["project"]["optional-dependencies"]
+    assert set(EXTRAS) <= set(PROBES)
+    for package, extra in EXTRAS.items():
+        name = re.match(r"pip install ([\w-]+),", how_to_install(package))[1]
+        assert any(re.match(rf"{name}\b", wanted) for wanted in extras[extra]), package
+
+
+@pytest.mark.parametrize("plot", [plot_anchor, plot_panel])
+def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, plot):
+    """Guards against ModuleNotFoundError in the notebook of someone who has installed the kit alone."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    given = (None,) * (3 if plot is plot_anchor else 1)
+    with pytest.raises(
+        DataError, match=f"{plot.__name__} needs matplotlib.*pip install matplotlib.*diagnostics"
+    ):
+        plot(*given)
+
+
+def test_what_works_is_not_refused():
+    """Guards against a plot that asks for a package that is there."""
+    require("tqdm", what="a bar")
 
 
 def test_asked_once(monkeypatch):

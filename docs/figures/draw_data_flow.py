@@ -151,7 +151,7 @@ def submission() -> str:
     return (
         lane(504, 108, 3, "submit", "03_submit.ipynb")
         + arrow((869, 484), (869, 494), (321, 494), (321, 532))
-        + box(214, 534, 214, 62, "box", "inference.predict", "folds × visits → one planet")
+        + box(214, 534, 214, 62, "box", "inference.spectra", "folds × visits → one planet")
         + arrow((428, 565), (456, 565))
         + box(458, 534, 214, 62, "box", "uncertainty", "σ scale, fitted out of fold")
         + arrow((672, 565), (700, 565))

@@ -104,7 +104,8 @@ def _extract(source: VisitSource, spectral: SpectralAxis, wavelength_um: np.ndar
         flux[:, 1:], flux_err[:, 1:], figures = _bin_airs(airs, spectral)
         noted += _bin_flags(AIRS.name, airs.flags, airs.counts)
         info |= airs.info | figures
-    known = _known_points(flux, flux_err, where=source.files.label)
+    # a number without its error is a missing point; infinity is refused by the light curve itself
+    known = ~np.isnan(flux) & np.isfinite(flux_err)
     return LightCurve(
         planet_id=source.files.planet_id,
         visit=source.files.visit,
@@ -116,20 +117,6 @@ def _extract(source: VisitSource, spectral: SpectralAxis, wavelength_um: np.ndar
         flags=tuple(noted),
         info=info,
     )
-
-
-def _known_points(flux: np.ndarray, flux_err: np.ndarray, *, where: str) -> np.ndarray:
-    """(T, 283) bool: both are numbers. Raises DataError where none is, or a flux is infinite."""
-    known = np.isfinite(flux) & np.isfinite(flux_err)
-    if not known.any() or np.isinf(flux).any():
-        raise DataError(
-            "the light curve is not finite",
-            where=where,
-            expected="finite flux",
-            found=f"{int((~np.isfinite(flux)).sum())} NaN or infinite values",
-            fix="look at this visit's calibration files, or leave the planet out",
-        )
-    return known
 
 
 def _both_lost(files: VisitFiles, lost: dict[str, DataError]) -> DataError:

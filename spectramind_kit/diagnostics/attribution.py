@@ -24,7 +24,7 @@ from spectramind_kit.diagnostics.coalitions import Game, coalitions_of_a_round, 
 from spectramind_kit.diagnostics.input_groups import row_count, take_rows
 from spectramind_kit.diagnostics.kept_arrays import load_arrays, save_arrays
 from spectramind_kit.errors import DataError
-from spectramind_kit.optional_packages import probe
+from spectramind_kit.optional_packages import how_to_install, probe
 from spectramind_kit.runtime import progress
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def attribute_inputs(
 
 def _check(game: Game) -> None:
     if why := probe("shap"):
-        fix = "pip install shap, or leave this figure out"
+        fix = f"{how_to_install('shap')}; or leave this figure out"
         raise DataError("the attributions need the shap package", found=why, fix=fix)
     rows = row_count(game.batch)
     if rows < 1 or not game.donors_of(0).size:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.errors import DataError, check_choice
-from spectramind_kit.optional_packages import describe, probe
+from spectramind_kit.optional_packages import describe, how_to_install, probe
 
 METHODS = ("umap", "pca")
 _FEWEST_FOR_UMAP = 20
@@ -55,7 +55,7 @@ def embed(features: np.ndarray, *, method: str = "umap", seed: int = 0) -> Embed
     if len(scaled) < _FEWEST_FOR_UMAP:
         return _pca(scaled, instead=f"only {len(scaled)} planets, UMAP needs {_FEWEST_FOR_UMAP}")
     if why := probe("umap"):
-        return _pca(scaled, instead=f"umap-learn cannot be imported ({why})")
+        return _pca(scaled, instead=f"umap-learn cannot be imported ({why}): {how_to_install('umap')}")
     try:
         return _umap(scaled, seed)
     except Exception as error:  # it compiles at its first call, for this very processor and its versions

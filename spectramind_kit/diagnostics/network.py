@@ -57,10 +57,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     import pandas as pd
 
     from spectramind_kit.inference.bundle import load_bundle
-    from spectramind_kit.inference.predict import load_fold, predict_anchors
-    from spectramind_kit.training.dataset import VisitDataset
+    from spectramind_kit.inference.predictors import as_read, predict_anchors
     from spectramind_kit.training.made_from import fits_light_curve
-    from spectramind_kit.training.network_rows import network_rows
 
     bundle = load_bundle(folder.parent)
     if not bundle.weights:
@@ -72,13 +70,10 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     fits = {p: m for p, m in found.items() if all(fits_light_curve(m, curve) for curve in light_curves[p])}
     anchors, _ = predict_anchors(bundle, fits)
     stars = run.star if run.star is not None else pd.DataFrame()
-    given = {"measurements": fits, "anchors": anchors, "stars": stars}
-    rows = network_rows(bundle.config["model"], light_curves, **given)
-    if not rows:
+    dataset = as_read(bundle, light_curves, measurements=fits, anchors=anchors, stars=stars)
+    if dataset is None:
         raise DataError("no planet has what the network reads", where=str(run.root))
-    dataset = VisitDataset(rows, normaliser=bundle.normaliser)
-    model = load_fold(bundle, bundle.weights[0], dataset)
-    return LoadedNetwork(model.eval(), dataset.batch(np.arange(len(dataset))), dataset.planet_id)
+    return LoadedNetwork(bundle.network(0), dataset.batch(np.arange(len(dataset))), dataset.planet_id)
 
 
 def explain_network(

@@ -17,7 +17,7 @@ from spectramind_kit import diagnostics
 from spectramind_kit.diagnostics.judged import judged_sets
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, known_figures
 from spectramind_kit.diagnostics.tables import Table, all_tables
-from spectramind_kit.optional_packages import why_not
+from spectramind_kit.optional_packages import how_to_install, why_not
 from spectramind_kit.run_folder.files import REPORT, SUBMISSION
 from spectramind_kit.run_folder.provenance import submission_fingerprint
 from spectramind_kit.run_folder.results import RunResults, open_run
@@ -68,7 +68,7 @@ def write_report(
 def _picture(run: RunResults, verb: Callable, options: Mapping) -> tuple[SavedFigure, bytes]:
     """The saved picture of a verb if it shows these results, else a new one."""
     if why := why_not("matplotlib"):
-        empty_because = f"matplotlib does not work here ({why})"
+        empty_because = f"matplotlib does not work here ({why}): {how_to_install('matplotlib')}"
         return SavedFigure(verb.entry.title, empty_because=empty_because), b""
     name = verb.entry.file_name
     saved, file = known_figures(run.diagnostics_dir).get(name), run.figures / name

@@ -9,12 +9,13 @@ fold_<k>.pt       averaged weights of each fold (absent with model=anchor)
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from spectramind_kit import __version__
 from spectramind_kit.detector.layout import AdcInfo
@@ -24,12 +25,13 @@ from spectramind_kit.fingerprint import file_fingerprint, file_fingerprints, fin
 from spectramind_kit.inference.flat_depth import FlatBaseline
 from spectramind_kit.inference.uncertainty import SigmaScale
 from spectramind_kit.metric import Metric
+from spectramind_kit.models.build import build_model
 from spectramind_kit.run_folder.json_file import plain, read_json, write_json
 from spectramind_kit.runtime import say
-from spectramind_kit.training.checkpoint import save_checkpoint
+from spectramind_kit.training.checkpoint import load_checkpoint, save_checkpoint
 from spectramind_kit.training.folds import Network
 from spectramind_kit.training.normaliser import Normaliser
-from spectramind_kit.transit import AnchorCalibration, SpectralPrior
+from spectramind_kit.transit import AnchorCalibration, AnchorSettings, SpectralPrior
 from spectramind_kit.transit.likelihood.depth_measurement import RECIPE_VERSION
 
 FORMAT = 2
@@ -69,6 +71,49 @@ class Bundle(Learned):
     digest: str  # of the inputs of the folds
     fingerprint: str  # of all that it holds
     kit: str  # the version that trained it
+
+    @property
+    def detector_settings(self) -> DetectorSettings:
+        """Of the light curves that it was trained on: ``extract_light_curve(files, settings=…)``."""
+        return DetectorSettings.from_mapping(self.config["data"])
+
+    @property
+    def anchor_settings(self) -> AnchorSettings:
+        """Of the measurements that it was trained on: ``measure_depths(curves, star, settings=…)``."""
+        return AnchorSettings.from_mapping(self.config["anchor"])
+
+    def network(self, fold: int = 0) -> nn.Module:
+        """The trained network of one fold, a `SpectraMind` in evaluation mode, on the CPU.
+
+        What it reads of visits comes from `network_inputs`; attention and embeddings are in its output::
+
+            inputs = network_inputs(bundle, curves, stars=stars)  # V visits in which a transit is found
+            with torch.no_grad():
+                output = bundle.network(0)(inputs.batch(range(len(inputs))), attention=True)
+            output.depth_mean  # (V, 283), and depth_sigma
+            output.attention  # (V, R, 283, L): what each of R readings of a bin weighs the L time tokens with
+            output.fgs1_embedding, output.airs_embedding  # (V, D); the fused tokens are (V, 283, D)
+
+        Raises
+        ------
+        DataError
+            The bundle has no network (``model=anchor``, or weights that are missing), or no such fold.
+        """
+        if fold not in range(len(self.weights)):
+            raise DataError(
+                "the bundle has no network of this fold",
+                where=str(self.folder),
+                expected=f"0 … {len(self.weights) - 1}" if self.weights else "a bundle with weights",
+                found=f"fold {fold}",
+                fix="train with a network, or copy the bundle again, whole" if not self.weights else "",
+            )
+        model = build_model(self.config["model"], **self.normaliser.features)
+        model.load_state_dict(load_checkpoint(self.weights[fold], digest=self.digest)["model"])
+        return model.eval()
+
+    def networks(self) -> Iterator[nn.Module]:
+        """`network` of every fold, one at a time; none where the bundle has no network."""
+        return map(self.network, range(len(self.weights)))
 
 
 def recipes(data: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The ladder of a planet's spectrum: naive, flat depth, anchor, network; each rung replaces the one below.
 
-A direct network also reads planets without an anchor, which then have its prediction alone.
+Where anchor and network are stacked the source is ``both``. A direct network also reads planets without an
+anchor, which then have its prediction alone.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from spectramind_kit.inference.flat_depth import FlatBaseline
-from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.inference.uncertainty import ANCHOR, BOTH, NETWORK, SigmaScale
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.predictions import EMBEDDINGS, Predictions
 from spectramind_kit.training.evaluation import spread
 from spectramind_kit.transit import Anchor
 
-NAIVE, FLAT_DEPTH, ANCHOR, NETWORK = "naive", "flat depth", "anchor", "network"
+NAIVE, FLAT_DEPTH = "naive", "flat depth"
 
 
 def naive_rung(planet_ids: Sequence[int], wavelength_um: np.ndarray, metric: Metric) -> Predictions:
@@ -59,7 +60,9 @@ def network_rung(below: Predictions, network: Mapping[str, np.ndarray], scale: S
         anchor[:, anchored] = below.anchor_depth[rows][anchored], below.anchor_err[rows][anchored]
     taken = ~anchored | scale.uses_network
     mean, sigma = scale.apply((anchor[0], anchor[1]), spectra)
+    both = taken & anchored & (not scale.alone)
     above = below.with_rows(planets[taken], (mean[taken], sigma[taken]), source=NETWORK)
+    above = above.with_rows(planets[both], (mean[both], sigma[both]), source=BOTH)
     mean, sigma = (spread(values, rows, len(below)) for values in spectra)
     embeddings = {name: spread(network[name], rows, len(below)) for name in EMBEDDINGS}
     return replace(above, network_depth_mean=mean, network_depth_sigma=sigma, **embeddings)

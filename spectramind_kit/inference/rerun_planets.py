@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import PlanetFailure, in_words
 from spectramind_kit.inference.flat_depth import flat_depths
 from spectramind_kit.inference.rerun_inputs import RerunInputs, in_order
+from spectramind_kit.inference.spectra import FoundPlanets
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.measurements import measure_planets
@@ -19,18 +19,9 @@ from spectramind_kit.transit import DepthMeasurement
 CHUNK = 64  # planets between two looks at the clock
 
 
-@dataclass(frozen=True)
-class RerunPlanets:
-    """What was found, by planet."""
-
-    light_curves: dict[int, list[LightCurve]] = field(default_factory=dict)
-    flat: dict[int, float] = field(default_factory=dict)  # depth
-    measurements: dict[int, DepthMeasurement] = field(default_factory=dict)
-
-
-def gather_planets(run: RunFolder, planet_ids: Sequence[int], inputs: RerunInputs) -> RerunPlanets:
+def gather_planets(run: RunFolder, planet_ids: Sequence[int], inputs: RerunInputs) -> FoundPlanets:
     """Chunk by chunk; too little time costs those to come their measurements, then their light curves."""
-    gathered = RerunPlanets()
+    gathered = FoundPlanets()
     todo = list(planet_ids)
     use_anchor = inputs.bundle is not None
     size = 2 * cpu_count()  # a small first chunk: it tells what a planet costs

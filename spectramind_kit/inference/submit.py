@@ -8,7 +8,7 @@ submission, whatever CSV it left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,7 @@ import numpy as np
 from spectramind_kit.errors import PlanetFailure
 from spectramind_kit.fingerprint import fingerprint
 from spectramind_kit.inference.bundle import Bundle
-from spectramind_kit.inference.flat_depth import FlatBaseline
-from spectramind_kit.inference.ladder import anchor_rung, flat_rung, naive_rung, network_rung, without_gaps
-from spectramind_kit.inference.predict import predict_anchors, predict_network, predict_untrained
+from spectramind_kit.inference.ladder import naive_rung
 from spectramind_kit.inference.rerun_bundle import find_bundle
 from spectramind_kit.inference.rerun_inputs import (
     RerunInputs,
@@ -28,8 +26,16 @@ from spectramind_kit.inference.rerun_inputs import (
     read_inputs,
     wavelengths_of_test,
 )
-from spectramind_kit.inference.rerun_planets import RerunPlanets, gather_planets
-from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.inference.rerun_planets import gather_planets
+from spectramind_kit.inference.spectra import (
+    FoundPlanets,
+    finished,
+    has_network,
+    low_rungs,
+    with_anchors,
+    with_network,
+)
+from spectramind_kit.inference.uncertainty import BOTH
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.files import SUBMISSION, TEST
 from spectramind_kit.run_folder.folder import RunFolder
@@ -37,11 +43,6 @@ from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.runtime import say
 from spectramind_kit.submission import build_submission, fallback_submission, write_submission
 from spectramind_kit.training.folds import set_threads
-from spectramind_kit.training.pretrained import load_pretrained
-from spectramind_kit.transit import Anchor
-
-WITHOUT_BUNDLE = FlatBaseline(1.0, 1e-3)  # as it is, and an error on the safe side: docs/decisions.md D68
-ALONE = SigmaScale(alone=True)
 
 
 def write_fallback(run: RunFolder) -> list[int]:
@@ -82,7 +83,8 @@ def write_prediction(run: RunFolder, prediction: Predictions) -> Path:
         return path
     run.record(test_scores={}, test_scores_of="")  # of an earlier submission; the truth is read after this
     run.record_stage(sources=prediction.counts)
-    sources = ", ".join(f"{n} {name}" for name, n in prediction.counts.items())
+    words = {BOTH: "anchor and network"}
+    sources = ", ".join(f"{n} {words.get(name, name)}" for name, n in prediction.counts.items())
     say(f"planets by what their prediction comes from: {sources}")
     return path
 
@@ -90,9 +92,8 @@ def write_prediction(run: RunFolder, prediction: Predictions) -> Path:
 def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
     inputs = read_inputs(run)
     found, bundle = gather_planets(run, planet_ids, inputs), inputs.bundle
-    metric, baseline = (bundle.metric, bundle.flat) if bundle else (Metric(), WITHOUT_BUNDLE)
-    predictions = naive_rung(planet_ids, wavelengths_of_test(run, inputs.tables), metric)
-    predictions = flat_rung(predictions, found.flat, baseline)
+    wavelength_um = wavelengths_of_test(run, inputs.tables)
+    predictions = low_rungs(found, bundle, planet_ids=planet_ids, wavelength_um=wavelength_um)
     if found.light_curves:
         try:
             predictions = _climb(run, predictions, inputs, found)
@@ -100,9 +101,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
         except Exception as error:
             what = "anchors or network failed, each planet keeps what it has"
             run.went_wrong("anchors", what, error)
-    if inputs.order is not None:
-        predictions = predictions.in_bins(inputs.order)
-    predictions = without_gaps(replace(predictions, made_from=_made_from(bundle, found)), metric)
+    predictions = finished(predictions, bundle, order=inputs.order)
+    predictions = replace(predictions, made_from=_made_from(bundle, found))
     try:
         predictions.save(run.root / TEST)
     except Exception as error:  # a full disk costs the figures, not the submission
@@ -110,50 +110,30 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
     return predictions
 
 
-def _climb(run: RunFolder, below: Predictions, inputs: RerunInputs, found: RerunPlanets) -> Predictions:
+def _climb(run: RunFolder, below: Predictions, inputs: RerunInputs, found: FoundPlanets) -> Predictions:
     """From the flat depths to the anchors, and to the network where there are one and the time."""
-    bundle, anchors, predictions = inputs.bundle, {}, below
-    if bundle and found.measurements:
-        anchors, failed = predict_anchors(bundle, found.measurements)
-        run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
-        predictions = anchor_rung(below, anchors, bundle.anchor_scale)
-    if not run.config.model.use_network or (bundle and not bundle.weights):
+    bundle = inputs.bundle
+    predictions, anchors, failed = with_anchors(below, found, bundle)
+    run.failures("anchor_prior_test", [PlanetFailure(p, text) for p, text in failed.items()])
+    if not run.config.model.use_network or not has_network(bundle):
         return predictions
     if run.budget.left_s <= 0:
         say("the network is left out: no time for it")
         run.record_stage(network_left_out=True)
         return predictions
+    if bundle is None:
+        say("there is no bundle: the network as it comes with the kit, which no label has taught, predicts")
     try:
         set_threads(run)
         with run.step("network"):
-            network = _network(run, inputs, found, anchors)
-        scale = bundle.network_scale if bundle else ALONE
-        return network_rung(predictions, network, scale) if network else predictions
+            given = {"anchors": anchors, "stars": inputs.stars, "device": run.device()}
+            return with_network(predictions, found, bundle, **given)
     except Exception as error:  # a GPU out of memory must not cost the anchors
         run.went_wrong("network", "the network is left out", error)
         return predictions
 
 
-def _network(
-    run: RunFolder, inputs: RerunInputs, found: RerunPlanets, anchors: Mapping[int, Anchor]
-) -> dict[str, np.ndarray]:
-    """What the bundle's network makes of the planets; without one, the weights that come with the kit."""
-    if inputs.bundle is None:
-        say("there is no bundle: the network as it comes with the kit, which no label has taught, predicts")
-        return predict_untrained(
-            load_pretrained(), found.light_curves, stars=inputs.stars, device=run.device()
-        )
-    return predict_network(
-        inputs.bundle,
-        found.light_curves,
-        measurements=found.measurements,
-        anchors=anchors,
-        stars=inputs.stars,
-        device=run.device(),
-    )
-
-
-def _made_from(bundle: Bundle | None, found: RerunPlanets) -> dict[str, str]:
+def _made_from(bundle: Bundle | None, found: FoundPlanets) -> dict[str, str]:
     """Fingerprints of the bundle and of every planet's light curves, star and settings."""
     measured = {planet: dict(m.made_from) for planet, m in found.measurements.items()}
     return {"bundle": bundle.fingerprint if bundle else "", "measurements": fingerprint(measured)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +42,8 @@ class CompositeLoss(nn.Module):
     Parameters
     ----------
     weights : mapping
-        Term -> lambda, terms being `TERMS`; what is left out is off.
+        Term -> lambda, terms being `TERMS`; what is left out is off. Or the ``loss`` node of a configuration,
+        ``CompositeLoss(load_config().loss)``, which then says everything but ``metric``.
         gll: likelihood with the official weights. metric: 1 - official score. squared_error: weighted mean
         square of the pull by the anchor's error. The rest: see `spectramind_kit.losses.priors`.
     fgs1_weight : float             weight of FGS1's bin in gll, metric and squared_error
@@ -77,6 +80,9 @@ class CompositeLoss(nn.Module):
         baseline_ramp: int = 5,
         unit: float = 0.0,
     ):
+        if "weights" in weights:
+            self.__init__(**_settings_of(weights, beside=locals()), metric=metric)
+            return
         super().__init__()
         for name in weights:
             check_choice(name, TERMS, what="term of the loss", where="loss.weights")
@@ -136,3 +142,16 @@ class CompositeLoss(nn.Module):
             correction = mean - batch["reference_depth"].to(wide)
             return band_coherence(correction, wavelengths_of(batch), unit, bands=MOLECULAR_BANDS)
         return nonnegativity(mean, unit)
+
+
+def _settings_of(node: Mapping[str, Any], *, beside: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a ``loss`` node holds. ``beside``: those of the call, which may set none of them."""
+    parameters = signature(CompositeLoss).parameters
+    names = [name for name in parameters if name != "metric"]
+    for key in node:
+        check_choice(key, ("_target_", *names), what="key", where="loss")
+    changed = [name for name in names[1:] if beside[name] != parameters[name].default]
+    if changed:
+        what, fix = "a loss node comes with all of its settings", "load_config(overrides=['loss.<name>=…'])"
+        raise ConfigError(what, where="CompositeLoss", found=f"beside it {', '.join(changed)}", fix=fix)
+    return {name: node[name] for name in node if name != "_target_"}

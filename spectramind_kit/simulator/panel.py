@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spectramind_kit.optional_packages import require
 from spectramind_kit.simulator.calibration_maps import maps_of_visit
 from spectramind_kit.simulator.constants import AIRS, FGS1
 from spectramind_kit.simulator.exposures import Exposures, fgs1_centroids, simulate_exposures
@@ -21,7 +22,9 @@ _STYLE = {"font.size": 8, "axes.titlesize": 9, "axes.spines.top": False, "axes.s
 
 
 def plot_panel(path: str | Path, *, seed: int = 2025, index: int = 4) -> Path:
-    """Write the panel (PNG) of one simulated planet among others of its seed. Needs matplotlib."""
+    """Write the panel (PNG) of one simulated planet among others of its seed. Needs matplotlib
+    (DataError without)."""
+    require("matplotlib", what="plot_panel")
     import matplotlib
 
     matplotlib.use("Agg")

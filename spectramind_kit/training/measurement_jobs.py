@@ -29,7 +29,7 @@ _SHARED = 0.8  # of its speed that a core keeps when all of them work
 class MeasurementJob:
     """One planet to measure."""
 
-    path: Path  # the file that keeps its measurement
+    path: Path | None  # the file that keeps its measurement; None: it is only returned
     light_curves: Sequence[LightCurve]  # its visits
     star: dict[str, float]  # its row of the star table
     made_from: Mapping[str, str] = field(default_factory=dict)  # `made_from.measurement_made_from`
@@ -90,7 +90,8 @@ def run_batch(jobs: Sequence[MeasurementJob], settings: AnchorSettings, device: 
     for job, measurement in zip(jobs, measurements):
         try:
             measurement = replace(measurement, made_from=dict(job.made_from))
-            measurement.save(job.path)
+            if job.path is not None:
+                measurement.save(job.path)
             results.append((job.planet_id, measurement))
         except OSError as error:
             results.append((job.planet_id, in_words(error)))

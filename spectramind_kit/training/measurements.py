@@ -38,7 +38,7 @@ def measure_planets(
     """
     settings = AnchorSettings.from_mapping(run.config.anchor)
     folder = run.root / "anchor" / config_digest(run.config.data, run.config.anchor)
-    star, without_row = _star_rows(stars, light_curves)
+    star, without_row = star_rows(stars, light_curves)
     found: dict[int, DepthMeasurement] = {}
     again: dict[int, str] = {}
     jobs: list[MeasurementJob] = []
@@ -73,7 +73,7 @@ def measure_planets(
     return {planet: found[planet] for planet in light_curves if planet in found}
 
 
-def _star_rows(stars: pd.DataFrame, planets: Iterable[int]) -> tuple[dict[int, dict[str, float]], list[int]]:
+def star_rows(stars: pd.DataFrame, planets: Iterable[int]) -> tuple[dict[int, dict[str, float]], list[int]]:
     """Each planet's row of the star table, medians where it has none; and the planets without one."""
     median = stars.drop(columns=["P", "sma", "i"], errors="ignore").median().to_dict() if len(stars) else {}
     rows = {p: stars.loc[p].to_dict() if p in stars.index else median for p in planets}

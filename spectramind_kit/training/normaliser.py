@@ -40,6 +40,11 @@ class Normaliser:
             star_names=names,
         )
 
+    @property
+    def features(self) -> dict[str, int]:
+        """How many features a bin and a star have, as `models.build_model` takes them."""
+        return {"bin_features": len(self.bin_mean), "star_features": len(self.star_mean)}
+
     def bins(self, values: np.ndarray) -> np.ndarray:
         return np.clip((values - self.bin_mean) / self.bin_scale, -FEATURE_LIMIT, FEATURE_LIMIT)
 

@@ -47,11 +47,7 @@ class Pretrained:
 
     def model(self) -> nn.Module:
         """The network with these weights, on the CPU."""
-        features = {
-            "bin_features": len(self.normaliser.bin_mean),
-            "star_features": len(self.normaliser.star_mean),
-        }
-        model = build_model(self.card["config"], **features)
+        model = build_model(self.card["config"], **self.normaliser.features)
         model.load_state_dict(self.state)
         return model
 

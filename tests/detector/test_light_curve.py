@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def curve(n: int = 40) -> LightCurve:
 
 def test_save_and_load(tmp_path):
     """Guards against a file that loses a field, and a temporary file left behind."""
-    a = curve()
+    a = replace(curve(), planet_id=np.int64(3))  # as an index of pandas gives it
     a.save(tmp_path / "x" / "3_1.npz")
     b = LightCurve.load(tmp_path / "x" / "3_1.npz")
     for name in ("time", "flux", "flux_err", "wavelength_um"):
@@ -63,8 +65,59 @@ def test_missing_points_survive_and_infinity_does_not(tmp_path):
     a.flux[:, 1:] = a.flux_err[:, 1:] = np.nan
     a.save(tmp_path / "a.npz")
     assert np.isnan(LightCurve.load(tmp_path / "a.npz").white_airs).all()
-    for spoil in (lambda: a.flux.__setitem__((0, 0), np.inf), lambda: a.flux.fill(np.nan)):
+    for spoil, words in (
+        (lambda: a.flux.__setitem__((0, 0), np.inf), "infinite values"),
+        (lambda: a.flux.fill(np.nan), "no usable values"),
+    ):
         spoil()
         a.save(tmp_path / "a.npz")
-        with pytest.raises(DataError, match="no usable values"):
+        with pytest.raises(DataError, match=f"file cannot be used.*{words}.*a.npz, planet 3.*computed again"):
             LightCurve.load(tmp_path / "a.npz")
+
+
+DAYS = 2460000.5 + np.arange(40) * 0.04 / 24
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (dict(time=np.arange(40) * 0.04 / 24), "not hours of one visit"),
+        (dict(time=np.arange(40) * 0.04 / 24, exposure_h=0.04 / 24), "not hours of one visit"),
+        (dict(time=DAYS), "not hours of one visit.*first 2460000.5.*Julian date"),
+        (dict(time=DAYS, exposure_h=0.04 / 24), "not hours of one visit.*Julian date"),
+        (dict(time=24 * DAYS), "not hours of one visit"),
+        (dict(time=np.arange(40) * 144.0), "not hours of one visit.*seconds"),
+        (dict(exposure_h=144.0), "not hours of one visit.*exposure_h 144"),
+        (dict(time=np.arange(40)[::-1] * 0.04), "do not ascend"),
+        (dict(time=np.r_[0.0, np.arange(39)] * 0.04), "do not ascend"),
+        (dict(time=np.where(np.arange(40) == 9, np.nan, np.arange(40) * 0.04)), "do not ascend"),
+        (dict(time=np.r_[np.arange(39) * 0.04, np.inf]), "do not ascend"),
+        (dict(time=np.arange(39) * 0.04), r"do not fit together.*time \(39,\), flux \(40, 283\)"),
+        (dict(wavelength_um=np.arange(282.0)), r"do not fit together.*wavelength_um \(282,\)"),
+        (dict(flux=np.zeros((283, 40))), r"do not fit together.*flux \(283, 40\)"),
+        (dict(time=list(range(40))), "time of a light curve is no array of numbers.*found: list"),
+        (dict(flux=np.full((40, 283), "1")), "flux of a light curve is no array of numbers.*found: <U1"),
+    ],
+)
+def test_a_light_curve_is_checked_when_it_is_made(change, words):
+    """Guards against a confident wrong depth (40,000 ppm off) from days, all memory taken by a search over
+    27,000 'hours', and an error ten functions on."""
+    with pytest.raises(DataError, match=words) as caught:
+        replace(curve(), **change)
+    assert "planet 3, visit 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["flux", "flux_err"])
+def test_every_flux_has_its_error(name):
+    """Guards against a point that one step takes for missing and another one for a value."""
+    values = getattr(curve(), name).copy()
+    values[7, 5] = np.nan
+    with pytest.raises(DataError, match=r"do not fit together.*1 points.*first at \[7, 5\].*nan"):
+        replace(curve(), **{name: values})
+
+
+def test_short_excerpts_and_instants_are_light_curves():
+    """Guards against two minutes of real frames, or exposures without a length, that pass for days."""
+    step = 4.8 / 3600
+    assert replace(curve(), time=np.arange(40) * step, exposure_h=step).time[-1] < 0.1
+    assert replace(curve(), exposure_h=0.0).exposure_h == 0.0

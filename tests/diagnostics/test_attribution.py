@@ -105,5 +105,5 @@ def test_what_is_missing_is_named(monkeypatch):
     with pytest.raises(DataError, match="another one as background"):
         attribute_inputs(linear, small_batch(1))
     monkeypatch.setitem(sys.modules, "shap", None)
-    with pytest.raises(DataError, match="shap package"):
+    with pytest.raises(DataError, match=r"shap package.*pip install shap.*\[diagnostics\]"):
         attribute_inputs(linear, small_batch())

@@ -34,6 +34,7 @@ def test_without_umap_the_map_is_named_pca(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     found = embed(two_groups(), method="umap")
     assert found.method == "pca" and "umap-learn cannot be imported" in found.note
+    assert "pip install umap-learn" in found.note and "[diagnostics]" in found.note
     assert found.axis_names[0] == "principal component 1"
 
 

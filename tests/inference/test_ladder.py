@@ -63,7 +63,7 @@ def test_no_anchor_at_all_is_no_error(naive):
     "scale, source, least, most",
     [
         (SigmaScale(alone=True), "network", 0.03, 0.03),
-        (SigmaScale(airs=SensorScale(trust=1.0)), "network", 0.021, 0.029),
+        (SigmaScale(airs=SensorScale(trust=1.0)), "both", 0.021, 0.029),
         (SigmaScale(), "anchor", 0.02, 0.02),
     ],
 )

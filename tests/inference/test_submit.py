@@ -85,7 +85,7 @@ def test_an_unforeseen_failure_leaves_the_naive_prediction(run, monkeypatch):
     def broken(*_, **__):
         raise KeyError("nobody thought of this")
 
-    parts = ((submit, "flat_rung"), (rerun_inputs, "tables_of_test"), (rerun_inputs, "stars_of_test"))
+    parts = ((submit, "low_rungs"), (rerun_inputs, "tables_of_test"), (rerun_inputs, "stars_of_test"))
     for module, part in parts:
         with monkeypatch.context() as patch:
             patch.setattr(module, part, broken)

@@ -156,6 +156,27 @@ def test_loss_is_computed_in_single_precision_under_autocast(batch):
     assert found.dtype == torch.float32 and float(found) == float(wanted)
 
 
+@pytest.mark.parametrize("choice", available_choices("loss"))
+def test_a_loss_node_is_taken_as_it_is(choice, batch):
+    """Guards against a notebook that takes the node apart, and trains with other settings than a run."""
+    config = load_config(overrides=[f"loss={choice}", "loss.weights.gll=2"], use_hydra=False)
+    metric, output = Metric(0.01, 0.02), output_of(batch)
+    wanted = instantiate(to_plain(config.loss), where="loss", given={"metric": metric})
+    for node in (config.loss, to_plain(config.loss)):
+        found = CompositeLoss(node, metric=metric)
+        assert float(found(output, batch).total) == float(wanted(output, batch).total)
+        assert (found.weights, found.metric, found.unit) == (wanted.weights, metric, wanted.unit)
+
+
+def test_a_loss_node_says_everything(batch):
+    """Guards against a setting beside the node, or a misspelt one in it, that changes nothing."""
+    node = to_plain(load_config(use_hydra=False).loss)
+    with pytest.raises(ConfigError, match="beside it pull_limit"):
+        CompositeLoss(node, pull_limit=2.0)
+    with pytest.raises(ConfigError, match="did you mean 'pull_limit'"):
+        CompositeLoss({**node, "pull_limits": 2.0})
+
+
 def test_mistakes(batch):
     """Guards against a loss that silently trains on something else, or on nothing."""
     with pytest.raises(ConfigError, match="smoothness"):

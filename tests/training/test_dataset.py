@@ -22,6 +22,7 @@ from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.transit import apply_prior
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from tests.training.known_rows import STEPS, rows_and_labels
+from tests.transit.synthetic import with_flux
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_a_cosmic_ray_and_a_lost_step_do_not_own_the_input(planet):
     curve, measurement, anchor = planet
     flux = curve.flux.copy()
     flux[5, 7], flux[9] = 1e12, np.nan
-    row = visit_row(dataclasses.replace(curve, flux=flux), measurement, anchor, star={})
+    row = visit_row(with_flux(curve, flux), measurement, anchor, star={})
     assert row["airs"][5, 6] == RESIDUAL_LIMIT and (row["fgs1"][9], row["airs"][9].any()) == (0.0, False)
     assert (~row["mask"]).nonzero()[0].tolist() == [9] and row["weight"][9] == 0.0
     assert row["weight"].sum() == pytest.approx(1.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -14,7 +12,7 @@ from spectramind_kit.transit.white_transit import (
     find_white_transit,
     white_curve,
 )
-from tests.transit.synthetic import make_light_curve
+from tests.transit.synthetic import make_light_curve, with_flux
 
 TIME = (np.arange(187) + 0.5) * 7.5 / 187
 TRUE = WhiteTransit(mid_time=3.6, length=2.4, ingress=0.15, depth=0.012)
@@ -146,7 +144,7 @@ def test_the_white_curve_is_that_of_airs_where_there_is_one(curve):
     np.testing.assert_array_equal(white_curve(curve), curve.white_airs)
     flux = curve.flux.copy()
     flux[:, 1:] = np.nan
-    np.testing.assert_array_equal(white_curve(replace(curve, flux=flux)), curve.fgs1)
+    np.testing.assert_array_equal(white_curve(with_flux(curve, flux)), curve.fgs1)
 
 
 def test_a_curved_transit_has_its_time(planet):

@@ -107,13 +107,17 @@ def _part(curve, times):
     return replace(curve, time=curve.time[times], flux=curve.flux[times], flux_err=curve.flux_err[times])
 
 
+def _without(curve, part) -> object:
+    from spectramind_kit.training.simulated_visits import without
+
+    return without(curve, part)
+
+
 def _missing_points(*, start: float) -> list:
     """A tenth of the times has no value, and its place is known."""
     curve = _curve()
-    flux = curve.flux.copy()
     n = len(curve.time)
-    flux[int(start * n) : int((start + 0.1) * n)] = np.nan
-    return [replace(curve, flux=flux)]
+    return [_without(curve, slice(int(start * n), int((start + 0.1) * n)))]
 
 
 def _second(kind: str) -> list:
@@ -137,10 +141,7 @@ def _second_outcome(kind: str, scratch: Path) -> Outcome:
 
 
 def _one_sensor(part: slice) -> list:
-    curve = _curve()
-    flux = curve.flux.copy()
-    flux[:, part] = np.nan
-    return [replace(curve, flux=flux)]
+    return [_without(_curve(), np.s_[:, part])]
 
 
 _SECOND_VISITS = (

@@ -13,7 +13,7 @@ from spectramind_kit.diagnostics.figures.style import DPI, RC, Figure, empty_fig
 from spectramind_kit.diagnostics.judged import NO_LABELS, JudgedSet, judged_sets
 from spectramind_kit.diagnostics.saved_figures import SavedFigure, remember_figure
 from spectramind_kit.errors import DataError
-from spectramind_kit.optional_packages import why_not
+from spectramind_kit.optional_packages import how_to_install, why_not
 from spectramind_kit.run_folder.results import RunResults, open_run
 from spectramind_kit.runtime import say_once
 from spectramind_kit.whole_file import whole_file
@@ -51,7 +51,7 @@ def numbered(number: int, name: str, *, title: str) -> Callable:
         @functools.wraps(draw)
         def plot(run: RunResults | str | Path, **options) -> Figure | None:
             if why := why_not("matplotlib"):
-                say_once(f"no figures: matplotlib does not work here ({why})")
+                say_once(f"no figures: matplotlib does not work here ({why}): {how_to_install('matplotlib')}")
                 return None
             from matplotlib import rc_context
 

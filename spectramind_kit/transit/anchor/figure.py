@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spectramind_kit.optional_packages import require
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,7 +30,13 @@ def plot_anchor(
     light_curve : the visit to show; it must be one that ``measurement`` was made from
     anchor : `apply_prior` (and `calibrate`) of ``measurement``
     depth : (W,) the true spectrum, drawn where it is known
+
+    Raises
+    ------
+    DataError
+        matplotlib is missing or broken; it comes with the extra ``diagnostics``.
     """
+    require("matplotlib", what="plot_anchor")
     import matplotlib.pyplot as plt
 
     fit = next(v for v in measurement.visits if v.visit == light_curve.visit)

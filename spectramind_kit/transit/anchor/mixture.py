@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spectramind_kit.transit.anchor.doubt import doubt
 from spectramind_kit.transit.anchor.features import anchor_features
-from spectramind_kit.transit.anchor.spectrum import Anchor
+from spectramind_kit.transit.anchor.spectrum import Anchor, positive_definite
 from spectramind_kit.transit.likelihood.amplitude_grid import AmplitudeGrid
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.likelihood.gaussian import Projected, cut_below
@@ -192,7 +192,7 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
         planet_id=measurement.planet_id,
         wavelength_um=measurement.wavelength_um,
         depth=depth,
-        covariance=own + doubt(measurement, prior, depth=depth, covariance=own),
+        covariance=positive_definite(own + doubt(measurement, prior, depth=depth, covariance=own)),
         raw_depth=raw_depth,
         raw_err=np.sqrt(np.diagonal(raw_covariance).clip(0)),
         flags=measurement.flags,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric
 from spectramind_kit.transit.anchor.calibration import AnchorCalibration, calibrate
 from spectramind_kit.transit.anchor.calibration_fit import fit_calibration
+from spectramind_kit.transit.anchor.label_rows import label_rows
 from spectramind_kit.transit.anchor.mixture import apply_prior
 from spectramind_kit.transit.anchor.spectrum import Anchor
 from spectramind_kit.transit.fit.planets import measure_depths
@@ -21,8 +21,11 @@ from spectramind_kit.transit.priors.learn_spectral_prior import learn_spectral_p
 from spectramind_kit.transit.priors.nuisance_prior import NuisancePrior
 from spectramind_kit.transit.priors.spectral_prior import SpectralPrior, default_spectral_prior
 from spectramind_kit.transit.settings import AnchorSettings
+from spectramind_kit.transit.star_row import star_row
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from spectramind_kit.detector.light_curve import LightCurve
 
 Learned = TypeVar("Learned")
@@ -69,7 +72,7 @@ def learn_priors(
 
 def cross_fit(
     measurements: Sequence[DepthMeasurement],
-    depths: np.ndarray,
+    depths: pd.DataFrame | Mapping[int, np.ndarray] | np.ndarray,
     *,
     folds: np.ndarray | int = 5,
     seed: int = 0,
@@ -81,7 +84,8 @@ def cross_fit(
     Parameters
     ----------
     measurements : N `DepthMeasurement` of the train planets
-    depths : (N, W) labels
+    depths : labels by planet, a frame as `read_labels` gives it or a mapping planet_id -> (W,); or an array
+        (N, W) in the order of the measurements
     folds : (N,) fold numbers, or how many folds to make (with ``seed``)
     metric : by default the one whose naive prediction is that of ``depths``
     settings : of the measurements
@@ -89,17 +93,9 @@ def cross_fit(
     Raises
     ------
     DataError
-        Counts that do not fit, or no planet at all.
+        Counts that do not fit, no planet at all, a planet without a label or with two.
     """
-    depths, n = np.asarray(depths, dtype=np.float64), len(measurements)
-    if n == 0 or depths.shape[0] != n:
-        raise DataError(
-            "measurements and labels do not fit",
-            where="cross_fit",
-            expected=f"{n} > 0 label rows",
-            found=str(depths.shape),
-            fix="pass one label row per measurement",
-        )
+    depths, n = label_rows(measurements, depths), len(measurements)
     numbers = assign_folds(n, folds=folds, seed=seed) if isinstance(folds, int) else np.asarray(folds)
     metric = metric or Metric.of(depths)
 
@@ -130,7 +126,7 @@ def _out_of_fold(
 
 def fit_anchor(
     light_curves: Sequence[LightCurve] | LightCurve,
-    star: Mapping[str, float],
+    star: Mapping[str, float] | pd.Series | pd.DataFrame,
     *,
     prior: SpectralPrior | None = None,
     calibration: AnchorCalibration | None = None,
@@ -141,11 +137,17 @@ def fit_anchor(
     Parameters
     ----------
     light_curves : one LightCurve or all visits of a planet
-    star : row of the star table
+    star : the planet's row of the star table: ``stars.loc[planet_id]``, a dict, or a frame of one row
     prior, calibration : what training learned; defaults that know no label otherwise
+
+    Raises
+    ------
+    DataError
+        No light curve, those of two planets, or a star without an orbit.
     """
     curves = list(light_curves) if isinstance(light_curves, (list, tuple)) else [light_curves]
-    measurement = measure_depths(curves, star, settings=settings)
+    row = star_row(star, planet_id=curves[0].planet_id) if curves else {}
+    measurement = measure_depths(curves, row, settings=settings)
     if prior is None:
         nuisance = NuisancePrior.from_settings(settings)
         prior = default_spectral_prior(measurement.wavelength_um, nuisance=nuisance)

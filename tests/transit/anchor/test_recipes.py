@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spectramind_kit.errors import DataError
@@ -90,6 +91,9 @@ def test_labels_must_be_those_of_the_measurements() -> None:
     for given in (measurements, []):
         with pytest.raises(DataError, match="do not fit"):
             cross_fit(given, depths[:-1])
+    table = pd.DataFrame(depths, index=[m.planet_id for m in measurements])
+    found, wanted = (cross_fit(measurements[:6], own, folds=2) for own in (table[::-1], depths[:6]))
+    assert all(np.array_equal(a.depth, b.depth) for a, b in zip(found.anchors, wanted.anchors))
 
 
 @pytest.mark.parametrize("n", [5, 16])

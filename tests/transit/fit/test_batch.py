@@ -29,7 +29,7 @@ def _planets() -> list:
     flux = glitch.flux.copy()
     flux[20:32] *= 0.99
     made[2] = ([dataclasses.replace(glitch, flux=flux)], made[2][1])
-    made[5] = ([dataclasses.replace(broken, flux=np.full_like(broken.flux, np.nan))], made[5][1])
+    made[5] = ([dataclasses.replace(broken, flux=np.zeros_like(broken.flux))], made[5][1])
     return made
 
 

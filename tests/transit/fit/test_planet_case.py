@@ -25,7 +25,7 @@ def test_mistakes_of_the_caller_are_errors(planet: Planet) -> None:
 def test_wavelengths_that_do_not_fit_are_an_error(planet: Planet) -> None:
     """Guards against a spectrum in the wrong order, or drift terms over nanometres."""
     curve = make_light_curve(planet, seed=1)
-    for wrong in (curve.wavelength_um * 1e3, curve.wavelength_um[::-1], curve.wavelength_um[:-1]):
+    for wrong in (curve.wavelength_um * 1e3, curve.wavelength_um[::-1]):
         with pytest.raises(DataError, match="wavelengths do not fit"):
             measure_depths([dataclasses.replace(curve, wavelength_um=wrong)], planet.star)
 

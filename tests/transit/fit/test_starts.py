@@ -8,7 +8,7 @@ import pytest
 from spectramind_kit.transit import AnchorSettings
 from spectramind_kit.transit.fit.starts import CatalogueOrbit, find_starts
 from spectramind_kit.transit.likelihood.visit_data import into_bands, prepare_visit
-from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
+from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet, with_flux
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_missing_times_are_no_transit(gone: slice) -> None:
     curve = make_light_curve(planet, seed=1)
     flux = curve.flux.copy()
     flux[gone] = np.nan
-    data = prepare_visit(dataclasses.replace(curve, flux=flux), settings=AnchorSettings())
+    data = prepare_visit(with_flux(curve, flux), settings=AnchorSettings())
     best = find_starts(
         [into_bands(data, WAVELENGTH, 6)[0]], CatalogueOrbit.from_star(planet.star), settings=AnchorSettings()
     )[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectramind_kit.transit import DepthMeasurement, apply_prior, flags, measure_depths
-from tests.transit.synthetic import Planet, make_light_curve
+from tests.transit.synthetic import Planet, make_light_curve, with_flux
 
 
 def _with_a_wave(planet: Planet, *, error: slice, factor: float) -> DepthMeasurement:
@@ -14,7 +14,7 @@ def _with_a_wave(planet: Planet, *, error: slice, factor: float) -> DepthMeasure
     curve = make_light_curve(planet, seed=1)
     flux = curve.flux.copy()
     flux[:, error] *= 1.0 + factor * np.sin(2 * np.pi * curve.time / 0.7)[:, None]
-    return measure_depths([dataclasses.replace(curve, flux=flux)], planet.star)
+    return measure_depths([with_flux(curve, flux)], planet.star)
 
 
 def test_each_sensor_answers_for_its_own_chi2(planet: Planet, measurement: DepthMeasurement) -> None:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from spectramind_kit.transit import DepthMeasurement, measure_depths
 from spectramind_kit.transit.orbit import transit_duration
-from tests.transit.synthetic import Planet, make_light_curve, make_planet
+from tests.transit.synthetic import Planet, make_light_curve, make_planet, with_flux
 
 
 def test_a_visit_is_counted_and_timed(planet: Planet, measurement: DepthMeasurement) -> None:
@@ -36,5 +34,5 @@ def test_missing_times_are_not_seen(planet: Planet, curve) -> None:
     """Guards against a baseline of points without a value."""
     flux = curve.flux.copy()
     flux[:20] = np.nan
-    visit = measure_depths([dataclasses.replace(curve, flux=flux)], planet.star).visits[0]
+    visit = measure_depths([with_flux(curve, flux)], planet.star).visits[0]
     assert visit.n_in_transit + visit.n_out_of_transit == 167 and len(visit.time) == 187

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,7 @@ from torch import nn
 from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import in_words
 from spectramind_kit.inference.bundle import Bundle
-from spectramind_kit.models.build import build_model
 from spectramind_kit.runtime import Device, probe_device, progress
-from spectramind_kit.training.checkpoint import load_checkpoint
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.direct_rows import direct_rows
 from spectramind_kit.training.evaluation import evaluate_rows, planets_of_rows
@@ -42,11 +39,18 @@ def predict_anchors(
     return anchors, failed
 
 
-def load_fold(bundle: Bundle, weights: Path, dataset: VisitDataset) -> nn.Module:
-    """The network of one fold, for the features of a dataset; on the CPU."""
-    model = build_model(bundle.config["model"], **dataset.features)
-    model.load_state_dict(load_checkpoint(weights, digest=bundle.digest)["model"])
-    return model
+def as_read(
+    bundle: Bundle,
+    light_curves: Mapping[int, Sequence[LightCurve]],
+    *,
+    measurements: Mapping[int, DepthMeasurement],
+    anchors: Mapping[int, Anchor],
+    stars: pd.DataFrame,
+) -> VisitDataset | None:
+    """What the bundle's network reads, a row per visit; None where it can read none."""
+    given = {"measurements": measurements, "anchors": anchors, "stars": stars}
+    rows = network_rows(bundle.config["model"], light_curves, **given)
+    return VisitDataset(rows, normaliser=bundle.normaliser) if rows else None
 
 
 def predict_network(
@@ -65,13 +69,11 @@ def predict_network(
     (N, D); an empty dictionary where there is no such planet.
     """
     given = {"measurements": measurements, "anchors": anchors, "stars": stars}
-    rows = network_rows(bundle.config["model"], light_curves, **given)
-    if not rows:
+    dataset = as_read(bundle, light_curves, **given)
+    if dataset is None:
         return {}
-    dataset = VisitDataset(rows, normaliser=bundle.normaliser)
-    folds = (load_fold(bundle, path, dataset) for path in bundle.weights)
-    found = progress(folds, desc="network", total=len(bundle.weights), unit="fold")
-    return _averaged(found, dataset, device=device, flip_average=bundle.time_flip)
+    folds = progress(bundle.networks(), desc="network", total=len(bundle.weights), unit="fold")
+    return _averaged(folds, dataset, device=device, flip_average=bundle.time_flip)
 
 
 def predict_untrained(

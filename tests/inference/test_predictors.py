@@ -11,11 +11,10 @@ import torch
 
 from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import load_bundle
-from spectramind_kit.inference.predict import load_fold, predict_anchors, predict_network, predict_untrained
+from spectramind_kit.inference.in_memory import network_inputs, predict
+from spectramind_kit.inference.predictors import predict_anchors, predict_network, predict_untrained
 from spectramind_kit.runtime import Device
 from spectramind_kit.training.checkpoint import save_checkpoint
-from spectramind_kit.training.dataset import VisitDataset
-from spectramind_kit.training.network_rows import network_rows
 from spectramind_kit.training.pretrained import load_pretrained
 from tests.stale_run import SMALL, TEST, make_small_run
 
@@ -59,13 +58,36 @@ def test_the_folds_are_averaged(trained):
 
 def test_weights_of_another_training_are_refused(trained, tmp_path):
     """Guards against a fold that was copied from another bundle."""
-    run, bundle, measurements, anchors = trained
-    given = {"measurements": measurements, "anchors": anchors, "stars": pd.DataFrame()}
-    rows = network_rows(bundle.config["model"], run.light_curves["test"], **given)
-    dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     path = save_checkpoint(tmp_path / "fold_0.pt", {"model": {"w": torch.ones(1)}}, digest="other")
     with pytest.raises(DataError, match="another configuration"):
-        load_fold(bundle, path, dataset)
+        replace(trained[1], weights=(path,)).network(0)
+
+
+def test_attention_and_embeddings_can_be_read(trained):
+    """Guards against a bundle whose network nobody outside a run can build: how many features it reads is in
+    the bundle, and what it reads comes from light curves and stars."""
+    run, bundle, _, _ = trained
+    inputs = network_inputs(bundle, run.light_curves["test"], stars=run.stars["test"])
+    with torch.no_grad():
+        output = bundle.network(1)(inputs.batch(range(len(inputs))), attention=True)
+    assert sorted(inputs.planet_id) == sorted(TEST) and output.depth_mean.shape == (2, 283)
+    assert output.attention.shape[0] == 2 and output.attention.isfinite().all()
+    for embedding in (output.fgs1_embedding, output.airs_embedding):
+        assert embedding.shape == (2, output.fused.shape[-1]) and float(embedding.std()) > 0
+    assert len(list(bundle.networks())) == 2 and not bundle.network(0).training
+    with pytest.raises(DataError, match="no network of this fold.*0 … 1.*fold 2"):
+        bundle.network(2)
+
+
+def test_in_memory_it_is_what_03_submit_gives(trained, monkeypatch):
+    """Guards against a second way to a spectrum, which would drift from the one that is submitted."""
+    run, bundle, *_ = trained
+    wanted = run.submit(monkeypatch)
+    found = predict(bundle, run.light_curves["test"], stars=run.stars["test"], device="cpu")
+    assert found.planet_id.tolist() == wanted.planet_id.tolist()
+    assert found.source.tolist() == wanted.source.tolist()
+    for name in ("depth_mean", "depth_sigma", "anchor_depth", "network_depth_mean", "fused"):
+        np.testing.assert_array_equal(getattr(found.stages, name), getattr(wanted, name), err_msg=name)
 
 
 def test_the_shipped_network_predicts_without_any_training(trained):
