@@ -36,7 +36,7 @@ def plot_attributions(
     """
     path = run.diagnostics_dir / FILE_NAME
     found = attributions or Attributions.load(path, fingerprint=run.fingerprint)
-    if found is None:
+    if found is None or len(found.planet_id) < _FEWEST:
         budget = cpu_budget_s if cpu_budget_s is not None else _BUDGET_S.get(run.info.get("profile"), 30.0)
         found = explain_network(run, cpu_budget_s=budget)
     if len(found.planet_id) < _FEWEST:

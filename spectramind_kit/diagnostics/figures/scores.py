@@ -32,6 +32,7 @@ _STAGE_LABELS = {
     "both": "both, combined",
     "final": "submitted",
 }
+_COLOURS = {name: style.COLOURS[name] for name in ("anchor", "network", "final")} | {"both": style.SERIES[2]}
 _DIRECT = "direct (network)"
 _RUNGS = (*STAGES[:-1], "both", STAGES[-1])
 _LOGGED = ("flat depth", "both")  # rungs that are scored by 02_train alone
@@ -50,9 +51,9 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     baselines = {name: value for name, value in (baselines or {}).items() if name not in STAGES}
     scores = [baselines | {"naive": 0.0} | _logged(run, one) | one.stage_scores for one in sets]
     rungs = {"naive": ("naive (train mean, std)", style.COLOURS["soft"])}
-    rungs |= {name: (name, style.COLOURS["data"]) for name in baselines}
+    rungs |= {name: (name, style.COLOURS["soft"]) for name in baselines}
     rungs |= {
-        name: (_label(run, name), style.COLOURS.get(name, style.COLOURS["train"]))
+        name: (_label(run, name), _COLOURS.get(name, style.COLOURS["soft"]))
         for name in _RUNGS
         if any(name in known for known in scores)
     }
