@@ -1,6 +1,6 @@
-"""A real browser for tests, driven by the DevTools protocol through two pipes; nothing but the standard library.
+"""A real browser for tests, driven by the DevTools protocol through two pipes, without other packages.
 
-Chromium reads commands from its file descriptor 3 and answers on 4 (``--remote-debugging-pipe``), each message
+Chromium reads commands from file descriptor 3 and answers on 4 (``--remote-debugging-pipe``), each message
 JSON that ends with a zero byte.
 """
 
@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_PLAYWRIGHT = ("~/.cache/ms-playwright/chromium*/chrome-*/chrome", "~/.cache/ms-playwright/chromium*/*/headless_shell")
+_PLAYWRIGHT = (
+    "~/.cache/ms-playwright/chromium*/chrome-*/chrome",
+    "~/.cache/ms-playwright/chromium*/*/headless_shell",
+)
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 _SECONDS = 60
 
@@ -77,7 +80,9 @@ class Browser:
     def open(self, path: Path) -> None:
         """Load a file and wait until all of it is there."""
         self.call("Page.navigate", url=path.as_uri())
-        self.run("new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))")
+        self.run(
+            "new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))"
+        )
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""

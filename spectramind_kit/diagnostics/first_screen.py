@@ -8,6 +8,9 @@ from spectramind_kit.diagnostics.figures.style import COLOURS, SERIES, number
 from spectramind_kit.diagnostics.html_parts import bullets, text
 from spectramind_kit.diagnostics.summary import Rung, Summary
 
+_CAPTION = (
+    "Official score after each step, 0 to 1. Compare within a column: the columns hold different planets."
+)
 _COLOURS = {name: COLOURS[name] for name in ("anchor", "network", "final")} | {"both": SERIES[2]}
 
 
@@ -30,13 +33,16 @@ def _ladder(summary: Summary) -> str:
         return ""
     head = "".join(f'<th scope="col">{text(title)}</th>' for title in summary.sets)
     rows = [_row(rung) for rung in summary.rungs]
-    caption = "<caption>Official score after each step, 0 to 1; compare within a column: the columns hold different planets</caption>"
-    return f'<div><table class="ladder">{caption}<thead><tr><th scope="col">step</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    first = f'<thead><tr><th scope="col">step</th>{head}</tr></thead>'
+    table = f"<caption>{_CAPTION}</caption>{first}<tbody>{''.join(rows)}</tbody>"
+    return f'<div><table class="ladder">{table}</table></div>'
 
 
 def _row(rung: Rung) -> str:
     kind = ' class="submitted"' if rung.stage == "final" else ""
-    cells = "".join(f"<td>{_bar(score, _COLOURS.get(rung.stage, COLOURS['soft']))}</td>" for score in rung.scores)
+    cells = "".join(
+        f"<td>{_bar(score, _COLOURS.get(rung.stage, COLOURS['soft']))}</td>" for score in rung.scores
+    )
     return f'<tr{kind}><th scope="row">{text(rung.name)}<small>{text(rung.what)}</small></th>{cells}</tr>'
 
 
@@ -44,4 +50,5 @@ def _bar(score: float, colour: str) -> str:
     if not np.isfinite(score):
         return "<span>–</span>"
     width = f"{100 * min(max(score, 0.0), 1.0):.1f}%"
-    return f'<span>{number(score, ".3f")}</span><div class="bar"><i style="width:{width};background:{colour}"></i></div>'
+    filled = f'<i style="width:{width};background:{colour}"></i>'
+    return f'<span>{number(score, ".3f")}</span><div class="bar">{filled}</div>'

@@ -16,7 +16,7 @@ IN_WORDS = {
     flags.START_LEFT_OUT: "the model does not describe the beginning of the visit, which has no weight",
     flags.END_LEFT_OUT: "the model does not describe the end of the visit, which has no weight",
     flags.NEAR_GRAZING: "the planet crosses the star far from its middle",
-    flags.GRAZING: "the planet only touches the edge of the star: depth and impact parameter can hardly be told apart",
+    flags.GRAZING: "the planet only touches the edge of the star: its depth can hardly be told",
     flags.SHALLOW_TRANSIT: "the transit is shallow against its noise",
     flags.ORBIT_FAR: "the light curve asks for another orbit than the star table gives",
     flags.VISITS_DISAGREE: "the visits give different depths; the error is widened",

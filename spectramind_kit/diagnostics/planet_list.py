@@ -29,14 +29,20 @@ def planets_html(run: RunResults, numbers: Sequence[PlanetNumbers], *, most: int
         pictures = seen[one.set] <= most
         page = page_html(run, one, pictures=pictures)
         if not pictures:
-            page += f'<p class="note">Not drawn here: diagnostics.planet_page(run, {one.planet_id}) draws it.</p>'
+            page += (
+                f'<p class="note">Not drawn here: diagnostics.planet_page(run, {one.planet_id}) draws it.</p>'
+            )
         opened = f'<div class="page" id="p{one.planet_id}">{page}</div>'
         lines.append(f'<details class="planet"><summary>{_line(one)}</summary>{opened}</details>')
     left = sum(max(count - most, 0) for count in seen.values())
-    told = "Test planets first; in each set the lowest score first, then the flagged ones. Open a line for the planet's "
-    told += f"light curves, spectrum, orbit and flags. The same numbers are in {PLANETS}, beside this file."
+    told = (
+        "Test planets first; in each set the lowest score first, then the flagged ones. Open a line for the planet's "
+        f"light curves, spectrum, orbit and flags. The same numbers are in {PLANETS}, beside this file."
+    )
     if left:
-        told += f" {counted(left, 'planet')} further down have numbers and words only, to keep this file small."
+        told += (
+            f" {counted(left, 'planet')} further down have numbers and words only, to keep this file small."
+        )
     return f'<p class="note">{text(told)}</p><div class="planets">{"".join(lines)}</div>'
 
 

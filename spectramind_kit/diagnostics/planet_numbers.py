@@ -54,7 +54,7 @@ class PlanetNumbers:
 
 
 def planet_numbers(run: RunResults) -> list[PlanetNumbers]:
-    """Every planet of the run, test before train; in each set the lowest score first, then the flagged ones."""
+    """Every planet, test before train; in each set the lowest score first, then the flagged ones."""
     found = []
     for name, predictions in (("test", run.test), ("train", run.oof)):
         if predictions is not None:
@@ -101,7 +101,11 @@ def _of_set(run: RunResults, name: str, predictions: Predictions) -> list[Planet
 def _spectrum(mean: np.ndarray, sigma: np.ndarray, error: np.ndarray) -> dict[str, float]:
     mean, sigma, error = PPM * mean, PPM * sigma, PPM * error
     fgs1 = {"fgs1_depth_ppm": mean[0], "fgs1_sigma_ppm": sigma[0], "fgs1_error_ppm": error[0]}
-    airs = {"airs_depth_ppm": mean[1:].mean(), "airs_sigma_ppm": rms(sigma[1:]), "airs_error_ppm": error[1:].mean()}
+    airs = {
+        "airs_depth_ppm": mean[1:].mean(),
+        "airs_sigma_ppm": rms(sigma[1:]),
+        "airs_error_ppm": error[1:].mean(),
+    }
     numbers = fgs1 | airs | {"airs_pull_rms": rms(error[1:] / sigma[1:])}
     return {name: float(value) for name, value in numbers.items()}
 
@@ -116,8 +120,12 @@ def _fit(run: RunResults, planet_id: int) -> dict[str, float | int | tuple[str, 
         return {**orbit, "visits": 0, "flags": _failures(run.info, planet_id) or (error.what,)}
     if measured.visits:
         first, every = measured.visits[0], measured.visits
-        orbit = {name: float(getattr(first, name.removesuffix("_h") if "mid" in name else name)) for name in names}
-        orbit |= {name: float(max(getattr(one, name) for one in every)) for name in ("fgs1_chi2", "airs_chi2")}
+        orbit = {
+            name: float(getattr(first, name.removesuffix("_h") if "mid" in name else name)) for name in names
+        }
+        orbit |= {
+            name: float(max(getattr(one, name) for one in every)) for name in ("fgs1_chi2", "airs_chi2")
+        }
     return {**orbit, "visits": len(measured.visits), "flags": tuple(measured.flags)}
 
 
@@ -125,7 +133,9 @@ def _failures(info: Mapping, planet_id: int) -> tuple[str, ...]:
     """What the stages have recorded of a planet that did not go through."""
     told: dict[str, None] = {}
     for record in (info.get("stages") or {}).values():
-        lists = [v for k, v in record.items() if k.startswith("failed_")] if isinstance(record, Mapping) else []
+        lists = (
+            [v for k, v in record.items() if k.startswith("failed_")] if isinstance(record, Mapping) else []
+        )
         for failure in (one for entries in lists if isinstance(entries, list) for one in entries):
             if isinstance(failure, Mapping) and str(failure.get("planet_id")) == str(planet_id):
                 told[str(failure.get("error"))] = None

@@ -82,20 +82,24 @@ def _sentences(numbers: PlanetNumbers) -> list[str]:
     if np.isfinite(numbers.airs_error_ppm):
         errors = (number(numbers.fgs1_error_ppm, "+.0f"), number(numbers.airs_error_ppm, "+.0f"))
         pulls = (number(numbers.fgs1_pull, "+.1f"), f"{numbers.airs_pull_rms:.1f}")
-        depth += f"; prediction − truth: FGS1 {errors[0]} ppm ({pulls[0]} σ), AIRS-CH0 {errors[1]} ppm in the mean"
+        depth += (
+            f"; prediction − truth: FGS1 {errors[0]} ppm ({pulls[0]} σ), AIRS-CH0 {errors[1]} ppm in the mean"
+        )
         depth += f" ({pulls[1]} σ rms)"
     told.append(depth + ".")
     if np.isfinite(numbers.period_d):
         told.append(
             f"Orbit, as fitted to {counted(numbers.visits, 'visit')}: period {numbers.period_d:.4g} d, "
             f"a/Rs {numbers.semi_major_axis:.3g}, impact parameter {numbers.impact_parameter:.2f}, "
-            f"transit {numbers.duration_h:.2f} h long, its middle {numbers.mid_transit_time_h:.2f} h after the visit's "
-            f"start; χ² per degree of freedom FGS1 {numbers.fgs1_chi2:.2f}, AIRS-CH0 {numbers.airs_chi2:.2f}."
+            f"transit {numbers.duration_h:.2f} h long, its middle {numbers.mid_transit_time_h:.2f} h after the "
+            f"visit's start; χ² per degree of freedom FGS1 {numbers.fgs1_chi2:.2f}, AIRS-CH0 {numbers.airs_chi2:.2f}."
         )
     return told
 
 
-def _charts(run: RunResults, numbers: PlanetNumbers, predictions: Predictions, row: int) -> tuple[list[str], str]:
+def _charts(
+    run: RunResults, numbers: PlanetNumbers, predictions: Predictions, row: int
+) -> tuple[list[str], str]:
     """The pictures, and why those of the light curves are missing."""
     drawn, missing = [], ""
     try:
@@ -114,11 +118,16 @@ def _light_curve(curve: WhiteLightCurve, title: str) -> str:
     good = curve.good
     time, residual = curve.time[good], PPM * curve.residual[good]
     flux = Panel.between([curve.time], [curve.flux[good], curve.model], top=_FLUX[0], bottom=_FLUX[1])
-    left = Panel.between([curve.time], [residual, np.zeros(1)], top=_RESIDUAL[0], bottom=_RESIDUAL[1], pad=0.2)
+    left = Panel.between(
+        [curve.time], [residual, np.zeros(1)], top=_RESIDUAL[0], bottom=_RESIDUAL[1], pad=0.2
+    )
     parts = [
         *(flux.frame("relative flux"), flux.dots(time, curve.flux[good], "data")),
         flux.line(curve.time, curve.model, "anchor", width=18),
-        *(left.frame("residual (ppm)", xlabel="time from the visit's start (h)"), left.dots(time, residual, "data")),
+        *(
+            left.frame("residual (ppm)", xlabel="time from the visit's start (h)"),
+            left.dots(time, residual, "data"),
+        ),
         left.line(left_and_right := curve.time[[0, -1]], np.zeros_like(left_and_right), "anchor"),
     ]
     told = "no measurement"
@@ -155,11 +164,16 @@ def _key(predictions: Predictions, row: int) -> str:
     """What the colours mean, on every page: it is read alone."""
     same = sources.is_anchor(predictions, row)
     spectrum = "prediction with its 1σ band" + (" (its depths are the anchor's)" if same else "")
-    names = [("data", "measured"), ("anchor", "anchor: the fitted transit" + ("" if same else ", and its spectrum"))]
+    names = [
+        ("data", "measured"),
+        ("anchor", "anchor: the fitted transit" + ("" if same else ", and its spectrum")),
+    ]
     names += [("final", spectrum)] + [("truth", "known depths")] * (predictions.depth is not None)
     return f'<p class="key">{swatches(names)}</p>'
 
 
 def swatches(names: Sequence[tuple[str, str]]) -> str:
     """A dash of colour before each word."""
-    return " ".join(f'<span><i style="background:{COLOURS[name]}"></i> {escape(text)}</span>' for name, text in names)
+    return " ".join(
+        f'<span><i style="background:{COLOURS[name]}"></i> {escape(text)}</span>' for name, text in names
+    )

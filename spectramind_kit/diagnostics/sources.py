@@ -1,4 +1,4 @@
-"""Where a planet's spectrum comes from: the anchor, the network, both, or what stands in where they failed."""
+"""Where a planet's spectrum comes from: the anchor, the network, both, or a stand-in where they failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SAME = 1e-3  # of σ: what two spectra may differ by and still be one
 IN_WORDS = {
     "anchor": "the physics fit (anchor)",
     "network": "the neural network",
-    "flat depth": "one flat depth for all wavelengths: the fit did not go through, or there was no time for it",
+    "flat depth": "one flat depth for all wavelengths, since the fit failed or had no time",
     "naive": "the train planets' mean: nothing could be measured",
 }
 
@@ -28,7 +28,7 @@ def is_anchor(predictions: Predictions, row: int) -> bool:
 
 
 def network_share(run: RunResults, predictions: Predictions) -> np.ndarray:
-    """How much of each planet's depths is the network's, 0 to 1, (N, 283): what stands beside it is the anchor.
+    """How much of each planet's depths is the network's, 0 to 1, (N, 283); the rest is the anchor's.
 
     By the bundle's scale; zero where the run has no network, or the planet comes from neither.
     """
@@ -46,7 +46,7 @@ def network_share(run: RunResults, predictions: Predictions) -> np.ndarray:
 
 
 def source_of(predictions: Predictions, row: int, share: np.ndarray) -> str:
-    """One of ``anchor``, ``network``, ``both``, ``flat depth``, ``naive``; ``share`` (283,) of this planet."""
+    """``anchor``, ``network``, ``both``, ``flat depth`` or ``naive``; ``share`` (283,) of this planet."""
     told = None if predictions.source is None else str(predictions.source[row])
     if told not in (None, "network"):
         return told

@@ -19,14 +19,21 @@ from spectramind_kit.run_folder.results import RunResults
 
 _RUNGS = {  # name in the log: what it is called here, and what it is
     "naive": ("a guess", "the train planets' mean depth and spread, for every planet"),
-    "flat depth": ("one depth per planet", "how deep the whole light curve dips, the same at all wavelengths"),
+    "flat depth": (
+        "one depth per planet",
+        "how deep the whole light curve dips, the same at all wavelengths",
+    ),
     "anchor": ("physics fit (the “anchor”)", "a transit model fitted to the light curves"),
     "network": ("neural network", "reads the light curves, has learned from simulated planets"),
     "both": ("physics fit and network together", "weighted by their errors"),
     "final": ("submitted", "what submission.csv holds"),
 }
-_SUBMITTED = {"anchor": "the physics fit alone", "network": "the neural network alone", "both": "physics fit and neural network together"}
-_SCALE = """0 is no better than guessing the train planets' mean; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."""
+_SUBMITTED = {
+    "anchor": "the physics fit alone",
+    "network": "the neural network alone",
+    "both": "physics fit and neural network together",
+}
+_SCALE = "0 is no better than guessing the train planets' mean; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
 _TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # widths of the pulls that are worth a warning
 _MOST = 5
 
@@ -74,9 +81,15 @@ def _called(judged: JudgedSet) -> str:
 
 def _answer(run: RunResults, sets: Sequence[JudgedSet]) -> str:
     if not sets:
-        planets = " and ".join(f"{len(one)} {of}" for one, of in ((run.test, "test planets"), (run.oof, "train planets")) if one is not None)
-        return f"Predicted: {planets}. No true depths are known here, so nothing can be scored." if planets else (
-            "There are no predictions in this folder."
+        planets = " and ".join(
+            f"{len(one)} {of}"
+            for one, of in ((run.test, "test planets"), (run.oof, "train planets"))
+            if one is not None
+        )
+        return (
+            f"Predicted: {planets}. No true depths are known here, so nothing can be scored."
+            if planets
+            else ("There are no predictions in this folder.")
         )
     first = sets[0]
     score = number(np.clip(first.scores.mean(), 0.0, 1.0), ".3f")
@@ -84,7 +97,7 @@ def _answer(run: RunResults, sets: Sequence[JudgedSet]) -> str:
     if _called(first) == "test planets":
         how = "whose true depths are known and which no fit has seen"
     else:
-        how = "each predicted by a fit that had not seen its label (the test planets' true depths are not known)"
+        how = "each predicted by a fit that had not seen its label (the test planets' truth is not known)"
     return f"Official score {score} {of}, {how}."
 
 
@@ -127,14 +140,20 @@ def _decision(run: RunResults) -> tuple[str, ...]:
     if known and {"anchor", "both"} <= shares.keys():
         gain = f"{number(event['gain'], '+.3f')} ± {event['gain_error']:.3f}"
         left = "so the network was left out" if chosen == "anchor" else "so both are used"
-        told.insert(1, (
-            f"Why: on {planets} that neither had learned from, the physics fit scores {shares['anchor']:.3f} and both together "
-            f"{shares['both']:.3f}; with no planet counted below −1, the network adds {gain}. It is used where that is clearly "
-            f"above its error, {left}."
-        ))
+        told.insert(
+            1,
+            (
+                f"Why: on {planets} that neither had learned from, the physics fit scores "
+                f"{number(shares['anchor'], '.3f')} and both together {number(shares['both'], '.3f')}; with no "
+                f"planet counted below −1, the network adds {gain}. It is used where that is clearly above its "
+                f"error, {left}."
+            ),
+        )
     if "network" in shares and chosen == "anchor":
         alone = "it is submitted alone only where the run is told so (model.decoder.combine=false)"
-        told.insert(2, f"The network by itself scores {number(shares['network'], '.3f')} on these planets; {alone}.")
+        told.insert(
+            2, f"The network by itself scores {number(shares['network'], '.3f')} on these planets; {alone}."
+        )
     return tuple(told)
 
 
@@ -157,11 +176,21 @@ def _results(run: RunResults) -> list[str]:
     told = [str(text) for text in run.stale]
     rows = failure_table(run).rows
     left = Counter((stage, what) for stage, what, _, _ in rows if what.startswith("left out"))
-    told += [f"{counted(count, 'planet or visit')} {what} in {stage}" for (stage, what), count in left.items()]
-    told += [f"{stage}: {what} ({reason})" for stage, what, who, reason in rows if not who and reason and stage != "diagnostics"]
+    told += [
+        f"{counted(count, 'planet or visit')} {what} in {stage}" for (stage, what), count in left.items()
+    ]
+    told += [
+        f"{stage}: {what} ({reason})"
+        for stage, what, who, reason in rows
+        if not who and reason and stage != "diagnostics"
+    ]
     if run.test is not None:
-        stand_ins = sum(count for source, count in run.test.counts.items() if source in ("naive", "flat depth"))
-        told += [f"{counted(stand_ins, 'test planet')} could not be fitted and got a stand-in"] * bool(stand_ins)
+        stand_ins = sum(
+            count for source, count in run.test.counts.items() if source in ("naive", "flat depth")
+        )
+        told += [f"{counted(stand_ins, 'test planet')} could not be fitted and got a stand-in"] * bool(
+            stand_ins
+        )
     return told
 
 

@@ -64,15 +64,19 @@ class Panel:
         """As wide as the chart, from ``top`` to ``bottom``; its axes hold the values."""
         return cls(Axis.holding(x, _LEFT, WIDTH - _RIGHT, pad=0.02), Axis.holding(y, bottom, top, pad=pad))
 
-    def frame(self, ylabel: str, *, x_ticks: dict[float, str] | None = None, xlabel: str = "", most: int = 4) -> str:
-        """Lines at the ticks with their numbers; ``x_ticks`` (by default round numbers) only with ``xlabel``."""
+    def frame(
+        self, ylabel: str, *, x_ticks: dict[float, str] | None = None, xlabel: str = "", most: int = 4
+    ) -> str:
+        """Lines at the ticks with their numbers; those of x (by default round ones) only with ``xlabel``."""
         left, right, bottom = self.x.start, self.x.end, self.y.start
         parts = []
         for value, text in self.y.ticks(most=most).items():
             place = round(float(self.y.place(value)))
             parts.append(f'<path d="M{left} {place}H{right}" stroke="#e3e7ec" stroke-width="7"/>')
             parts.append(_words(left - 50, place + 38, text, anchor="end"))
-        parts.append(f'<path d="M{left} {self.y.end}V{bottom}H{right}" fill="none" stroke="#5b6470" stroke-width="8"/>')
+        parts.append(
+            f'<path d="M{left} {self.y.end}V{bottom}H{right}" fill="none" stroke="#5b6470" stroke-width="8"/>'
+        )
         ticks = (x_ticks or self.x.ticks()) if xlabel else {}
         for value, text in ticks.items():
             place = round(float(self.x.place(value)))
@@ -84,7 +88,9 @@ class Panel:
         turned = f'transform="rotate(-90 95 {middle:.0f})"'
         return "".join(parts) + _words(95, middle, ylabel, more=turned)
 
-    def line(self, x: np.ndarray, y: np.ndarray, colour: str, *, width: int = 14, dashed: bool = False) -> str:
+    def line(
+        self, x: np.ndarray, y: np.ndarray, colour: str, *, width: int = 14, dashed: bool = False
+    ) -> str:
         dash = ' stroke-dasharray="50 35"' if dashed else ""
         look = f'fill="none" stroke="{COLOURS[colour]}" stroke-width="{width}"{dash}'
         return f'<path d="{_path(self.x.place(x), self.y.place(y))}" {look}/>'

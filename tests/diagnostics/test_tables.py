@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spectramind_kit.diagnostics.tables import (
-    all_tables,
-    failure_table,
-    score_table,
-    timing_table,
-)
+from spectramind_kit.diagnostics.tables import all_tables, failure_table, score_table, timing_table
 
 
 def test_scores_are_the_official_ones(run):

@@ -13,12 +13,12 @@ from spectramind_kit.run_folder.results import RunResults
 _CAPTION = """
 Shapley values (shap, kernel explainer) of groups of inputs, mean size over {planets}, each group swapped
 against {background}; {seconds:.0f} CPU s. Darker: the group moves that band's output more. δ is the
-correction to the reference (a direct network's: the white depth; else the anchor) in units of its error, log
-σ the error bar in that unit. All zero means a network that leaves the reference as it is.
+correction to the reference (a direct network's: the white depth; else the anchor) in units of its error,
+log σ the error bar in that unit. All zero means a network that leaves the reference as it is.
 """
 _TOO_FEW = """
-only {count} could be explained, and a mean over fewer than {least} says more about them than about the network: it needs
-more planets, or more time (plot_attributions(run, cpu_budget_s=120))
+only {count} could be explained, and a mean over fewer than {least} says more about them than about the
+network: it needs more planets, or more time (plot_attributions(run, cpu_budget_s=120))
 """
 _FEWEST = 8  # planets: a mean over fewer says more about them than about the network
 _BUDGET_S = {"smoke": 6.0, "quick": 20.0}
@@ -36,11 +36,13 @@ def plot_attributions(
     """
     path = run.diagnostics_dir / FILE_NAME
     found = attributions or Attributions.load(path, fingerprint=run.fingerprint)
-    if found is None or len(found.planet_id) < _FEWEST:
+    if found is None or (attributions is None and len(found.planet_id) < _FEWEST):
         budget = cpu_budget_s if cpu_budget_s is not None else _BUDGET_S.get(run.info.get("profile"), 30.0)
         found = explain_network(run, cpu_budget_s=budget)
     if len(found.planet_id) < _FEWEST:
-        raise NothingToPlot(_TOO_FEW.format(count=style.counted(len(found.planet_id), "planet"), least=_FEWEST))
+        raise NothingToPlot(
+            _TOO_FEW.format(count=style.counted(len(found.planet_id), "planet"), least=_FEWEST)
+        )
     found.save(path, fingerprint=run.fingerprint)
     size = np.abs(found.value).mean(axis=0)  # (G, O)
     half = size.shape[1] // 2

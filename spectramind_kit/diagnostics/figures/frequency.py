@@ -24,12 +24,12 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
-Mean over {visits} visits. A frequency of 0.2 per hour repeats every 5 h, 1 every hour, 10 every 6 min; the lowest is one cycle
-in a visit, the highest two points. Power is in units of what photon and read noise alone would give, so 1 is the
-expected level; white noise would cross the dashed line anywhere in a spectrum once in a hundred such figures.
-Excess at low frequency is drift or transit shape that the model missed; a deficit there is what the fitted
-drift has taken up; a narrow peak is a periodic disturbance; a raised level everywhere means that the errors
-are too small.
+Mean over {visits} visits. A frequency of 0.2 per hour repeats every 5 h, 1 every hour, 10 every 6 min; the
+lowest is one cycle in a visit, the highest two points. Power is in units of what photon and read noise
+alone would give, so 1 is the expected level; white noise would cross the dashed line anywhere in a spectrum
+once in a hundred such figures. Excess at low frequency is drift or transit shape that the model missed; a
+deficit there is what the fitted drift has taken up; a narrow peak is a periodic disturbance; a raised level
+everywhere means that the errors are too small.
 """
 _PANELS = {"FGS1": "FGS1", "AIRS": "white AIRS-CH0"}
 
@@ -69,7 +69,7 @@ def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> style.Figure
     _spectrum_panels(top, frequency, power)
     of_fgs1, of_airs = (dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in top)
     entries = of_fgs1 | of_airs
-    figure.legend([*entries.values()], [*entries], loc="outside upper center", ncols=5)
+    figure.legend([*entries.values()], [*entries], loc="outside upper center", ncols=3)
     _band_map(bottom[0], frequency, bands)
     _noise_panel(bottom[1], bands)
     for axis in (*top, bottom[0]):

@@ -18,9 +18,9 @@ from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
 Left: the weighted sum (total) and each term by itself, before its weight; mean over the folds. Right: the
-official score on the planets that each fold did not see, of each epoch (thin) and of the weights kept so far
-(thick), which inner planets choose; dashed: the anchor of the same planets, in the same shade. Stars: the weights that
-are kept, at epoch 0 those that the training began with. {released}
+official score on the planets that each fold did not see, of each epoch (thin) and of the weights kept so
+far (thick), which inner planets choose; dashed: the anchor of the same planets, in the same shade. Stars:
+the weights that are kept, at epoch 0 those that the training began with. {released}
 """
 _RELEASED = "Dotted lines: parts of the network that were frozen are released: "
 

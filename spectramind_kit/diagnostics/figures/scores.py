@@ -14,17 +14,18 @@ from spectramind_kit.run_folder.predictions import STAGES
 from spectramind_kit.run_folder.results import RunResults
 
 _LADDER_CAPTION = """
-The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and
-10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Compare within a panel, not between the two: they
-hold different planets, and each train planet is predicted by a fit to the other folds only (so by fewer labels than the
-test planets, the flat depth too). "Both, combined" and the train planets' flat depth are scores that training has
-logged, so they have no range. Anchor and network are shown before the final σ scale; for the submitted train spectra
-that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of 02_train are a little lower.
+The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1
+and 10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Compare within a panel, not between
+the two: they hold different planets, and each train planet is predicted by a fit to the other folds only
+(so by fewer labels than the test planets, the flat depth too). "Both, combined" and the train planets' flat
+depth are scores that training has logged, so they have no range. Anchor and network are shown before the
+final σ scale; for the submitted train spectra that scale (a few numbers) was fitted on all of them, so the
+cross-fitted scores of 02_train are a little lower.
 """
 _BREAKDOWN_CAPTION = """
-Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole
-mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the
-weight.
+Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the
+whole mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 %
+of the weight.
 """
 _STAGE_LABELS = {
     "flat depth": "one flat depth",

@@ -14,13 +14,13 @@ from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
-Set shown: {name}. Shaded: the prediction's 1σ band; {against}. {anchor} The marks at the left are FGS1 (0.7 µm), in the
-colours of the lines: circle with error bar the prediction, diamond the anchor, square the truth. About two
-thirds of the true curve should lie inside the band. Each panel has its own scale.
+Set shown: {name}. Shaded: the prediction's 1σ band; {against}. {anchor} The marks at the left are FGS1 (0.7
+µm), in the colours of the lines: circle with error bar the prediction, diamond the anchor, square the
+truth. About two thirds of the true curve should lie inside the band. Each panel has its own scale.
 """
 _ANCHOR = {
     "none": "",
-    "all": "The prediction's depths are the anchor's (the fit of transit physics alone), so one line is drawn.",
+    "all": "The prediction's depths are the anchor's (the transit fit alone), so one line is drawn.",
     "some": "Dashed: the anchor before the network, where the prediction differs from it.",
 }
 _FGS1_AT_UM = 1.72  # FGS1 (0.7 µm) is drawn beside AIRS-CH0, on its own tick: the gap between them is empty

@@ -129,7 +129,8 @@ def shades(colour: str, count: int) -> list[str]:
     """``count`` colours from dark to light of one hue, for several of the same thing (the folds' networks)."""
     from matplotlib.colors import to_hex, to_rgb
 
-    own, places = np.array(to_rgb(COLOURS[colour])), np.linspace(-0.45, 0.45, count) if count > 1 else [0.0]
+    own = np.array(to_rgb(COLOURS[colour]))
+    places = np.linspace(-0.45, 0.45, count) if count > 1 else [0.0]
     return [to_hex(own * (1 + min(place, 0)) + (1 - own) * max(place, 0)) for place in places]
 
 
