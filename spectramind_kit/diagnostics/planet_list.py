@@ -36,8 +36,8 @@ def planets_html(run: RunResults, numbers: Sequence[PlanetNumbers], *, most: int
         lines.append(f'<details class="planet"><summary>{_line(one)}</summary>{opened}</details>')
     left = sum(max(count - most, 0) for count in seen.values())
     told = (
-        "Test planets first; in each set the lowest score first, then the flagged ones. Open a line for the planet's "
-        f"light curves, spectrum, orbit and flags. The same numbers are in {PLANETS}, beside this file."
+        "Test planets first; in each set the lowest score first, then the flagged ones. Open a line for "
+        f"the planet's light curves, spectrum, orbit and flags. {PLANETS}, beside this file, has the numbers."
     )
     if left:
         told += (

@@ -91,8 +91,9 @@ def _sentences(numbers: PlanetNumbers) -> list[str]:
         told.append(
             f"Orbit, as fitted to {counted(numbers.visits, 'visit')}: period {numbers.period_d:.4g} d, "
             f"a/Rs {numbers.semi_major_axis:.3g}, impact parameter {numbers.impact_parameter:.2f}, "
-            f"transit {numbers.duration_h:.2f} h long, its middle {numbers.mid_transit_time_h:.2f} h after the "
-            f"visit's start; χ² per degree of freedom FGS1 {numbers.fgs1_chi2:.2f}, AIRS-CH0 {numbers.airs_chi2:.2f}."
+            f"transit {numbers.duration_h:.2f} h long, its middle {numbers.mid_transit_time_h:.2f} h after "
+            f"the visit's start; χ² per degree of freedom FGS1 {numbers.fgs1_chi2:.2f}, "
+            f"AIRS-CH0 {numbers.airs_chi2:.2f}."
         )
     return told
 

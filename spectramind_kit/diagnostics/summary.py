@@ -6,7 +6,7 @@ Written for somebody who knows neither the kit nor its words.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,7 @@ _SUBMITTED = {
     "network": "the neural network alone",
     "both": "physics fit and neural network together",
 }
-_SCALE = "0 is no better than guessing the train planets' mean; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
+_SCALE = "0 is no better than a guess; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
 _TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # widths of the pulls that are worth a warning
 _MOST = 5
 
@@ -123,38 +123,41 @@ def _rungs(run: RunResults, sets: Sequence[JudgedSet]) -> tuple[Rung, ...]:
 
 def _decision(run: RunResults) -> tuple[str, ...]:
     """What was submitted and why, with the numbers."""
-    told = []
-    if run.test is not None and run.test.counts:
-        counts = ", ".join(f"{count} from {source}" for source, count in run.test.counts.items())
-        told.append(f"Test planets by what their spectrum comes from: {counts}.")
+    counts = (
+        [] if run.test is None else [f"{count} from {source}" for source, count in run.test.counts.items()]
+    )
+    sources = [f"Test planets by what their spectrum comes from: {', '.join(counts)}."] if counts else []
     events = run.of_kind("network_share")
     if not events:
-        return (*told, "No network was weighed against the physics fit in this run.")
-    event = events[-1]
-    chosen, shares = event.get("chosen"), event.get("shares") or {}
-    told.insert(0, f"Submitted: {_SUBMITTED.get(chosen, chosen)}.")
+        return (*sources, "No network was weighed against the physics fit in this run.")
+    chosen = events[-1].get("chosen")
     if chosen == "network":
-        return (*told, "The run was told to submit the network wherever there is one.")
-    planets = f"{len(run.oof)} train planets" if run.oof is not None else "train planets"
+        why = ["The run was told to submit the network wherever there is one."]
+    else:
+        planets = f"{len(run.oof)} train planets" if run.oof is not None else "train planets"
+        why = _weighed(events[-1], planets)
+    return (f"Submitted: {_SUBMITTED.get(chosen, chosen)}.", *why, *sources)
+
+
+def _weighed(event: Mapping, planets: str) -> list[str]:
+    """The physics fit against both together, and the network by itself; from the log."""
+    shares, told = event.get("shares") or {}, []
     known = all(isinstance(event.get(key), (int, float)) for key in ("gain", "gain_error"))
+    anchor, network, both = (
+        number(shares.get(name, np.nan), ".3f") for name in ("anchor", "network", "both")
+    )
     if known and {"anchor", "both"} <= shares.keys():
         gain = f"{number(event['gain'], '+.3f')} ± {event['gain_error']:.3f}"
-        left = "so the network was left out" if chosen == "anchor" else "so both are used"
-        told.insert(
-            1,
-            (
-                f"Why: on {planets} that neither had learned from, the physics fit scores "
-                f"{number(shares['anchor'], '.3f')} and both together {number(shares['both'], '.3f')}; with no "
-                f"planet counted below −1, the network adds {gain}. It is used where that is clearly above its "
-                f"error, {left}."
-            ),
+        left = "so the network was left out" if event.get("chosen") == "anchor" else "so both are used"
+        told.append(
+            f"Why: on {planets} that neither had learned from, the physics fit scores {anchor} and both "
+            f"together {both}; no planet counted below −1, the network adds {gain}. It is used where that "
+            f"is clearly above its error, {left}."
         )
-    if "network" in shares and chosen == "anchor":
+    if "network" in shares and event.get("chosen") == "anchor":
         alone = "it is submitted alone only where the run is told so (model.decoder.combine=false)"
-        told.insert(
-            2, f"The network by itself scores {number(shares['network'], '.3f')} on these planets; {alone}."
-        )
-    return tuple(told)
+        told.append(f"The network by itself scores {network} on these planets; {alone}.")
+    return told
 
 
 def _look_first(numbers: Sequence[PlanetNumbers]) -> tuple[tuple[int, str], ...]:

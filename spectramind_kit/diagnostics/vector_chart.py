@@ -105,10 +105,6 @@ class Panel:
         path = _path(self.x.place(around[0]), self.y.place(around[1]))
         return f'<path d="{path}z" fill="{COLOURS[colour]}" fill-opacity=".22"/>'
 
-    def note(self, text: str) -> str:
-        """A few words in the upper right corner."""
-        return _words(self.x.end, self.y.end + 60, text, anchor="end")
-
 
 def chart(parts: Sequence[str], *, height: int, label: str) -> str:
     """The whole picture; ``label`` is what a screen reader says."""

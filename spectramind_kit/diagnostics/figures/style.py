@@ -126,7 +126,7 @@ def set_colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def shades(colour: str, count: int) -> list[str]:
-    """``count`` colours from dark to light of one hue, for several of the same thing (the folds' networks)."""
+    """``count`` colours from dark to light of one hue, for several of one kind (the folds' networks)."""
     from matplotlib.colors import to_hex, to_rgb
 
     own = np.array(to_rgb(COLOURS[colour]))
