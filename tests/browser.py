@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ _PLAYWRIGHT = (
 )
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 _SECONDS = 60
+# What the child runs first: it puts the pipes where Chromium looks for them, and becomes Chromium.
+_START = """
+import fcntl, os, sys
+pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for number, pipe in zip((3, 4), pipes):
+    os.dup2(pipe, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def browser_path() -> str | None:
@@ -39,8 +48,7 @@ class Browser:
     def __init__(self, path: str, profile: Path):
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        # the shell puts the pipes where Chromium looks for them; Python must not fork with threads around
-        command = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", path, *_FLAGS]
+        command = [sys.executable, "-c", _START, str(theirs_in), str(theirs_out), path, *_FLAGS]
         command += ["--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         pipes = {"pass_fds": (theirs_in, theirs_out), "start_new_session": True}
@@ -49,12 +57,16 @@ class Browser:
         os.close(theirs_out)
         self._rest, self._number, self._session = b"", 0, None
         self.errors: list[str] = []  # what the console told
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
 
     def __enter__(self) -> Browser:
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_) -> None:
