@@ -27,6 +27,7 @@ _PUBLIC = {
     "plot_residual_fft": "figures.frequency",
     "plot_embedding": "figures.embedding",
     "plot_attributions": "figures.attribution",
+    "planet_page": "planet_pages",
     "write_report": "report",
 }
 __all__ = [*_PUBLIC]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from spectramind_kit.diagnostics.input_groups import row_count, take_rows
 from spectramind_kit.diagnostics.kept_arrays import load_arrays, save_arrays
 from spectramind_kit.errors import DataError
 from spectramind_kit.optional_packages import how_to_install, probe
-from spectramind_kit.runtime import progress
+from spectramind_kit.runtime import one_torch_thread, progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,18 @@ def attribute_inputs(
     """
     game = Game(predict, batch, batch if background is None else background)
     _check(game)
-    start, rows, rng = time.process_time(), row_count(batch), np.random.default_rng(seed)
+    how = {"cpu_budget_s": cpu_budget_s, "seed": seed}
+    with one_torch_thread():  # two take ten times the CPU time, and umap-learn's import asks for all cores
+        found = _explained(game, max_planets=max_planets, max_background=max_background, **how)
+    rows = found.planet_id
+    return found if planet_id is None else replace(found, planet_id=np.asarray(planet_id)[rows])
+
+
+def _explained(
+    game: Game, *, max_planets: int, max_background: int, cpu_budget_s: float, seed: int
+) -> Attributions:
+    """`attribute_inputs`, with the planets' rows for their ids."""
+    start, rows, rng = time.process_time(), row_count(game.batch), np.random.default_rng(seed)
     n_coalitions = coalitions_of_a_round(len(game.groups))
     passes, others = cpu_budget_s / game.cost_of_a_pass() / n_coalitions, game.donors_of(0).size
     n_back, n_planets, rounds = plan(
@@ -106,12 +117,12 @@ def attribute_inputs(
     for row in progress(chosen, desc="attributions", total=len(chosen), unit="planets"):
         evaluate = game.coalitions(row, rng.choice(game.donors_of(row), n_back, replace=False))
         value, base = _shapley_values(evaluate, len(game.groups), rounds * n_coalitions, seed=seed)
-        found.append((value, base, game.outputs(take_rows(batch, [row]))[0]))
+        found.append((value, base, game.outputs(take_rows(game.batch, [row]))[0]))
         if time.process_time() - start > cpu_budget_s:
             break  # the plan was too hopeful: keep what is done
     value, base, output = map(np.array, zip(*found))
     return Attributions(
-        planet_id=(np.arange(rows) if planet_id is None else np.asarray(planet_id))[chosen[: len(found)]],
+        planet_id=chosen[: len(found)],
         group_names=tuple(group.name for group in game.groups),
         output_names=game.output_names,
         value=value,

@@ -115,8 +115,9 @@ def coalitions_of_a_round(n_groups: int) -> int:
 def plan(passes: float, *, planets: int, background: int) -> tuple[int, int, int]:
     """Background planets, planets and rounds of coalitions for ``passes`` rows of a round; 1 of each or more.
 
-    Three background planets come first, then planets, then more of the background, then more coalitions.
+    Eight planets come first, each against one of the background, then three of the background, then more
+    planets, then more of the background, then more coalitions.
     """
-    n_planets = int(np.clip(passes / min(3, background), 1, planets))
+    n_planets = int(np.clip(max(passes / min(3, background), min(passes, 8)), 1, planets))
     n_back = int(np.clip(passes / n_planets, 1, background))
     return n_back, n_planets, int(np.clip(passes / (n_back * n_planets), 1, 4))

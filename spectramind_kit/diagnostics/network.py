@@ -23,6 +23,7 @@ from spectramind_kit.diagnostics.visits import (
 )
 from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
+from spectramind_kit.runtime import one_torch_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,7 +117,7 @@ def _pooled(network: LoadedNetwork, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Embeddings (B, D) of some visits."""
     import torch
 
-    with torch.no_grad():
+    with torch.no_grad(), one_torch_thread():
         output = network.predict(take_rows(network.batch, rows))
     found = {"fused": output.fused.mean(1), "fgs1": output.fgs1_embedding, "airs": output.airs_embedding}
     return {name: value.double().numpy() for name, value in found.items()}

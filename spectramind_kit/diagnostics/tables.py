@@ -38,7 +38,7 @@ class Table:
 
 def all_tables(run: RunResults) -> list[Table]:
     """Every table of the report, in its order."""
-    tables = (score_table, planet_table, timing_table, failure_table, backend_table, environment_table)
+    tables = (score_table, timing_table, failure_table, backend_table, environment_table)
     return [table(run) for table in tables]
 
 
@@ -55,25 +55,6 @@ def score_table(run: RunResults) -> Table:
             rows.append((judged.name, name, f"{score:.4f}", f"{low:.3f} … {high:.3f}", *errors, *widths))
     spread = ("rms FGS1 (ppm)", "rms AIRS (ppm)", "pull width FGS1", "pull width AIRS")
     return Table("Scores", ("set", "stage", "score", "95 % of bootstrap", *spread), rows, NO_LABELS)
-
-
-def planet_table(run: RunResults, *, count: int = 5) -> Table:
-    """The planets that cost the score most: where to look first."""
-    rows = []
-    for judged in judged_sets(run):
-        for index in np.argsort(judged.scores)[:count]:
-            error, pull = PPM * judged.error[index], judged.pulls[index]
-            numbers = (
-                f"{judged.scores[index]:.3f}",
-                f"{PPM * judged.predictions.depth[index].mean():.0f}",
-                f"{error[0]:+.0f} ({pull[0]:+.1f}σ)",
-                f"{error[1:].mean():+.0f}",
-                f"{rms(pull[1:]):.1f}",
-            )
-            rows.append((judged.name, str(judged.predictions.planet_id[index]), *numbers))
-    errors = ("depth (ppm)", "FGS1 error (ppm)", "AIRS mean error (ppm)", "AIRS rms pull")
-    why = "no known depths to compare with"
-    return Table("The planets that cost most", ("set", "planet", "score", *errors), rows, why)
 
 
 def timing_table(run: RunResults) -> Table:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 RUN_JSON, LOG, SUBMISSION, REPORT = "run.json", "metrics.jsonl", "submission.csv", "report.html"
+PLANETS = "planets.csv"  # a row of numbers per planet, beside the report
 OUT_OF_FOLD, TEST = "predictions/oof.npz", "predictions/test.npz"  # of the train planets, of the test planets
 BUNDLE = "bundle/bundle.json"
-RESULTS = (RUN_JSON, LOG, SUBMISSION, REPORT, "predictions", "bundle", "figures", "diagnostics")
+RESULTS = (RUN_JSON, LOG, SUBMISSION, REPORT, PLANETS, "predictions", "bundle", "figures", "diagnostics")
 INTERMEDIATE = ("store", "anchor", "train")  # light curves, measurements, checkpoints
 
 

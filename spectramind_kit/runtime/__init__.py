@@ -19,6 +19,7 @@ _PUBLIC = {
     "free_memory_mb": "machine",
     "peak_memory_mb": "machine",
     "describe_environment": "machine",
+    "one_torch_thread": "machine",
     "check_seed": "seeds",
     "seed_everything": "seeds",
     "TimeBudget": "time_budget",

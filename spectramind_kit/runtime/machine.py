@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from math import ceil
 from pathlib import Path
@@ -75,3 +77,16 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except Exception:  # not installed, or its metadata are damaged
         return None
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Small arrays: threads inside an operation cost more than they bring, and jobs share the cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

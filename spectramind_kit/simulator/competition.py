@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from spectramind_kit.detector.layout import SPLITS
 from spectramind_kit.errors import DataError
-from spectramind_kit.runtime import COMPETITION, progress
+from spectramind_kit.runtime import COMPETITION, one_torch_thread, progress
 from spectramind_kit.simulator import writer
 from spectramind_kit.simulator.calibration_maps import calibration_products, maps_of_visit
 from spectramind_kit.simulator.constants import SENSORS
@@ -159,7 +159,7 @@ def _write_planets(made: SimulatedCompetition, *, jobs: int) -> None:
     writer.remove_stale_scratch(scratch)
     if work:
         make, desc = partial(_write_planet, made, scratch), f"simulate ({made.settings.cadence} cadence)"
-        with _one_torch_thread():
+        with one_torch_thread():
             for _ in progress(_run(make, work, jobs), desc=desc, total=len(work), unit="planet"):
                 pass
     with suppress(OSError):  # another process may be writing planets of the same folder
@@ -193,19 +193,6 @@ def _run(make: Callable, work: list, jobs: int) -> Iterable:
         finally:
             for future in futures:
                 future.cancel()
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Small arrays: threads inside an operation cost more than they bring, and jobs share the cores."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _read_record(root: Path) -> dict | None:

@@ -82,8 +82,15 @@ def test_a_round_holds_every_group_alone_in_and_alone_out():
 
 @pytest.mark.parametrize(
     ("passes", "expected"),
-    [(0.1, (1, 1, 1)), (7, (3, 2, 1)), (30, (3, 10, 1)), (45, (4, 10, 1)), (1e4, (6, 10, 4))],
+    [
+        (0.1, (1, 1, 1)),
+        (7, (1, 7, 1)),
+        (17, (2, 8, 1)),
+        (30, (3, 10, 1)),
+        (45, (4, 10, 1)),
+        (1e4, (6, 10, 4)),
+    ],
 )
-def test_a_budget_goes_to_background_then_planets_then_more_of_each(passes, expected):
+def test_a_budget_goes_to_planets_then_background_then_more_of_each(passes, expected):
     """Guards against a figure of one planet with many rounds, and against none on a slow machine."""
     assert plan(passes, planets=10, background=6) == expected

@@ -41,7 +41,7 @@ class Outside(HTMLParser):
         ]
         if tag not in ("meta", "img", "br", "link"):
             self.stack.append(tag)
-        assert tag not in ("script", "link", "iframe")
+        assert tag not in ("script", "link", "iframe", "template")
 
     def handle_endtag(self, tag):
         assert self.stack.pop() == tag
@@ -78,6 +78,14 @@ def test_an_empty_run_gives_a_report_that_says_so(tmp_path):
     """Guards against no report at all where the run has failed: it is then needed most."""
     page = write_report(tmp_path).read_text(encoding="utf-8")
     assert page.count("Nothing to show") == len(catalogue()) and "no predictions in this folder" in page
+    assert (tmp_path / "planets.csv").read_text(encoding="utf-8").startswith("planet_id,set,source,")
+
+
+def test_it_begins_with_the_answer(page):
+    """Guards against a first screen of figures that only their author can read."""
+    answer, ladder, figures = page.index("Official score 0."), page.index("a guess"), page.index("<img")
+    assert answer < ladder < page.index("Planets to look at first") < page.index("Warnings") < figures
+    assert "The words used here" in page and page.count('<details class="planet">') == 72
 
 
 def test_pictures_are_taken_once_and_drawn_again_for_new_results(run, without_umap):

@@ -61,7 +61,7 @@ def _gaussian(axis) -> None:
 
 def _histogram(axis, pull: np.ndarray, name: str, **look) -> None:
     n_bars = int(np.clip(2 * pull.size ** (1 / 3), 10, 60)) // 2 * 2 + 1  # odd: one bar at 0
-    label = f"{name}\n(mean {pull.mean():+.2f}, width {pull.std():.2f})"
+    label = f"{name}\n(mean {style.number(pull.mean(), '+.2f')}, width {pull.std():.2f})"
     edges = np.linspace(-5, 5, n_bars + 1)
     axis.hist(np.clip(pull, -4.999, 4.999), bins=edges, density=True, lw=1.5, label=label, **look)
 

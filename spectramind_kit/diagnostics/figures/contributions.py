@@ -18,8 +18,8 @@ encoder's share of the gradient norm during training; zero while it is frozen.
 _PARTS = {
     "fgs1": ("FGS1 encoder", style.COLOURS["FGS1"]),
     "airs": ("AIRS encoder", style.COLOURS["AIRS"]),
-    "fusion": ("fusion", style.COLOURS["network"]),
-    "decoder": ("decoder", style.COLOURS["anchor"]),
+    "fusion": ("fusion", style.SERIES[0]),
+    "decoder": ("decoder", style.SERIES[1]),
 }
 
 

@@ -24,11 +24,12 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
-Mean over {visits} visits. Power is in units of what photon and read noise alone would give, so 1 is the
-expected level; white noise would cross the dashed line anywhere in a spectrum once in a hundred such figures.
-Excess at low frequency is drift or transit shape that the model missed; a deficit there is what the fitted
-drift has taken up; a narrow peak is a periodic disturbance; a raised level everywhere means that the errors
-are too small.
+Mean over {visits} visits. A frequency of 0.2 per hour repeats every 5 h, 1 every hour, 10 every 6 min; the
+lowest is one cycle in a visit, the highest two points. Power is in units of what photon and read noise
+alone would give, so 1 is the expected level; white noise would cross the dashed line anywhere in a spectrum
+once in a hundred such figures. Excess at low frequency is drift or transit shape that the model missed; a
+deficit there is what the fitted drift has taken up; a narrow peak is a periodic disturbance; a raised level
+everywhere means that the errors are too small.
 """
 _PANELS = {"FGS1": "FGS1", "AIRS": "white AIRS-CH0"}
 
@@ -66,11 +67,13 @@ def plot_residual_fft(run: RunResults, *, max_planets: int = 40) -> style.Figure
     bands = {name: rows for name, rows in power.items() if name != "AIRS"}
     figure, (top, bottom) = style.new_figure(6.0, 2, 2, height_ratios=(1, 1.05))
     _spectrum_panels(top, frequency, power)
-    figure.legend(*top[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    of_fgs1, of_airs = (dict(zip(*reversed(axis.get_legend_handles_labels()))) for axis in top)
+    entries = of_fgs1 | of_airs
+    figure.legend([*entries.values()], [*entries], loc="outside upper center", ncols=3)
     _band_map(bottom[0], frequency, bands)
     _noise_panel(bottom[1], bands)
     for axis in (*top, bottom[0]):
-        axis.set_xlabel("frequency (1/h)")
+        axis.set_xlabel("frequency (1/h; 1: once an hour)")
     style.label_panels((*top, *bottom))
     return style.captioned(figure, _CAPTION, visits=len(power["AIRS"]))
 
@@ -88,7 +91,7 @@ def _spectrum_panels(axes, frequency: np.ndarray, power: dict[str, np.ndarray]) 
         axis.fill_between(frequency, low, high, label="95 % of white noise", **soft)
         axis.axhline(1.0, color=style.COLOURS["truth"], lw=1.0, label="white-noise level")
         axis.axhline(level, color=style.COLOURS["warn"], lw=1.1, ls="--", label="1 % false alarm")
-        axis.plot(frequency, mean[sensor], color=style.COLOURS[sensor], lw=1.4, label="residuals")
+        axis.plot(frequency, mean[sensor], color=style.COLOURS[sensor], lw=1.4, label=f"residuals, {sensor}")
         axis.set(title=_PANELS[sensor], xscale="log", yscale="log")
         axis.set(ylim=limits, xlim=(frequency[0] * 0.9, frequency[-1]))
         style.plain_log_ticks(axis)
@@ -110,8 +113,8 @@ def _band_map(axis, frequency: np.ndarray, power: dict[str, np.ndarray]) -> None
     axis.grid(False)
     style.plain_log_ticks(axis, only="x")
     bar = axis.figure.colorbar(mesh, ax=axis, pad=0.02, aspect=30, extend="both")
-    ticks = [t for t in (-2, -1, -0.5, 0, 0.5, 1, 2) if abs(t) <= limit]
-    bar.set_ticks(ticks, labels=[f"{2.0**t:.2g}" for t in ticks])
+    ticks = [tick for tick in (-2, -1, 0, 1, 2) if abs(tick) <= limit]
+    bar.set_ticks(ticks, labels=[f"{2.0**tick:g}" for tick in ticks])
     bar.set_label("power / white noise", fontsize=9)
 
 

@@ -11,17 +11,20 @@ from spectramind_kit.diagnostics.figures import style
 from spectramind_kit.diagnostics.figures.numbered import NothingToPlot, numbered
 from spectramind_kit.robust import median_of_known
 from spectramind_kit.run_folder.results import RunResults
+from spectramind_kit.transit.white_transit import find_white_transit, white_curve
 
 if TYPE_CHECKING:
     from spectramind_kit.detector import LightCurve
 
 _CAPTION = """
-Above: the sum over all of FGS1 and of AIRS-CH0, relative to its median; time runs from the start of the
-visit. Below: every wavelength of AIRS-CH0, averaged over eight neighbours. A transit is a dip at the same
-time in all of them; a jump or a stripe is something that the calibration has left.
+Above: the sum over all of FGS1 and of AIRS-CH0, relative to its level outside the transit (its median where
+no transit is found); time runs from the start of the visit. Below: the change of every wavelength of
+AIRS-CH0 from that level, averaged over eight neighbours. A transit is a dip at the same time in all of
+them; a jump or a stripe is something that the calibration has left.
 """
 _ROWS = ("FGS1\nrelative flux", "AIRS-CH0\nrelative flux", "wavelength (µm)")
 _NEIGHBOURS = 8
+_LEAST_OUTSIDE = 3  # times: a median of fewer is noise
 
 
 @numbered(0, "light_curves", title="Light curves of stage 1")
@@ -38,21 +41,35 @@ def plot_light_curve_gallery(
     )
     for (fgs1, airs, picture), planet in zip(axes.T, planets):
         curve = light_curves[planet][0]
-        for axis, name, flux in ((fgs1, "FGS1", curve.fgs1), (airs, "AIRS", curve.white_airs)):
-            axis.plot(curve.time, flux / median_of_known(flux), ".", ms=2.2, color=style.COLOURS[name])
-        image = _picture(picture, curve)
+        outside = out_of_transit(curve)
+        for axis, flux in ((fgs1, curve.fgs1), (airs, curve.white_airs)):
+            level = median_of_known(flux[outside])
+            axis.plot(curve.time, flux / level, ".", ms=2.2, color=style.COLOURS["data"])
+        image = _picture(picture, curve, outside)
         fgs1.set_title(f"planet {planet}", fontsize=8.5)
         picture.set_xlabel("time (h)")
     for axis, name in zip(axes[:, 0], _ROWS):
         axis.set_ylabel(name)
-    figure.colorbar(image, ax=axes[2, :], label="flux - median (%)")
+    figure.colorbar(image, ax=axes[2, :], label="change (%)")
     figure.align_ylabels(axes[:, 0])
     return style.captioned(figure, _CAPTION)
 
 
-def _picture(axis, curve: LightCurve):
-    """All of AIRS-CH0 in per cent off each wavelength's median; returns what a colour bar needs."""
-    change = 1e2 * (_smoothed(curve.airs / median_of_known(curve.airs, axis=0)).T - 1.0)
+def out_of_transit(curve: LightCurve) -> np.ndarray:
+    """Times (T,) outside the trapezoid that describes the white light curve best; all where there is none.
+
+    Where a transit fills the visit, the times at which the least of it is seen.
+    """
+    white = find_white_transit(curve.time, white_curve(curve))
+    if white is None:
+        return np.ones(len(curve.time), bool)
+    shape = white.shape(curve.time)
+    return shape >= np.sort(shape)[-_LEAST_OUTSIDE]
+
+
+def _picture(axis, curve: LightCurve, outside: np.ndarray):
+    """All of AIRS-CH0 in per cent off each wavelength's level; returns what a colour bar needs."""
+    change = 1e2 * (_smoothed(curve.airs / median_of_known(curve.airs[outside], axis=0)).T - 1.0)
     look = {"cmap": "viridis", "vmin": -3.0, "vmax": 1.0, "rasterized": True, "shading": "nearest"}
     axis.grid(False)
     return axis.pcolormesh(curve.time, curve.wavelength_um[1:], change, **look)

@@ -44,10 +44,10 @@ def plot_white_light_curves(
         5.6, 4, len(views), sharex="col", squeeze=False, height_ratios=(3, 1.2, 3, 1.2)
     )
     for column, view in enumerate(views):
-        for row, (sensor, bins) in enumerate(SENSORS.items()):
+        for row, bins in enumerate(SENSORS.values()):
             curve = view.white(bins)
-            _curve_panel(axes[2 * row, column], curve, style.COLOURS[sensor])
-            _residual_panel(axes[2 * row + 1, column], curve, style.COLOURS[sensor])
+            _curve_panel(axes[2 * row, column], curve)
+            _residual_panel(axes[2 * row + 1, column], curve)
         axes[0, column].set_title(f"planet {view.curve.planet_id}, visit {view.curve.visit}")
         axes[-1, column].set_xlabel("time from start of visit (h)")
     for axis, name in zip(axes[:, 0], _ROWS):
@@ -57,16 +57,16 @@ def plot_white_light_curves(
     return style.captioned(figure, _CAPTION)
 
 
-def _curve_panel(axis, curve: WhiteLightCurve, colour: str) -> None:
+def _curve_panel(axis, curve: WhiteLightCurve) -> None:
     good = curve.good
     axis.plot(curve.time[good], curve.flux[good], ".", color=style.COLOURS["data"], ms=2.8, label="measured")
-    axis.plot(curve.time, curve.model, color=colour, lw=1.6, label="anchor's model")
+    axis.plot(curve.time, curve.model, color=style.COLOURS["anchor"], lw=1.6, label="anchor's model")
 
 
-def _residual_panel(axis, curve: WhiteLightCurve, colour: str) -> None:
+def _residual_panel(axis, curve: WhiteLightCurve) -> None:
     good = curve.good
     residual = curve.residual[good] * style.PPM
-    axis.axhline(0.0, color=colour, lw=1.2)
+    axis.axhline(0.0, color=style.COLOURS["anchor"], lw=1.2)
     axis.plot(curve.time[good], residual, ".", color=style.COLOURS["data"], ms=2.4)
     inside = {"transform": axis.transAxes}
     if not residual.size:

@@ -14,16 +14,18 @@ from spectramind_kit.run_folder.predictions import STAGES
 from spectramind_kit.run_folder.results import RunResults
 
 _LADDER_CAPTION = """
-The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1 and
-10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Each stage is scored on the same planets,
-so a stage that does not help is seen here. Anchor and network are shown before the final σ scale; for the
-submitted train spectra that scale (a few numbers) was fitted on all of them, so the cross-fitted scores of
-02_train are a little lower.
+The official score (0: no better than the mean and spread of the train labels; 1: errors of 1 ppm in FGS1
+and 10 ppm in AIRS). Thin lines: 95 % range of a bootstrap over planets. Compare within a panel, not between
+the two: they hold different planets, and each train planet is predicted by a fit to the other folds only
+(so by fewer labels than the test planets, the flat depth too). "Both, combined" and the train planets' flat
+depth are scores that training has logged, so they have no range. Anchor and network are shown before the
+final σ scale; for the submitted train spectra that scale (a few numbers) was fitted on all of them, so the
+cross-fitted scores of 02_train are a little lower.
 """
 _BREAKDOWN_CAPTION = """
-Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the whole
-mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 % of the
-weight.
+Left: one mark per planet; triangles at the lower edge fell below the panel, such planets pull down the
+whole mean. Right: mean score of the bins of each band, with the rms error. FGS1 is one bin and carries 17 %
+of the weight.
 """
 _STAGE_LABELS = {
     "flat depth": "one flat depth",
@@ -31,6 +33,7 @@ _STAGE_LABELS = {
     "both": "both, combined",
     "final": "submitted",
 }
+_COLOURS = {name: style.COLOURS[name] for name in ("anchor", "network", "final")} | {"both": style.SERIES[2]}
 _DIRECT = "direct (network)"
 _RUNGS = (*STAGES[:-1], "both", STAGES[-1])
 _LOGGED = ("flat depth", "both")  # rungs that are scored by 02_train alone
@@ -49,9 +52,9 @@ def plot_score_ladder(run: RunResults, *, baselines: Mapping[str, float] | None 
     baselines = {name: value for name, value in (baselines or {}).items() if name not in STAGES}
     scores = [baselines | {"naive": 0.0} | _logged(run, one) | one.stage_scores for one in sets]
     rungs = {"naive": ("naive (train mean, std)", style.COLOURS["soft"])}
-    rungs |= {name: (name, style.COLOURS["data"]) for name in baselines}
+    rungs |= {name: (name, style.COLOURS["soft"]) for name in baselines}
     rungs |= {
-        name: (_label(run, name), style.COLOURS.get(name, style.COLOURS["train"]))
+        name: (_label(run, name), _COLOURS.get(name, style.COLOURS["soft"]))
         for name in _RUNGS
         if any(name in known for known in scores)
     }
@@ -94,7 +97,7 @@ def _rung(axis, row: int, scores: np.ndarray | float, colour: str) -> None:
         ends = np.clip(bootstrap_interval(scores), 0.0, 1.0)
         axis.plot(ends, [row, row], color=style.COLOURS["truth"], lw=1.2, solid_capstyle="butt")
         end = max(end, float(ends[1]))
-    text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {value:.2f})".replace("-", "−")
+    text = f"{value:.3f}" if value >= 0 else f"0 (unclipped {style.number(value, '.2f')})"
     axis.text(end + 0.015, row, text, va="center", fontsize=9)
 
 
@@ -114,8 +117,9 @@ def _planets_panel(axis, sets: Sequence[JudgedSet], colours: Mapping[str, str]) 
         depth, below = 100.0 * one.predictions.depth.mean(axis=1), one.scores < _FLOOR
         look = {"ms": 4, "color": colours[one.name], "alpha": 0.75, "label": one.name}
         axis.plot(depth[~below], one.scores[~below], marker, **look)
-        look = {"ms": 6, "color": style.COLOURS["warn"], "label": "below −0.5" if below.any() else None}
-        axis.plot(depth[below], np.full(below.sum(), _FLOOR), "v", **look)
+        axis.plot(depth[below], np.full(below.sum(), _FLOOR), "v", ms=6, color=style.COLOURS["warn"])
+    if any((one.scores < _FLOOR).any() for one in sets):
+        axis.plot([], [], "v", ms=6, color=style.COLOURS["warn"], label="below −0.5")
     axis.axhline(0, color=style.COLOURS["truth"], lw=0.9)
     axis.set(title="by planet", xlabel="mean transit depth (%)", ylabel="score of the planet", xscale="log")
     low, high = axis.get_xlim()

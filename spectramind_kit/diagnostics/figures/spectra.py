@@ -9,14 +9,20 @@ import numpy as np
 from spectramind_kit.diagnostics.figures import style
 from spectramind_kit.diagnostics.figures.numbered import NothingToPlot, numbered
 from spectramind_kit.diagnostics.judged import judged_sets
+from spectramind_kit.diagnostics.sources import is_anchor
 from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
-Set shown: {name}. Shaded: the prediction's 1σ band; dashed: the anchor before the network; {against}. The
-point at the left is FGS1 (0.7 µm). About two thirds of the true curve should lie inside the band. Each panel
-has its own scale.
+Set shown: {name}. Shaded: the prediction's 1σ band; {against}. {anchor} The marks at the left are FGS1 (0.7
+µm), in the colours of the lines: circle with error bar the prediction, diamond the anchor, square the
+truth. About two thirds of the true curve should lie inside the band. Each panel has its own scale.
 """
+_ANCHOR = {
+    "none": "",
+    "all": "The prediction's depths are the anchor's (the transit fit alone), so one line is drawn.",
+    "some": "Dashed: the anchor before the network, where the prediction differs from it.",
+}
 _FGS1_AT_UM = 1.72  # FGS1 (0.7 µm) is drawn beside AIRS-CH0, on its own tick: the gap between them is empty
 _BY_SCORE = ("best", "best", "median", "median", "worst", "worst")
 _BY_DEPTH = ("deepest", "", "", "", "", "shallowest")
@@ -45,16 +51,30 @@ def plot_spectra(run: RunResults, *, planets: Sequence[int] | None = None) -> st
     axes = axes.ravel()
     for axis, (row, label) in zip(axes, shown):
         _panel(axis, predictions, row)
-        scored = f", score {score[row]:.3f}" if score is not None else ""
+        scored = f", score {style.number(score[row], '.3f')}" if score is not None else ""
         axis.set_title(f"{label + ': ' if label else ''}{predictions.planet_id[row]}{scored}", fontsize=9.5)
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
     figure.supxlabel("wavelength (µm)", fontsize=10)
     figure.supylabel("transit depth (ppm)", fontsize=10)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+    apart = predictions.anchor_depth is not None and not all(is_anchor(predictions, row) for row, _ in shown)
+    anchor = "none" if predictions.anchor_depth is None else "some" if apart else "all"
+    _legend(figure, anchor=apart, truth=predictions.depth is not None)
     against = "truth: the depths to be found" if score is not None else "there are no labels to compare with"
-    return style.captioned(figure, _CAPTION, name=name, against=against)
+    return style.captioned(figure, _CAPTION, name=name, against=against, anchor=_ANCHOR[anchor])
+
+
+def _legend(figure, *, anchor: bool, truth: bool) -> None:
+    """Each line with the mark that it has at FGS1."""
+    from matplotlib.lines import Line2D
+
+    looks = [("final", "o", "-", "prediction ± 1σ")]
+    looks += [("anchor", "D", "--", "anchor")] * anchor + [("truth", "s", "-", "truth")] * truth
+    handles = [
+        Line2D([], [], color=style.COLOURS[name], marker=marker, ls=line, ms=4, lw=1.4, label=label)
+        for name, marker, line, label in looks
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
 
 def _set_to_show(run: RunResults) -> tuple[str, Predictions, np.ndarray | None]:
@@ -82,15 +102,15 @@ def _panel(axis, predictions: Predictions, row: int) -> None:
     mean, sigma = predictions.depth_mean[row] * style.PPM, predictions.depth_sigma[row] * style.PPM
     shown = [mean - sigma, mean + sigma]
     axis.fill_between(wavelength[1:], shown[0][1:], shown[1][1:], color=blue, alpha=0.22, lw=0)
-    axis.plot(wavelength[1:], mean[1:], color=blue, lw=1.4, label="prediction ± 1σ")
+    axis.plot(wavelength[1:], mean[1:], color=blue, lw=1.4)
     axis.errorbar(_FGS1_AT_UM, mean[0], sigma[0], fmt="o", ms=4, color=blue, capsize=2.5)
-    if predictions.anchor_depth is not None:
+    if predictions.anchor_depth is not None and not is_anchor(predictions, row):
         anchor = predictions.anchor_depth[row] * style.PPM
-        axis.plot(wavelength[1:], anchor[1:], color=style.COLOURS["anchor"], lw=1.0, ls="--", label="anchor")
+        axis.plot(wavelength[1:], anchor[1:], color=style.COLOURS["anchor"], lw=1.0, ls="--")
         axis.plot(_FGS1_AT_UM - 0.04, anchor[0], "D", ms=3, color=style.COLOURS["anchor"])
     if predictions.depth is not None:
         truth = predictions.depth[row] * style.PPM
-        axis.plot(wavelength[1:], truth[1:], color=style.COLOURS["truth"], lw=1.0, label="truth")
+        axis.plot(wavelength[1:], truth[1:], color=style.COLOURS["truth"], lw=1.0)
         axis.plot(_FGS1_AT_UM + 0.04, truth[0], "s", ms=3.5, color=style.COLOURS["truth"])
         shown.append(truth)
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +15,23 @@ if TYPE_CHECKING:
 else:
     Figure = Any  # matplotlib is optional
 
-# Okabe & Ito (2008): distinguishable with every common colour blindness. One thing, one colour, everywhere.
+# One thing, one colour, in every figure and on the planets' pages. After Okabe & Ito (2008) and Tol's muted
+# scheme: distinguishable with every common colour blindness.
 COLOURS = {
-    "data": "#5b6470",
-    "truth": "#111418",
-    "final": "#0072B2",
+    "data": "#5b6470",  # what was measured
+    "truth": "#111418",  # labels, and what is expected: zero, one to one, the unit Gaussian
+    "final": "#0072B2",  # what is submitted
     "network": "#009E73",
     "anchor": "#E69F00",
     "FGS1": "#CC79A7",
-    "AIRS": "#0072B2",
+    "AIRS": "#882255",
     "warn": "#D55E00",
+    "test": "#6a51a3",
     "train": "#8a94a0",
     "soft": "#b8c0ca",
 }
-# Black (truth, data) belongs to no series; these follow each other where series have no meaning of their own.
-SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7a6a00", "#5b6470")
+# For series that have no meaning of their own: none of the colours above.
+SERIES = ("#3d9fd8", "#7a6a00", "#00616b", "#8f9e00", "#8c5a2b", "#7fc4cb")
 PPM = 1e6
 DPI = 130
 _WIDTH = 7.2  # inches
@@ -69,6 +72,15 @@ def _figure_class() -> type:
         def _repr_png_(self) -> bytes | None:
             return self.path.read_bytes() if self.path is not None and self.path.is_file() else None
 
+        def _ipython_display_(self) -> None:
+            """In a notebook: the picture, and under it the caption that the report shows too."""
+            from IPython.display import Image, Markdown, display
+
+            picture = self._repr_png_()
+            if picture is not None:
+                display(Image(data=picture))
+            display(Markdown(re.sub(r"([*_<`])", r"\\\1", self.caption)))
+
     return NumberedFigure
 
 
@@ -103,10 +115,23 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' if count != 1 else ''}"
 
 
+def number(value: float, form: str) -> str:
+    """A number as text, after a format like ``+.2f``, with a true minus sign."""
+    return format(value, form).replace("-", "−")
+
+
 def set_colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each set of planets: test blue, train grey; a set that is alone is blue."""
-    alone = len(names) == 1
-    return {name: COLOURS["final" if alone or name.startswith("test") else "train"] for name in names}
+    """The colour of each set of planets, by its name."""
+    return {name: COLOURS["test" if name.startswith("test") else "train"] for name in names}
+
+
+def shades(colour: str, count: int) -> list[str]:
+    """``count`` colours from dark to light of one hue, for several of one kind (the folds' networks)."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    own = np.array(to_rgb(COLOURS[colour]))
+    places = np.linspace(-0.45, 0.45, count) if count > 1 else [0.0]
+    return [to_hex(own * (1 + min(place, 0)) + (1 - own) * max(place, 0)) for place in places]
 
 
 def plain_log_ticks(axis, *, only: str = "both") -> None:

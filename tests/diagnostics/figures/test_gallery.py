@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectramind_kit.diagnostics.figures.gallery import _smoothed, plot_light_curve_gallery
+from spectramind_kit.diagnostics.figures.gallery import _smoothed, out_of_transit, plot_light_curve_gallery
 
 
 def test_a_column_for_each_planet_spread_over_all(measured_run, gappy, texts):
@@ -18,7 +18,18 @@ def test_a_column_for_each_planet_spread_over_all(measured_run, gappy, texts):
     shown = [axis.get_title(loc="left") for axis in figure.axes]
     assert [title for title in shown if title] == ["planet 0", "planet 4", "planet 9"]
     airs = figure.axes[3].lines[0].get_ydata()
-    assert np.isnan(airs[10:12]).all() and np.nanmedian(airs) == pytest.approx(1.0, abs=1e-6)
+    assert np.isnan(airs[10:12]).all()
+
+
+def test_the_level_is_that_outside_the_transit(gappy):
+    """Guards against a long transit whose bottom is drawn at 1, and one that fills the visit."""
+    flux, time = np.ones_like(gappy.flux), gappy.time
+    for first, last in ((0.2, 0.9), (-0.05, 0.98)):
+        inside = (time > first * time[-1]) & (time < last * time[-1])
+        flux[:] = np.where(inside, 0.99, 1.0)[:, None]
+        outside = out_of_transit(replace(gappy, flux=flux))
+        assert outside.sum() >= 3 and not (outside & inside).sum() > 0.2 * outside.sum()
+    assert out_of_transit(replace(gappy, flux=flux * np.nan)).all()
 
 
 def test_without_a_light_curve_the_figure_says_where_to_look(measured_run):

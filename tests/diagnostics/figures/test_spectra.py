@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.spectra import _BY_SCORE, _spread, plot_spectra
+from spectramind_kit.diagnostics.figures.style import number
 from spectramind_kit.diagnostics.judged import judged_sets
 from spectramind_kit.run_folder import open_run
 
@@ -19,8 +20,11 @@ def test_best_and_worst_are_those_of_the_score(run):
     """Guards against an order by depth, or by a score turned round."""
     judged, shown = judged_sets(run)[0], titles(plot_spectra(run))
     best, worst = (judged.predictions.planet_id[k] for k in (judged.scores.argmax(), judged.scores.argmin()))
-    assert shown[0].startswith(f"best: {best}, score {judged.scores.max():.3f}")
-    assert shown[-1].startswith(f"worst: {worst}, score {judged.scores.min():.3f}") and len(shown) == 6
+    assert shown[0].startswith(f"best: {best}, score {number(judged.scores.max(), '.3f')}")
+    assert (
+        shown[-1].startswith(f"worst: {worst}, score {number(judged.scores.min(), '.3f')}")
+        and len(shown) == 6
+    )
 
 
 def test_without_truth_spectra_are_drawn_without_scores(run):
@@ -43,3 +47,15 @@ def test_few_planets_are_each_shown_once():
         rows, names = zip(*_spread(np.random.default_rng(n).normal(size=n), _BY_SCORE))
         assert len(set(rows)) == len(rows) == min(n, 6)
         assert names[0] == "best" and (n == 1 or names[-1] == "worst")
+
+
+def test_an_anchor_that_was_submitted_is_drawn_once(run, texts):
+    """Guards against two lines on top of each other, and a legend without FGS1's marks."""
+    apart = plot_spectra(run)
+    assert "anchor" in texts(apart) and "Dashed: the anchor" in apart.caption
+    marks = {h.get_label(): h.get_marker() for h in apart.legends[0].get_lines()}
+    assert marks == {"prediction ± 1σ": "o", "anchor": "D", "truth": "s"}
+    same = replace(run, test=run.test.with_stage("anchor"))
+    once = plot_spectra(same)
+    assert "anchor" not in texts(once) and "one line is drawn" in once.caption
+    assert len(once.axes[0].lines) < len(apart.axes[0].lines)

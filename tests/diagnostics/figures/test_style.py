@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from spectramind_kit.diagnostics.figures import style
@@ -41,11 +44,47 @@ def test_plural_follows_the_count():
     assert [style.counted(n, "planet") for n in (0, 1, 2)] == ["0 planets", "1 planet", "2 planets"]
 
 
-def test_a_set_that_is_alone_is_blue():
-    """Guards against a run without a truth in the pale colour of train planets beside the test's."""
-    both = style.set_colours(["test, against truth", "train, out of fold"])
-    assert both["test, against truth"] == style.COLOURS["final"] != both["train, out of fold"]
-    assert style.set_colours(["train, out of fold"]) == {"train, out of fold": style.COLOURS["final"]}
+def test_one_colour_means_one_thing():
+    """Guards against "test planets" in the blue of "submitted", and folds in the orange of the anchor."""
+    meaning = [*style.COLOURS.values()]
+    assert len(set(meaning)) == len(meaning) and not set(meaning) & set(style.SERIES)
+    sets = style.set_colours(["test, against truth", "train, out of fold"])
+    assert [*sets.values()] == [style.COLOURS["test"], style.COLOURS["train"]]
+    assert style.set_colours(["train, out of fold"]) == {"train, out of fold": style.COLOURS["train"]}
+
+
+def test_figures_name_their_colours():
+    """Guards against a figure with a colour of its own, which would mean something else elsewhere."""
+    for path in Path(style.__file__).parent.glob("*.py"):
+        own = re.findall(r"#[0-9a-fA-F]{6}|\"C\d\"|\"tab:", path.read_text(encoding="utf-8"))
+        assert not own or path.name == "style.py", (path.name, own)
+
+
+def test_shades_are_distinct_and_hold_the_colour_itself():
+    """Guards against folds that cannot be told apart, and a single fold in another hue."""
+    assert style.shades("network", 1) == [style.COLOURS["network"].lower()]
+    several = style.shades("network", 5)
+    assert len(set(several)) == 5 and several[2] == style.COLOURS["network"].lower()
+
+
+def test_minus_signs_are_minus_signs():
+    """Guards against hyphens in front of numbers."""
+    assert [style.number(v, "+.1f") for v in (-0.26, 2.0)] == ["−0.3", "+2.0"]
+
+
+def test_a_notebook_shows_the_caption_under_the_picture(figure_and_axis, tmp_path, monkeypatch):
+    """Guards against a figure in a notebook that nobody explains, and a caption whose signs become markup."""
+    display = pytest.importorskip("IPython.display")
+    shown = []
+    monkeypatch.setattr(display, "display", shown.append)
+    figure = style.captioned(figure_and_axis[0], "Score of *one* planet, model_a.")
+    figure.path = tmp_path / "made.png"
+    figure.savefig(figure.path)
+    figure._ipython_display_()
+    assert [type(one).__name__ for one in shown] == ["Image", "Markdown"]
+    assert (
+        shown[0].data == figure.path.read_bytes() and shown[1].data == r"Score of \*one\* planet, model\_a."
+    )
 
 
 @pytest.mark.parametrize(

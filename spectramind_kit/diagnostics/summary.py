@@ -1,0 +1,222 @@
+"""The first screen of the report: how well it went, what was submitted and why, where to look first.
+
+Written for somebody who knows neither the kit nor its words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spectramind_kit.diagnostics.figures.style import counted, number
+from spectramind_kit.diagnostics.judged import JudgedSet, judged_sets
+from spectramind_kit.diagnostics.planet_numbers import PlanetNumbers
+from spectramind_kit.diagnostics.tables import failure_table
+from spectramind_kit.run_folder.results import RunResults
+
+_RUNGS = {  # name in the log: what it is called here, and what it is
+    "naive": ("a guess", "the train planets' mean depth and spread, for every planet"),
+    "flat depth": (
+        "one depth per planet",
+        "how deep the whole light curve dips, the same at all wavelengths",
+    ),
+    "anchor": ("physics fit (the “anchor”)", "a transit model fitted to the light curves"),
+    "network": ("neural network", "reads the light curves, has learned from simulated planets"),
+    "both": ("physics fit and network together", "weighted by their errors"),
+    "final": ("submitted", "what submission.csv holds"),
+}
+_SUBMITTED = {
+    "anchor": "the physics fit alone",
+    "network": "the neural network alone",
+    "both": "physics fit and neural network together",
+}
+_SCALE = "0 is no better than a guess; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
+_TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # widths of the pulls that are worth a warning
+_MOST = 5
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder, with its official score on each set, NaN where it is not known."""
+
+    stage: str
+    name: str
+    what: str
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """In words; everything is plain text."""
+
+    answer: str
+    scale: str  # what its number means; empty where there is none
+    sets: tuple[str, ...]  # titles of the ladder's columns
+    rungs: tuple[Rung, ...]
+    decision: tuple[str, ...]
+    look_first: tuple[tuple[int, str], ...]  # planet, what is the matter with it
+    warnings: tuple[str, ...]
+
+
+def summarised(run: RunResults, numbers: Sequence[PlanetNumbers]) -> Summary:
+    """``numbers``: `planet_numbers` of the run."""
+    sets = judged_sets(run)
+    return Summary(
+        answer=_answer(run, sets),
+        scale=_SCALE if sets else "",
+        sets=tuple(f"{len(one)} {_called(one)}" for one in sets),
+        rungs=_rungs(run, sets),
+        decision=_decision(run),
+        look_first=_look_first(numbers),
+        warnings=(*_results(run), *_error_bars(sets), *_flagged(numbers)),
+    )
+
+
+def _called(judged: JudgedSet) -> str:
+    return "test planets" if judged.name.startswith("test") else "train planets"
+
+
+def _answer(run: RunResults, sets: Sequence[JudgedSet]) -> str:
+    if not sets:
+        planets = " and ".join(
+            f"{len(one)} {of}"
+            for one, of in ((run.test, "test planets"), (run.oof, "train planets"))
+            if one is not None
+        )
+        return (
+            f"Predicted: {planets}. No true depths are known here, so nothing can be scored."
+            if planets
+            else ("There are no predictions in this folder.")
+        )
+    first = sets[0]
+    score = number(np.clip(first.scores.mean(), 0.0, 1.0), ".3f")
+    of = f"on {counted(len(first), _called(first)[:-1])}"
+    if _called(first) == "test planets":
+        how = "whose true depths are known and which no fit has seen"
+    else:
+        how = "each predicted by a fit that had not seen its label (the test planets' truth is not known)"
+    return f"Official score {score} {of}, {how}."
+
+
+def _rungs(run: RunResults, sets: Sequence[JudgedSet]) -> tuple[Rung, ...]:
+    """Those for which any set has a score."""
+    logged = {
+        (event.get("split"), event.get("name")): float(event["score"])
+        for event in run.of_kind("score")
+        if isinstance(event.get("score"), (int, float)) and event.get("name") in ("flat depth", "both")
+    }
+    found = []
+    for stage, (name, what) in _RUNGS.items():
+        scores = []
+        for one in sets:
+            if stage in one.stage_scores:
+                scores.append(float(one.stage_scores[stage].mean()))
+            else:
+                scores.append(0.0 if stage == "naive" else logged.get((one.name, stage), np.nan))
+        if np.isfinite(scores).any():
+            found.append(Rung(stage, name, what, tuple(scores)))
+    return tuple(found)
+
+
+def _decision(run: RunResults) -> tuple[str, ...]:
+    """What was submitted and why, with the numbers."""
+    counts = (
+        [] if run.test is None else [f"{count} from {source}" for source, count in run.test.counts.items()]
+    )
+    sources = [f"Test planets by what their spectrum comes from: {', '.join(counts)}."] if counts else []
+    events = run.of_kind("network_share")
+    if not events:
+        return (*sources, "No network was weighed against the physics fit in this run.")
+    chosen = events[-1].get("chosen")
+    if chosen == "network":
+        why = ["The run was told to submit the network wherever there is one."]
+    else:
+        planets = f"{len(run.oof)} train planets" if run.oof is not None else "train planets"
+        why = _weighed(events[-1], planets)
+    return (f"Submitted: {_SUBMITTED.get(chosen, chosen)}.", *why, *sources)
+
+
+def _weighed(event: Mapping, planets: str) -> list[str]:
+    """The physics fit against both together, and the network by itself; from the log."""
+    shares, told = event.get("shares") or {}, []
+    known = all(isinstance(event.get(key), (int, float)) for key in ("gain", "gain_error"))
+    anchor, network, both = (
+        number(shares.get(name, np.nan), ".3f") for name in ("anchor", "network", "both")
+    )
+    if known and {"anchor", "both"} <= shares.keys():
+        gain = f"{number(event['gain'], '+.3f')} ± {event['gain_error']:.3f}"
+        left = "so the network was left out" if event.get("chosen") == "anchor" else "so both are used"
+        told.append(
+            f"Why: on {planets} that neither had learned from, the physics fit scores {anchor} and both "
+            f"together {both}; no planet counted below −1, the network adds {gain}. It is used where that "
+            f"is clearly above its error, {left}."
+        )
+    if "network" in shares and event.get("chosen") == "anchor":
+        alone = "it is submitted alone only where the run is told so (model.decoder.combine=false)"
+        told.append(f"The network by itself scores {network} on these planets; {alone}.")
+    return told
+
+
+def _look_first(numbers: Sequence[PlanetNumbers]) -> tuple[tuple[int, str], ...]:
+    """The lowest scores of the first set that has any; without scores the flagged planets."""
+    scored = [one for one in numbers if np.isfinite(one.score)]
+    if not scored:
+        return tuple((one.planet_id, "; ".join(one.flags)) for one in numbers if one.flags)[:_MOST]
+    found = []
+    for one in [one for one in scored if one.set == scored[0].set][:_MOST]:
+        error = f"FGS1 {number(one.fgs1_error_ppm, '+.0f')} ppm ({number(one.fgs1_pull, '+.1f')} σ)"
+        error += f", AIRS-CH0 {number(one.airs_error_ppm, '+.0f')} ppm"
+        flags = "; ".join(one.flags) or "no flags"
+        found.append((one.planet_id, f"score {number(one.score, '.2f')}; off by {error}; {flags}"))
+    return tuple(found)
+
+
+def _results(run: RunResults) -> list[str]:
+    """What does not belong together, was left out, or stands in doubt."""
+    told = [str(text) for text in run.stale]
+    rows = failure_table(run).rows
+    left = Counter((stage, what) for stage, what, _, _ in rows if what.startswith("left out"))
+    told += [
+        f"{counted(count, 'planet or visit')} {what} in {stage}" for (stage, what), count in left.items()
+    ]
+    told += [
+        f"{stage}: {what} ({reason})"
+        for stage, what, who, reason in rows
+        if not who and reason and stage != "diagnostics"
+    ]
+    if run.test is not None:
+        stand_ins = sum(
+            count for source, count in run.test.counts.items() if source in ("naive", "flat depth")
+        )
+        told += [f"{counted(stand_ins, 'test planet')} could not be fitted and got a stand-in"] * bool(
+            stand_ins
+        )
+    return told
+
+
+def _error_bars(sets: Sequence[JudgedSet]) -> list[str]:
+    told = []
+    for one in sets:
+        widths = float(one.pulls[:, 0].std()), float(one.pulls[:, 1:].std())
+        many = f"FGS1 {widths[0]:.2f} times, AIRS-CH0 {widths[1]:.2f} times the stated σ"
+        if len(one) > 2 and max(widths) > _TOO_NARROW:
+            told.append(f"error bars are too small on the {_called(one)}: errors are {many}")
+        elif len(one) > 2 and max(widths) < _TOO_WIDE:
+            told.append(f"error bars are larger than needed on the {_called(one)}: errors are {many}")
+        bad = one.scores < 0
+        if bad.any() and not bad.all():
+            without = f"without them the mean would be {one.scores[~bad].mean():.3f}"
+            told.append(f"{bad.sum()} of the {len(one)} {_called(one)} are worse than a guess; {without}")
+    return told
+
+
+def _flagged(numbers: Sequence[PlanetNumbers]) -> list[str]:
+    carriers = [one for one in numbers if one.flags]
+    if not carriers:
+        return []
+    common = Counter(flag for one in carriers for flag in one.flags).most_common(3)
+    names = ", ".join(f"{flag} ({count})" for flag, count in common)
+    return [f"{len(carriers)} of {counted(len(numbers), 'planet')} carry flags, most often: {names}"]

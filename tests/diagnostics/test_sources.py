@@ -1,0 +1,71 @@
+"""Where spectra come from, by the scale that made them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectramind_kit.diagnostics.sources import in_words, is_anchor, network_share, source_of
+from spectramind_kit.inference.uncertainty import SensorScale, SigmaScale
+
+
+def bundle_of(run, scale: SigmaScale) -> None:
+    (run.root / "bundle").mkdir(exist_ok=True)
+    (run.root / "bundle/bundle.json").write_text(
+        json.dumps({"network_scale": scale.to_dict()}), encoding="utf-8"
+    )
+
+
+def sources(run, predictions) -> list[str]:
+    share = network_share(run, predictions)
+    return [source_of(predictions, row, share[row]) for row in range(len(predictions))]
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [
+        (SigmaScale(), "anchor"),
+        (SigmaScale(SensorScale(trust=1.0), SensorScale(trust=0.5)), "both"),
+        (SigmaScale(alone=True), "network"),
+    ],
+)
+def test_train_planets_follow_the_scale(run, scale, expected):
+    """Guards against a page that calls the anchor's spectrum the network's."""
+    bundle_of(run, scale)
+    assert set(sources(run, run.oof)) == {expected}
+
+
+def test_test_planets_keep_what_the_rerun_told(run):
+    """Guards against a stand-in that is told as a fit, and a share of a network that was left out."""
+    bundle_of(run, SigmaScale(SensorScale(trust=1.0), SensorScale(trust=1.0)))
+    told = np.array(["anchor", "flat depth", "naive", *["network"] * (len(run.test) - 3)])
+    predictions = replace(run.test, source=told)
+    assert sources(run, predictions)[:4] == ["anchor", "flat depth", "naive", "both"]
+    assert network_share(run, predictions)[:3].max() == 0.0 < network_share(run, predictions)[3:].min()
+
+
+def test_a_run_without_a_bundle_has_the_network_alone(run):
+    """Guards against "anchor" for the weights that come with the kit, which predict without one."""
+    predictions = replace(
+        run.test, source=np.array(["network"] * len(run.test)), anchor_depth=None, anchor_err=None
+    )
+    assert set(sources(run, predictions)) == {"network"}
+
+
+def test_the_anchor_is_recognised_in_the_prediction(run):
+    """Guards against two lines for one spectrum, and one line for two."""
+    same = run.oof.with_stage("anchor")
+    assert is_anchor(same, 0) and not is_anchor(run.oof, 0)
+    assert not is_anchor(replace(same, anchor_depth=None), 0)
+    assert not is_anchor(replace(same, anchor_depth=same.anchor_depth * np.nan), 0)
+
+
+def test_a_mixture_tells_its_shares():
+    """Guards against a percentage of the wrong sensor."""
+    text = in_words("both", np.r_[0.25, np.full(282, 0.5)])
+    assert "25% of the FGS1 depth and 50% of the AIRS-CH0" in text and "physics fit" in in_words(
+        "anchor", np.zeros(283)
+    )
