@@ -21,7 +21,7 @@ from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.dataset import VisitDataset
-from spectramind_kit.training.evaluation import HeldOut, evaluate_rows, planets_of_rows, spread
+from spectramind_kit.training.evaluation import HeldOut, predict_planets, spread
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import Fold, FoldResult, train_fold
 from spectramind_kit.training.network_rows import network_rows
@@ -165,14 +165,8 @@ def _train_and_predict(
     epoch = f"the weights of epoch {result.chosen_epoch} of {result.epochs_run}"
     say(f"fold {fold.number}: held-out score {result.held_out_score:.4f} with {epoch}")
     model.load_state_dict(result.state)
-    found = evaluate_rows(
-        model.to(device.name),
-        held_out.dataset,
-        held_out.rows,
-        precision=Precision.of(device, settings.amp),
-        flip_average=settings.time_flip,
-    )
-    return result, planets_of_rows(held_out.planet_id, found)
+    how = {"precision": Precision.of(device, settings.amp), "flip_average": settings.time_flip}
+    return result, predict_planets(model.to(device.name), held_out.dataset, held_out.rows, **how)
 
 
 def _joined(parts: Sequence[Mapping[str, np.ndarray]], anchors: CrossFittedAnchors) -> dict[str, np.ndarray]:

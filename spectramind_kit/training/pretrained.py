@@ -55,6 +55,26 @@ class Pretrained:
         model.load_state_dict(self.state)
         return model
 
+    def give_to(self, model: nn.Module) -> list[str]:
+        """Put these weights into every part of another ``model`` that they fit.
+
+        Returns the names of the parts that they do not fit (an encoder of one's own, another fusion): those
+        keep the weights that they were made with.
+        """
+        left = []
+        for name, part in model.named_children():
+            known = {key: value for key, value in self.state.items() if key.startswith(f"{name}.")}
+            own = {key.removeprefix(f"{name}."): value for key, value in known.items()}
+            if _shapes(own) == _shapes(part.state_dict()):
+                part.load_state_dict(own)
+            else:
+                left.append(name)
+        return left
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
 
 def is_direct(model_config: Mapping[str, Any]) -> bool:
     """Whether a ``model`` node reads light curves, and not what the anchor leaves of them."""

@@ -46,6 +46,17 @@ def saved(tmp_path, state):
     return path
 
 
+def test_what_fits_another_model_is_given_to_it(saved, state):
+    """Guards against an encoder of one's own that costs the rest of the model what it has learned, and
+    against half a part, whose other half is random."""
+    model = build_model(model_of("model/fgs1_encoder=conv", "model/fusion=concat"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert load_pretrained(saved).give_to(model) == ["fgs1_encoder", "fusion"]
+    for name, value in model.state_dict().items():
+        fresh = name.startswith(("fgs1_encoder.", "fusion."))
+        assert torch.equal(value, before[name] if fresh else state[name]), name
+
+
 def change_card(path, **changes):
     card = path.with_suffix(".json")
     write_json(card, read_json(card) | changes)

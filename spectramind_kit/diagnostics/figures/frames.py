@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _RAW = """
 One exposure of {sensor} in the middle of the visit, in counts of the converter. (a) The first read, just
-after the reset: hardly any light yet, and each pixel's own offset. (b) The last read, at the end of the exposure.
-(c) The last less the first: the star's spectrum lies along the rows, short wavelengths at the bright end;
-single bright or dark points are pixels that are not to be trusted.
+after the reset: hardly any light yet, and each pixel's own offset. (b) The last read, at the end of the
+exposure. (c) The last less the first: the star's spectrum lies along the rows, short wavelengths at the
+bright end; single bright or dark points are pixels that are not to be trusted.
 """
 _CALIBRATED = """
 (a) The rows and columns that the light curve is made of, in electrons per exposure, mean over the visit;
