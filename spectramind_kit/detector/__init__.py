@@ -37,6 +37,7 @@ _PUBLIC = {
     "extract_trace": "trace",
     "LightCurve": "light_curve",
     "extract_light_curve": "extraction",
+    "first_light_curve": "extraction",
     "LightCurveStore": "store",
     "build_light_curves": "building",
     "BuildReport": "building",

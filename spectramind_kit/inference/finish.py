@@ -74,7 +74,8 @@ def finish_training(
     bundle = save_bundle(run.root / "bundle", learned, network=network)
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
-        say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
+    known = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+    say(f"scores of planets whose label was not used (not clipped at 0): {known}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(), bundle=bundle)
     return scores
 
@@ -136,6 +137,6 @@ def _tell_share(run: RunFolder, fit: SigmaFit) -> None:
     elif chosen == BOTH:
         say(f"anchor and network are combined: {gain}")
     elif fit.gain <= 0.0:
-        say("the network is left out: on planets that no fit has seen it adds nothing to the anchor")
+        say("the anchor alone is submitted: on planets that no fit has seen, the network adds nothing to it")
     else:
-        say(f"the network is left out: the combination gives {gain}, too little against its error")
+        say(f"the anchor alone is submitted: with the network {gain}, too little against its error")

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from spectramind_kit.detector import LightCurve
 from spectramind_kit.errors import PlanetFailure, in_words
 from spectramind_kit.inference.flat_depth import flat_depths
@@ -53,6 +55,16 @@ def gather_planets(run: RunFolder, planet_ids: Sequence[int], inputs: RerunInput
             gathered.measurements.update(measured)
         size = CHUNK
     return gathered
+
+
+def flags_of(planet_ids: Sequence[int], found: RerunPlanets) -> np.ndarray:
+    """(N,) what is said of each planet, ``; `` between; a measurement carries what its light curves say."""
+    texts = []
+    for planet in planet_ids:
+        measured, curves = found.measurements.get(planet), found.light_curves.get(planet, [])
+        flags = measured.flags if measured else [flag for curve in curves for flag in curve.flags]
+        texts.append("; ".join(flags) if curves else "no light curve: see the failures in run.json")
+    return np.array(texts, dtype=str)
 
 
 def _too_dear(run: RunFolder, n_chunk: int, n_todo: int) -> bool:

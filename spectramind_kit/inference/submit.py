@@ -28,7 +28,7 @@ from spectramind_kit.inference.rerun_inputs import (
     read_inputs,
     wavelengths_of_test,
 )
-from spectramind_kit.inference.rerun_planets import RerunPlanets, gather_planets
+from spectramind_kit.inference.rerun_planets import RerunPlanets, flags_of, gather_planets
 from spectramind_kit.inference.uncertainty import SigmaScale
 from spectramind_kit.metric import N_BINS, Metric
 from spectramind_kit.run_folder.files import SUBMISSION, TEST
@@ -103,6 +103,8 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
     if inputs.order is not None:
         predictions = predictions.in_bins(inputs.order)
     predictions = without_gaps(replace(predictions, made_from=_made_from(bundle, found)), metric)
+    with suppress(Exception):  # remarks must not cost the spectra
+        predictions = replace(predictions, flags=flags_of(planet_ids, found))
     try:
         predictions.save(run.root / TEST)
     except Exception as error:  # a full disk costs the figures, not the submission

@@ -8,7 +8,7 @@ import pytest
 
 from spectramind_kit.inference import rerun_planets, submit
 from spectramind_kit.inference.rerun_inputs import RerunInputs
-from spectramind_kit.inference.rerun_planets import gather_planets
+from spectramind_kit.inference.rerun_planets import RerunPlanets, flags_of, gather_planets
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.submission import read_submission, validate_submission
 from tests.inference.rerun_case import PLANETS
@@ -63,3 +63,12 @@ def test_workers_that_cannot_start_cost_the_anchors_alone(run, light_curves, mon
     assert sorted(found.flat) == sorted(PLANETS) and not found.measurements
     failed = read_json(run.root / "run.json")["stages"]["submit"]["failed_anchor_test"]
     assert len(failed) == 3 and "no process" in failed[0]["error"]
+
+
+def test_each_planet_has_the_flags_of_its_own():
+    """Guards against one planet's doubt beside another's spectrum, and a planet without anything that looks
+    as good as the others."""
+    dim, fine, measured = (SimpleNamespace(flags=flags) for flags in (("FGS1 missing",), (), ("grazing",)))
+    found = RerunPlanets({7: [dim, fine], 9: [fine], 8: [fine]}, measurements={8: measured})
+    flags = flags_of([9, 8, 7, 6], found).tolist()
+    assert flags[:3] == ["", "grazing", "FGS1 missing"] and "run.json" in flags[3]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spectramind_kit.diagnostics.figures import style
-from spectramind_kit.diagnostics.figures.numbered import numbered
+from spectramind_kit.diagnostics.figures.numbered import NothingToPlot, numbered
 from spectramind_kit.run_folder.results import RunResults
 from spectramind_kit.transit import plot_anchor
 
@@ -28,12 +29,19 @@ of (b) by wavelength, 1 if errors are what they claim, and the two coefficients 
 def plot_anchor_fit(
     run: RunResults,
     *,
-    light_curve: LightCurve,
+    light_curves: Sequence[LightCurve],
     measurement: DepthMeasurement,
     anchor: Anchor,
     depth: np.ndarray | None = None,
 ) -> style.Figure:
-    """As `transit.plot_anchor`; ``depth`` (283,) is the label, where it is known."""
+    """The first visit of a planet that was fitted, as `transit.plot_anchor` draws it.
+
+    ``light_curves`` are the planet's, ``depth`` (283,) its label, where it is known.
+    """
+    fitted = {visit.visit for visit in measurement.visits}
+    light_curve = next((curve for curve in light_curves if curve.visit in fitted), None)
+    if light_curve is None:
+        raise NothingToPlot(f"no visit of planet {measurement.planet_id} could be fitted")
     figure, axes = style.new_figure(6.6, 2, 2)
     plot_anchor(light_curve, measurement, anchor, depth=depth, axes=axes)
     for axis in axes.flat[[0, 2, 3]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,15 @@ def _figure_class() -> type:
 
         def _repr_png_(self) -> bytes | None:
             return self.path.read_bytes() if self.path is not None and self.path.is_file() else None
+
+        def _ipython_display_(self) -> None:
+            """In a notebook: the picture, and under it the caption that the report shows too."""
+            from IPython.display import Image, Markdown, display
+
+            picture = self._repr_png_()
+            if picture is not None:
+                display(Image(data=picture))
+            display(Markdown(re.sub(r"([*_<`])", r"\\\1", self.caption)))
 
     return NumberedFigure
 

@@ -16,7 +16,7 @@ def test_the_label_is_drawn_and_named_only_where_there_is_one(measured_run, text
     planet = planets_with_light_curves(measured_run)[0]
     measurement = stored_measurement(measured_run, planet)
     given = {
-        "light_curve": stored_light_curves(measured_run, planet)[0],
+        "light_curves": stored_light_curves(measured_run, planet),
         "measurement": measurement,
         "anchor": apply_prior(measurement),
     }
@@ -25,3 +25,10 @@ def test_the_label_is_drawn_and_named_only_where_there_is_one(measured_run, text
     assert "label" not in figure.caption and "truth" not in texts(figure)
     figure = plot_anchor_fit(measured_run, **given, depth=given["anchor"].depth)
     assert "black is the label" in figure.caption and "truth" in texts(figure)
+
+
+def test_a_planet_of_which_no_visit_was_fitted_says_so(measured_run):
+    """Guards against an exception in 02_train for one planet's picture."""
+    measurement = stored_measurement(measured_run, planets_with_light_curves(measured_run)[0])
+    figure = plot_anchor_fit(measured_run, light_curves=[], measurement=measurement, anchor=None)
+    assert "could be fitted" in figure.empty_because

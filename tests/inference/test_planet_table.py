@@ -1,0 +1,48 @@
+"""What each planet's prediction rests on, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spectramind_kit.inference.planet_table import planet_table
+from spectramind_kit.run_folder.predictions import Predictions
+
+
+def made_up() -> Predictions:
+    """Four planets, one of each source; the third and fourth have the network, the fourth alone."""
+    mean = np.arange(1, 5)[:, None] * np.full((4, 283), 1e-3)
+    sigma = np.array([1e-3, 2e-4, 3e-5, 4e-5])[:, None] * np.ones(283)
+    sigma[:, 0] *= 2.0
+    network = np.where([[False], [False], [True], [True]], mean, np.nan)
+    network[2] += 1e-6
+    return Predictions(
+        planet_id=np.array([11, 12, 13, 14]),
+        wavelength_um=np.linspace(0.7, 3.9, 283),
+        depth_mean=mean,
+        depth_sigma=sigma,
+        network_depth_mean=network,
+        source=np.array(["flat depth", "anchor", "network", "network"]),
+        flags=np.array(["", "near grazing; slow noise", "", ""]),
+    )
+
+
+def test_a_row_for_each_planet_with_its_own_numbers():
+    """Guards against numbers of another planet after sorting, and a network alone that passes for both."""
+    table = planet_table(made_up())
+    assert table.index.tolist() == [11, 12, 14, 13], "the least certain first"
+    assert table.comes_from.to_dict() == {
+        11: "one depth for all wavelengths",
+        12: "anchor",
+        13: "anchor and network",
+        14: "network alone",
+    }
+    assert table.loc[13, ["depth_ppm", "sigma_fgs1_ppm", "sigma_airs_ppm"]].tolist() == [3000, 60, 30]
+    assert table.loc[12, "remarks"] == "near grazing; slow noise"
+
+
+def test_predictions_without_sources_or_flags_still_have_a_table():
+    """Guards against an exception in 03_submit, which fails the submission."""
+    table = planet_table(replace(made_up(), source=None, flags=None, network_depth_mean=None))
+    assert len(table) == 4 and set(table.comes_from) == set(table.remarks) == {""}
