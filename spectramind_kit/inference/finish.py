@@ -32,7 +32,7 @@ def finish_training(
     labels: Labels,
     network: Network | None,
 ) -> dict[str, float]:
-    """Out-of-fold scores of each stage (official, unclipped), ``predictions/oof.npz`` and ``bundle/``."""
+    """Out-of-fold scores of each stage (official, not clipped at 0), ``predictions/oof.npz``, ``bundle/``."""
     depth, metric, planets = labels.of(anchors.planet_ids), labels.metric, anchors.planet_ids.tolist()
     anchor = anchors.stacked()
     found = flat_depths({p: light_curves[p] for p in planets})
@@ -74,8 +74,6 @@ def finish_training(
     bundle = save_bundle(run.root / "bundle", learned, network=network)
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
-    known = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-    say(f"scores of planets whose label was not used (not clipped at 0): {known}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(), bundle=bundle)
     return scores
 

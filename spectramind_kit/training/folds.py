@@ -135,7 +135,7 @@ def _train_and_predict(
     with run.step(f"train fold {fold.number}"):
         result = train_fold(model, loss, fold, settings=settings, device=device, log=log, budget=run.budget)
     for name, choice in model.backends().items():
-        run.backend(name, choice)
+        run.backend(name, choice, show=False)  # the model has said what is not usual
     kept = f"the weights after epoch {result.chosen_epoch} of {result.epochs_run}"
     if result.chosen_epoch == 0:
         kept = f"the weights that it began with, which {result.epochs_run} epochs of training did not better"
