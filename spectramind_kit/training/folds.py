@@ -80,7 +80,7 @@ def train_folds(
         inside, outside = (dataset.rows_of(anchors.planet_ids[own]) for own in (held, ~held))
         held_out = HeldOut(dataset, inside, labels.metric)
         path = folder / f"fold_{number}.pt"
-        fold = Fold(number, outside, held_out, run.seed, path, digest, pretrained=start is not None)
+        fold = Fold(number, outside, held_out, run.seed, path, digest)
         log = partial(run.log, anchor_score=float(anchor_scores[held].mean()))
         result, predicted = _train_and_predict(run, fold, settings, start, log=log)
         results.append(result)
@@ -130,7 +130,8 @@ def _train_and_predict(
     torch.manual_seed(run.seed + fold.number)
     model, loss = _model_and_loss(run, held_out.dataset, held_out.metric)
     if start is not None:
-        model.load_state_dict(start.state)
+        left = start.give_to(model, start.parts_for(run.config.model))
+        fold = replace(fold, pretrained=not left)
     run.record(parameters=model.n_parameters())
     with run.step(f"train fold {fold.number}"):
         result = train_fold(model, loss, fold, settings=settings, device=device, log=log, budget=run.budget)
