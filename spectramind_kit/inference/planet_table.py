@@ -10,12 +10,12 @@ from spectramind_kit.run_folder.predictions import Predictions
 
 _PPM = 1e6
 _IN_WORDS = {
-    NAIVE: "nothing of its own: mean and spread of the train planets",
-    FLAT_DEPTH: "one depth for all wavelengths",
-    ANCHOR: "anchor",
-    NETWORK: "anchor and network",
+    NAIVE: "the train planets' mean: nothing could be measured",
+    FLAT_DEPTH: "one flat depth for all wavelengths",
+    ANCHOR: "the physics fit (anchor)",
+    NETWORK: "physics fit and neural network together",
 }
-_NETWORK_ALONE = "network alone"
+_NETWORK_ALONE = "the neural network"
 
 
 def planet_table(predictions: Predictions) -> pd.DataFrame:

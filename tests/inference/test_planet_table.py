@@ -33,10 +33,10 @@ def test_a_row_for_each_planet_with_its_own_numbers():
     table = planet_table(made_up())
     assert table.index.tolist() == [11, 12, 14, 13], "the least certain first"
     assert table.comes_from.to_dict() == {
-        11: "one depth for all wavelengths",
-        12: "anchor",
-        13: "anchor and network",
-        14: "network alone",
+        11: "one flat depth for all wavelengths",
+        12: "the physics fit (anchor)",
+        13: "physics fit and neural network together",
+        14: "the neural network",
     }
     assert table.loc[13, ["depth_ppm", "sigma_fgs1_ppm", "sigma_airs_ppm"]].tolist() == [3000, 60, 30]
     assert table.loc[12, "remarks"] == "near grazing; slow noise"
