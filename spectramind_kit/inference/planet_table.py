@@ -13,7 +13,7 @@ _IN_WORDS = {
     NAIVE: "the train planets' mean: nothing could be measured",
     FLAT_DEPTH: "one flat depth for all wavelengths",
     ANCHOR: "the physics fit (anchor)",
-    NETWORK: "physics fit and neural network together",
+    **dict.fromkeys((NETWORK, "both"), "physics fit and neural network together"),
 }
 _NETWORK_ALONE = "the neural network"
 

@@ -70,7 +70,7 @@ def predict_network(
         return {}
     dataset = VisitDataset(rows, normaliser=bundle.normaliser)
     folds = (load_fold(bundle, path, dataset) for path in bundle.weights)
-    found = progress(folds, desc="network", total=len(bundle.weights), unit="folds")
+    found = progress(folds, desc="network", total=len(bundle.weights), unit="fold")
     return _averaged(found, dataset, device=device, flip_average=bundle.time_flip)
 
 

@@ -160,7 +160,7 @@ def _write_planets(made: SimulatedCompetition, *, jobs: int) -> None:
     if work:
         make, desc = partial(_write_planet, made, scratch), f"simulate ({made.settings.cadence} cadence)"
         with _one_torch_thread():
-            for _ in progress(_run(make, work, jobs), desc=desc, total=len(work), unit="planets"):
+            for _ in progress(_run(make, work, jobs), desc=desc, total=len(work), unit="planet"):
                 pass
     with suppress(OSError):  # another process may be writing planets of the same folder
         scratch.rmdir()
