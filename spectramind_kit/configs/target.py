@@ -31,13 +31,10 @@ def locate(target: str) -> Any:
             fix="check the spelling, and that the module is on sys.path",
         ) from error
     if not hasattr(module, name):
-        public = [n for n in vars(module) if not n.startswith("_")]
-        raise ConfigError(
-            "no such name in the module of a _target_",
-            where=module_name,
-            found=name,
-            fix=nearest(name, public),
-        )
+        fix = nearest(name, [n for n in vars(module) if not n.startswith("_")])
+        if module_name == "__main__":  # of another notebook, as a rule
+            fix = f"define it in a cell above, or in a module that can be imported: my_module.{name}"
+        raise ConfigError("no such name in the module of a _target_", where=module_name, found=name, fix=fix)
     return getattr(module, name)
 
 

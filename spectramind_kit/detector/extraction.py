@@ -5,6 +5,7 @@ A sensor that cannot be used costs that sensor: the light curve holds the other 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,11 +28,12 @@ from spectramind_kit.detector.noise import (
 )
 from spectramind_kit.detector.raw_visit import VisitSource
 from spectramind_kit.detector.settings import DetectorSettings
-from spectramind_kit.detector.shared_tables import read_shared_tables
+from spectramind_kit.detector.shared_tables import SharedTables, read_shared_tables
 from spectramind_kit.detector.spectral_axis import SpectralAxis, against_the_light, spectral_axis
 from spectramind_kit.detector.timing import TimeBins, bin_mean, kept_edges, make_time_bins
 from spectramind_kit.errors import DataError
 
+_VISITS_TO_TRY = 10
 _WELL_FILLED = 0.5  # of the usual number of exposures in a bin
 
 
@@ -68,6 +70,27 @@ def extract_light_curve(
         return curve
     curve = _extract(source, spectral_axis(axis.airs_wavelength_um[::-1], wavelength_um), wavelength_um)
     return replace(curve, flags=(*curve.flags, flags.AXIS_TURNED))
+
+
+def first_light_curve(
+    visits: Sequence[VisitFiles], *, settings: DetectorSettings, tables: SharedTables
+) -> tuple[VisitFiles, LightCurve]:
+    """The first of a few visits both of whose sensors can be used, and its light curve.
+
+    Raises the last visit's DataError where there is none.
+    """
+    error = DataError("there is no visit", where="first_light_curve", fix="check data_dir")
+    for files in visits[:_VISITS_TO_TRY]:
+        shared = {"axis": tables.axis, "adc": tables.adc, "wavelength_um": tables.wavelength_um}
+        try:
+            curve = extract_light_curve(files, settings=settings, **shared)
+        except DataError as caught:
+            error = caught
+            continue
+        if np.isfinite(curve.fgs1).any() and np.isfinite(curve.airs).any():
+            return files, curve
+        error = DataError("a sensor is missing", where=files.label, found="; ".join(curve.flags))
+    raise error
 
 
 def _extract(source: VisitSource, spectral: SpectralAxis, wavelength_um: np.ndarray) -> LightCurve:

@@ -10,7 +10,7 @@ import numpy as np
 from spectramind_kit.detector.adc_info import AdcInfo, read_adc_info
 from spectramind_kit.detector.axis_info import AxisInfo, read_axis_info
 from spectramind_kit.detector.csv_table import Tell
-from spectramind_kit.detector.instrument import AIRS, FGS1_WAVELENGTH_UM
+from spectramind_kit.detector.instrument import AIRS, FGS1_WAVELENGTH_UM, Instrument
 from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.wavelengths import read_wavelengths
 from spectramind_kit.errors import DataError
@@ -24,6 +24,16 @@ class SharedTables:
     axis: AxisInfo
     adc: AdcInfo
     wavelength_um: np.ndarray  # (283,) of the bins, FGS1 first
+
+    @property
+    def airs(self) -> Instrument:
+        """AIRS-CH0 with the cut of the columns that wavelengths.csv names."""
+        return spectral_axis(self.axis.airs_wavelength_um, self.wavelength_um).airs
+
+    @property
+    def column_um(self) -> np.ndarray:
+        """(C,) wavelengths of these columns, in the order of the detector."""
+        return self.axis.airs_wavelength_um[self.airs.cut]
 
 
 def read_shared_tables(

@@ -17,7 +17,6 @@ from spectramind_kit.detector.layout import VisitFiles
 from spectramind_kit.detector.raw_visit import RawVisit, Sample, VisitSource, read_raw_visit
 from spectramind_kit.detector.settings import DetectorSettings
 from spectramind_kit.detector.shared_tables import read_shared_tables
-from spectramind_kit.detector.spectral_axis import spectral_axis
 from spectramind_kit.detector.timing import bin_mean
 from spectramind_kit.detector.trace_sums import TraceSums
 from spectramind_kit.errors import DataError
@@ -189,7 +188,7 @@ def calibrate_visit(
     if axis is None and instrument == AIRS and selection is None:  # the columns that wavelengths.csv names
         tables = read_shared_tables(data_dir, adc=adc)
         axis, adc = tables.axis, adc or tables.adc
-        instrument = spectral_axis(axis.airs_wavelength_um, tables.wavelength_um).airs
+        instrument = tables.airs
     axis, adc = axis or read_axis_info(data_dir), adc or read_adc_info(data_dir)
     source = VisitSource(files, settings or DetectorSettings(), axis, adc)
     return calibrate_raw(read_raw_visit(source, instrument, selection=selection), bin_edges=bin_edges)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from spectramind_kit.inference.uncertainty import SigmaScale
+from spectramind_kit.inference.planet_table import IN_WORDS
+from spectramind_kit.inference.uncertainty import ANCHOR, BOTH, NETWORK, SigmaScale
 from spectramind_kit.run_folder.files import BUNDLE
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.run_folder.results import RunResults
 
 _SAME = 1e-3  # of σ: what two spectra may differ by and still be one
-IN_WORDS = {
-    "anchor": "the physics fit (anchor)",
-    "network": "the neural network",
-    "flat depth": "one flat depth for all wavelengths, since the fit failed or had no time",
-    "naive": "the train planets' mean: nothing could be measured",
-}
 
 
 def is_anchor(predictions: Predictions, row: int) -> bool:
@@ -41,23 +36,20 @@ def network_share(run: RunResults, predictions: Predictions) -> np.ndarray:
     anchor = tuple(np.full(nothing.shape, np.nan) if part is None else part for part in anchor)
     share = SigmaScale.from_dict(content).share(anchor, own)
     if predictions.source is not None:
-        share[predictions.source != "network"] = 0.0
+        share[~np.isin(predictions.source, (NETWORK, BOTH))] = 0.0
     return share
 
 
 def source_of(predictions: Predictions, row: int, share: np.ndarray) -> str:
     """``anchor``, ``network``, ``both``, ``flat depth`` or ``naive``; ``share`` (283,) of this planet."""
-    told = None if predictions.source is None else str(predictions.source[row])
-    if told not in (None, "network"):
-        return told
-    if share.min() > 0.999 or (told and predictions.anchor_depth is None):
-        return "network"
-    return "both" if share.max() > 0 else "anchor"
+    if predictions.source is not None:
+        return str(predictions.source[row])
+    return NETWORK if share.min() > 0.999 else BOTH if share.max() > 0 else ANCHOR
 
 
 def in_words(source: str, share: np.ndarray) -> str:
     """The source for a reader; a mixture with the network's share (283,) in both sensors."""
-    if source != "both":
+    if source != BOTH:
         return IN_WORDS[source]
     parts = f"{share[0]:.0%} of the FGS1 depth and {share[1:].mean():.0%} of the AIRS-CH0 depths"
-    return f"physics fit and neural network together; the network makes {parts}"
+    return f"{IN_WORDS[source]}; the network makes {parts}"

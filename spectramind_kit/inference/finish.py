@@ -32,7 +32,7 @@ def finish_training(
     labels: Labels,
     network: Network | None,
 ) -> dict[str, float]:
-    """Out-of-fold scores of each stage (official, unclipped), ``predictions/oof.npz`` and ``bundle/``."""
+    """Out-of-fold scores of each stage (official, not clipped at 0), ``predictions/oof.npz``, ``bundle/``."""
     depth, metric, planets = labels.of(anchors.planet_ids), labels.metric, anchors.planet_ids.tolist()
     anchor = anchors.stacked()
     found = flat_depths({p: light_curves[p] for p in planets})
@@ -74,7 +74,6 @@ def finish_training(
     bundle = save_bundle(run.root / "bundle", learned, network=network)
     for name, value in scores.items():
         run.log("score", name=name, split="train, out of fold", score=value, planets=len(depth))
-        say(f"out-of-fold score (not clipped at 0), {name}: {value:.4f}")
     run.record_stage(out_of_fold_scores=scores, sigma_scale=fit.scale.to_dict(), bundle=bundle)
     return scores
 
@@ -136,6 +135,6 @@ def _tell_share(run: RunFolder, fit: SigmaFit) -> None:
     elif chosen == BOTH:
         say(f"anchor and network are combined: {gain}")
     elif fit.gain <= 0.0:
-        say("the network is left out: on planets that no fit has seen it adds nothing to the anchor")
+        say("the anchor alone is submitted: on planets that no fit has seen, the network adds nothing to it")
     else:
-        say(f"the network is left out: the combination gives {gain}, too little against its error")
+        say(f"the anchor alone is submitted: with the network {gain}, too little against its error")

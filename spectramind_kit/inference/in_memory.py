@@ -205,9 +205,5 @@ def _measured(
 
 
 def _flags(planet: int, given: _Given, found: FoundPlanets, reasons: Mapping[int, str]) -> tuple[str, ...]:
-    """Of the fit, which carries on those of stage 1; without a fit, of the light curves themselves."""
-    if planet in found.measurements:
-        flags = found.measurements[planet].flags
-    else:
-        flags = tuple(flag for curve in given.light_curves.get(planet, ()) for flag in curve.flags)
-    return (*flags, *given.unread[planet], *([reasons[planet]] if planet in reasons else []))
+    """What was noticed, and why a visit or the anchor is missing."""
+    return (*found.flags(planet), *given.unread[planet], *([reasons[planet]] if planet in reasons else []))

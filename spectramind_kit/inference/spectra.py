@@ -36,6 +36,12 @@ class FoundPlanets:
     flat: dict[int, float] = field(default_factory=dict)  # depth
     measurements: dict[int, DepthMeasurement] = field(default_factory=dict)
 
+    def flags(self, planet_id: int) -> tuple[str, ...]:
+        """In words: of the fit, which carries on those of stage 1; without one, of the light curves."""
+        if planet_id in self.measurements:
+            return tuple(self.measurements[planet_id].flags)
+        return tuple(flag for curve in self.light_curves.get(planet_id, ()) for flag in curve.flags)
+
 
 def low_rungs(
     found: FoundPlanets, bundle: Bundle | None, *, planet_ids: Sequence[int], wavelength_um: np.ndarray

@@ -102,12 +102,21 @@ def _predict(run: RunFolder, planet_ids: Sequence[int]) -> Predictions:
             what = "anchors or network failed, each planet keeps what it has"
             run.went_wrong("anchors", what, error)
     predictions = finished(predictions, bundle, order=inputs.order)
+    with suppress(Exception):  # remarks must not cost the spectra
+        predictions = replace(predictions, flags=_flags(planet_ids, found))
     predictions = replace(predictions, made_from=_made_from(bundle, found))
     try:
         predictions.save(run.root / TEST)
     except Exception as error:  # a full disk costs the figures, not the submission
         run.went_wrong("predictions", "predictions/test.npz cannot be written", error)
     return predictions
+
+
+def _flags(planet_ids: Sequence[int], found: FoundPlanets) -> np.ndarray:
+    """(N,) what is said of each planet, ``; `` between."""
+    unread = "no light curve: see the failures in run.json"
+    texts = ["; ".join(found.flags(p)) if found.light_curves.get(p) else unread for p in planet_ids]
+    return np.array(texts, dtype=str)
 
 
 def _climb(run: RunFolder, below: Predictions, inputs: RerunInputs, found: FoundPlanets) -> Predictions:

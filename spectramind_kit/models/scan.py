@@ -45,7 +45,8 @@ def resolve_scan_backend(wanted: str, *, form: str, device: torch.device) -> str
             found=why_not,
             fix=_HOW_TO_GET,
         )
-    say_once(f"{scan_name(form, device.type)}: " + (f"torch ({why_not})" if why_not else "mamba_ssm"))
+    what = f"the kit's own, in PyTorch ({why_not})" if why_not else "mamba_ssm's kernels"
+    say_once(f"{scan_name(form, device.type)}: {what}")
     return "torch" if why_not else "mamba_ssm"
 
 

@@ -46,6 +46,7 @@ class Predictions:
     airs_embedding: np.ndarray | None = None  # (N, D)
     fold: np.ndarray | None = None  # (N,) int, the fold that held each train planet out
     source: np.ndarray | None = None  # (N,) text: the stage that each test planet's spectrum comes from
+    flags: np.ndarray | None = None  # (N,) text: what is said of each planet's light curves and fit
     made_from: Mapping[str, str] = field(default_factory=dict)  # fingerprints of the inputs, by name
 
     def __len__(self) -> int:

@@ -57,10 +57,11 @@ class StageRecord(RunFiles):
         """What `backend` has recorded in this run."""
         return self.on_record.get("backends", {}).get(name)
 
-    def backend(self, name: str, choice: str) -> None:
+    def backend(self, name: str, choice: str, *, show: bool = True) -> None:
         """Say once, in words, which path of a replaceable part runs, and keep it in ``run.json``."""
         if self.known_backend(name) != choice:
-            say(f"{name}: {choice}")
+            if show:
+                say(f"{name}: {choice}")
             self.record(backends={**self.on_record.get("backends", {}), name: choice})
         self.log("backend", name=name, choice=choice)
 

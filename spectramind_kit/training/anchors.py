@@ -50,7 +50,7 @@ def cross_fit_anchors(
     planets = _planets_to_learn_from(run, measurements, labels)
     fold = fold_of_planets(planets, folds=run.config.train.folds, seed=run.seed)
     used, depth = [measurements[int(p)] for p in planets], labels.of(planets)
-    with run.step("prior and calibration, out of fold"):
+    with run.step("what the anchor learns from labels, each planet without its own"):
         settings = AnchorSettings.from_mapping(run.config.anchor)
         fitted = cross_fit(used, depth, folds=fold, metric=labels.metric, settings=settings)
     _tell_fit(run, fitted, len(planets))
@@ -89,8 +89,11 @@ def _planets_to_learn_from(
 def _tell_fit(run: RunFolder, fitted: CrossFit, n_planets: int) -> None:
     mismatch, told = fitted.prior.mismatch, None
     if mismatch is not None:
-        size = f"{100 * mismatch.covariance[0, 0] ** 0.5:.2f} % (1 sigma)"
-        say(f"labels: {mismatch.share:.0%} of the planets show a depth that is off by {size}")
+        size = f"{100 * mismatch.covariance[0, 0] ** 0.5:.2f} %"
+        what = (
+            f"labels: in about {100 * mismatch.share:.0f} % of the planets the light curves show a depth that"
+        )
+        say(f"{what} differs from the label, typically by {size} of it; the anchor's errors allow for that")
         sd = np.sqrt(np.diag(mismatch.covariance))
         told = {"share": mismatch.share, "sd": sd, "mean": mismatch.mean, "floor": mismatch.floor}
     run.log(

@@ -82,6 +82,19 @@ def planets_of_rows(planet_id: np.ndarray, found: Mapping[str, np.ndarray]) -> d
     return {"planet_id": planets, "depth_mean": mean, "depth_sigma": sigma, **pooled}
 
 
+def predict_planets(
+    model: nn.Module,
+    dataset: VisitDataset,
+    rows: np.ndarray,
+    *,
+    precision: Precision = FLOAT32_CPU,
+    flip_average: bool = False,
+) -> dict[str, np.ndarray]:
+    """`evaluate_rows` of these rows (R,), their visits combined to planets (`planets_of_rows`)."""
+    found = evaluate_rows(model, dataset, rows, precision=precision, flip_average=flip_average)
+    return planets_of_rows(dataset.planet_id[rows], found)
+
+
 def spread(values: np.ndarray, rows: np.ndarray | list[int], n: int) -> np.ndarray:
     """Rows of values in an array of ``n`` rows, the others NaN."""
     full = np.full((n, values.shape[1]), np.nan)

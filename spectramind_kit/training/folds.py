@@ -8,11 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from spectramind_kit.configs.target import instantiate, to_plain
-from spectramind_kit.detector import LightCurve
 from spectramind_kit.fingerprint import fingerprint, what_changed
 from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import build_model
@@ -21,16 +19,15 @@ from spectramind_kit.run_folder.json_file import read_json, write_json
 from spectramind_kit.runtime import cpu_count, say
 from spectramind_kit.training.anchors import CrossFittedAnchors
 from spectramind_kit.training.dataset import VisitDataset
-from spectramind_kit.training.evaluation import HeldOut, evaluate_rows, planets_of_rows, spread
+from spectramind_kit.training.evaluation import HeldOut, predict_planets, spread
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import Fold, FoldResult, train_fold
-from spectramind_kit.training.network_rows import network_rows
+from spectramind_kit.training.network_inputs import NetworkInputs
 from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.training.plan import plan_epochs
 from spectramind_kit.training.precision import Precision
-from spectramind_kit.training.pretrained import Pretrained, find_pretrained
+from spectramind_kit.training.pretrained import Pretrained
 from spectramind_kit.training.settings import TrainSettings
-from spectramind_kit.transit import DepthMeasurement
 
 PLAN = "plan.json"
 
@@ -52,31 +49,17 @@ def set_threads(run: RunFolder) -> None:
 
 
 def train_folds(
-    run: RunFolder,
-    light_curves: Mapping[int, Sequence[LightCurve]],
-    *,
-    measurements: Mapping[int, DepthMeasurement],
-    anchors: CrossFittedAnchors,
-    labels: Labels,
-    stars: pd.DataFrame,
+    run: RunFolder, inputs: NetworkInputs | None, *, anchors: CrossFittedAnchors, labels: Labels
 ) -> Network | None:
     """Train one network per fold on the other folds' planets.
 
-    None where the configuration asks for the anchor alone, or where the time was too short for some fold:
+    None where there is no network (``inputs`` is None), or where the time was too short for some fold:
     without an out-of-fold prediction for every planet nothing tells how far to trust the others.
     """
-    if not run.config.model.use_network:
-        say("model=anchor: no network is trained")
+    if inputs is None:
         return None
     set_threads(run)
-    known, depth = anchors.out_of_fold, dict(zip(labels.planet_ids.tolist(), labels.depth))
-    with run.step("what the network reads"):
-        own = {planet: light_curves[planet] for planet in known}
-        read = {"measurements": measurements, "anchors": known, "stars": stars}
-        rows = network_rows(to_plain(run.config.model), own, **read)
-        start = _start(run, next(iter(light_curves.values()))[0].wavelength_um)
-        normaliser = start.normaliser if start is not None else Normaliser.fit(rows)
-        dataset = VisitDataset(rows, normaliser=normaliser, depth=depth)
+    dataset, start = inputs.dataset, inputs.start
     made_from = {**anchors.made_from, "weights that it began with": start.fingerprint if start else ""}
     digest = fingerprint(made_from)
     folder = run.root / "train" / digest
@@ -97,7 +80,7 @@ def train_folds(
         inside, outside = (dataset.rows_of(anchors.planet_ids[own]) for own in (held, ~held))
         held_out = HeldOut(dataset, inside, labels.metric)
         path = folder / f"fold_{number}.pt"
-        fold = Fold(number, outside, held_out, run.seed, path, digest, pretrained=start is not None)
+        fold = Fold(number, outside, held_out, run.seed, path, digest)
         log = partial(run.log, anchor_score=float(anchor_scores[held].mean()))
         result, predicted = _train_and_predict(run, fold, settings, start, log=log)
         results.append(result)
@@ -108,15 +91,6 @@ def train_folds(
             say(f"{done}; the anchor stands until the others are. Start again to go on.")
         return None
     return Network(tuple(results), dataset.normaliser, anchors.planet_ids, _joined(parts, anchors), digest)
-
-
-def _start(run: RunFolder, wavelength_um: np.ndarray) -> Pretrained | None:
-    """The weights that the model of the configuration begins with, where there are some that fit."""
-    start = find_pretrained(to_plain(run.config.model), run.config.train.start)
-    if start is not None and not start.knows(wavelength_um):
-        say("the pre-trained weights know other wavelengths: the network is trained from scratch")
-        return None
-    return start
 
 
 def _planned(
@@ -156,23 +130,20 @@ def _train_and_predict(
     torch.manual_seed(run.seed + fold.number)
     model, loss = _model_and_loss(run, held_out.dataset, held_out.metric)
     if start is not None:
-        model.load_state_dict(start.state)
+        left = start.give_to(model, start.parts_for(run.config.model))
+        fold = replace(fold, pretrained=not left)
     run.record(parameters=model.n_parameters())
     with run.step(f"train fold {fold.number}"):
         result = train_fold(model, loss, fold, settings=settings, device=device, log=log, budget=run.budget)
     for name, choice in model.backends().items():
-        run.backend(name, choice)
-    epoch = f"the weights of epoch {result.chosen_epoch} of {result.epochs_run}"
-    say(f"fold {fold.number}: held-out score {result.held_out_score:.4f} with {epoch}")
+        run.backend(name, choice, show=False)  # the model has said what is not usual
+    kept = f"the weights after epoch {result.chosen_epoch} of {result.epochs_run}"
+    if result.chosen_epoch == 0:
+        kept = f"the weights that it began with, which {result.epochs_run} epochs of training did not better"
+    say(f"fold {fold.number}: score {result.held_out_score:.4f} on the planets that it was not shown, {kept}")
     model.load_state_dict(result.state)
-    found = evaluate_rows(
-        model.to(device.name),
-        held_out.dataset,
-        held_out.rows,
-        precision=Precision.of(device, settings.amp),
-        flip_average=settings.time_flip,
-    )
-    return result, planets_of_rows(held_out.planet_id, found)
+    how = {"precision": Precision.of(device, settings.amp), "flip_average": settings.time_flip}
+    return result, predict_planets(model.to(device.name), held_out.dataset, held_out.rows, **how)
 
 
 def _joined(parts: Sequence[Mapping[str, np.ndarray]], anchors: CrossFittedAnchors) -> dict[str, np.ndarray]:

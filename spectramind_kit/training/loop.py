@@ -32,9 +32,9 @@ class Fold:
     number: int
     train_rows: np.ndarray  # (R,) int, rows of ``held_out.dataset``
     held_out: HeldOut
-    seed: int
-    checkpoint: Path
-    digest: str  # of the training's inputs: a checkpoint of others is not gone on from
+    seed: int = 0
+    checkpoint: Path | None = None  # where every epoch is kept, so that a restart goes on; None: nowhere
+    digest: str = ""  # of the training's inputs: a checkpoint of others is not gone on from
     pretrained: bool = False  # whether the model comes with weights that were trained before
 
     def split(self, share: float) -> tuple[np.ndarray, HeldOut | None]:
@@ -62,6 +62,10 @@ class FoldResult:
     chosen_epoch: int  # 0: the weights that it began with
 
 
+def _nowhere(event: str, **fields: Any) -> None:
+    """A log that keeps nothing."""
+
+
 def train_fold(
     model: nn.Module,
     loss: nn.Module,
@@ -69,7 +73,7 @@ def train_fold(
     *,
     settings: TrainSettings,
     device: Device,
-    log: Callable[..., None],
+    log: Callable[..., None] = _nowhere,
     budget: TimeBudget | None = None,
 ) -> FoldResult:
     """Train ``model`` on the fold's train rows; the held-out ones are only scored.
@@ -77,6 +81,7 @@ def train_fold(
     The epoch is chosen on inner planets out of the train rows (`Fold.split`, `Chosen`): chosen on the
     held-out ones, their predictions would be optimistic, and with them all that is fitted on these. Goes on
     from the checkpoint if it is there and whole; ends early, with a word, when ``budget`` runs out.
+    ``log("epoch", epoch=…, held_out_score=…, loss_terms=…, …)`` is called after every epoch.
     """
     model.to(device.name)
     rows, inner = fold.split(settings.inner_share)
@@ -86,7 +91,8 @@ def train_fold(
     warm_start = WarmStart(
         *encoders, frozen_epochs=settings.warm_start_epochs, release_every=settings.release_every_epochs
     )
-    state.resume(fold.checkpoint, digest=fold.digest)
+    if fold.checkpoint is not None:
+        state.resume(fold.checkpoint, digest=fold.digest)
     if 0 < state.epoch < settings.epochs:
         say(f"fold {fold.number}: going on after epoch {state.epoch}")
     if state.held_out_score is None:  # the untouched model: with the anchored head, the anchor itself
@@ -99,7 +105,8 @@ def train_fold(
         state.epoch += 1
         learning = {"frozen": frozen, **means, "learning_rate": state.learning_rate}
         _score(state, fold, inner, log, seconds=round(time.monotonic() - start, 3), **learning)
-        state.save(fold.checkpoint, digest=fold.digest)
+        if fold.checkpoint is not None:
+            state.save(fold.checkpoint, digest=fold.digest)
         if budget is not None:
             budget.charge("train_epoch", units=1, seconds=time.monotonic() - start)
             if not budget.fits("train_epoch", units=1) and not state.finished:

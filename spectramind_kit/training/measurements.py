@@ -119,7 +119,7 @@ def _run(
             winner=run.known_backend("anchor"),
             tell=lambda where: run.backend("anchor", where),
         )
-        found = dict(progress(results, desc=title, total=len(jobs), unit="planet"))
+        found = dict(progress(results, desc=title, total=len(jobs), unit="planets"))
     if jobs:
         run.budget.charge("anchor", units=len(jobs), seconds=time.monotonic() - start)
     return found

@@ -5,7 +5,7 @@ They come with the kit (``weights/direct.pt`` and ``direct.json``); ``scripts/pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,31 @@ class Pretrained:
         model = build_model(self.card["config"], **self.normaliser.features)
         model.load_state_dict(self.state)
         return model
+
+    def parts_for(self, model_config: Mapping[str, Any]) -> list[str]:
+        """The parts of a ``model`` node that compute with these weights what they were trained to."""
+        own, wanted = self.card["config"], network_config(model_config)
+        return [part for part in PARTS if wanted[part] == own.get(part)]
+
+    def give_to(self, model: nn.Module, parts: Iterable[str] = tuple(PARTS)) -> list[str]:
+        """Put these weights into those ``parts`` of another ``model`` that they fit.
+
+        Returns the names of the others (an encoder of one's own, another fusion): these keep the weights that
+        they were made with.
+        """
+        left, parts = [], set(parts)
+        for name, part in model.named_children():
+            known = {key: value for key, value in self.state.items() if key.startswith(f"{name}.")}
+            own = {key.removeprefix(f"{name}."): value for key, value in known.items()}
+            if name in parts and _shapes(own) == _shapes(part.state_dict()):
+                part.load_state_dict(own)
+            else:
+                left.append(name)
+        return left
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def is_direct(model_config: Mapping[str, Any]) -> bool:
@@ -117,8 +142,8 @@ def load_pretrained(path: Path = SHIPPED) -> Pretrained:
 def find_pretrained(model_config: Mapping[str, Any], start: str) -> Pretrained | None:
     """What ``train.start`` names for a ``model`` node; None for a training from scratch.
 
-    ``auto`` takes the weights of the kit for a model that they fit, and says where they do not. Raises
-    DataError where a file that was named does not fit the model.
+    ``auto`` takes the weights of the kit for the parts that they fit (`Pretrained.parts_for`), and says which
+    they do not. Raises DataError where a file that was named does not fit the model.
     """
     if start == "scratch" or not is_direct(model_config):
         return None
@@ -126,8 +151,11 @@ def find_pretrained(model_config: Mapping[str, Any], start: str) -> Pretrained |
     if found.card["config"] == network_config(model_config):
         return found
     if start == "auto":
-        say("the weights of the kit are of another model: this one is trained from scratch")
-        return None
+        known = found.parts_for(model_config)
+        others = ", ".join(part for part in PARTS if part not in known)
+        what = f"begin all of the network but {others}" if known else "are of another model"
+        say(f"the weights of the kit {what}{'' if known else ': this one is trained from scratch'}")
+        return found if known else None
     raise DataError(
         "pre-trained weights are of another model",
         where=start,

@@ -94,3 +94,9 @@ def test_plain_configs_have_their_references_resolved():
     assert to_plain({"a": 1}) == {"a": 1}
     with pytest.raises(ConfigError, match="cannot be resolved"):
         to_plain(OmegaConf.create({"b": "${nowhere}"}))
+
+
+def test_a_class_of_another_notebook_is_said_where_to_put():
+    """Guards against a suggestion of some other name of this notebook, where 02_train knew the class."""
+    with pytest.raises(ConfigError, match=r"cell above, or in a module .* my_module\.MyOwnEncoder"):
+        locate("__main__.MyOwnEncoder")

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spectramind_kit.detector.extraction import extract_light_curve
+from spectramind_kit.detector.extraction import extract_light_curve, first_light_curve
 from spectramind_kit.detector.instrument import AIRS, FGS1, INSTRUMENTS
 from spectramind_kit.detector.layout import find_visits
 from spectramind_kit.detector.light_curve import LightCurve
 from spectramind_kit.detector.noise import measure_scatter
 from spectramind_kit.detector.settings import DetectorSettings
+from spectramind_kit.detector.shared_tables import read_shared_tables
 from spectramind_kit.errors import DataError
 
 simulator = pytest.importorskip("spectramind_kit.simulator.competition")
@@ -47,6 +48,21 @@ def test_transit_depth_and_scale(make_competition, kit):
     out = lc.flux[:25] / lc.flux[:25].mean(axis=0)
     ratio = measure_scatter(out) / (lc.flux_err[:25] / lc.flux[:25]).mean(axis=0)
     assert np.median(ratio[1:]) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_first_visit_that_cannot_be_read_is_passed_over(make_competition):
+    """Guards against 01_light_curves ending at its first planet, for a file of that planet."""
+    data = make_competition(planets=(11, 12, 13), fresh=True)
+    visits, given = (
+        find_visits(data, "train"),
+        {"settings": DetectorSettings(), "tables": read_shared_tables(data)},
+    )
+    visits[0].signal(AIRS).write_bytes(b"cut")
+    visits[1].signal(FGS1).unlink()
+    files, curve = first_light_curve(visits, **given)
+    assert (files.planet_id, curve.planet_id) == (13, 13) and curve.flags == ()
+    with pytest.raises(DataError, match="FGS1 missing"):
+        first_light_curve(visits[:2], **given)
 
 
 @pytest.mark.parametrize(

@@ -22,3 +22,10 @@ def test_stand_ins_are_used_and_told(data):
     np.testing.assert_allclose(found.wavelength_um, plain.wavelength_um)
     found = read_shared_tables(data, adc=plain.adc, wavelength_um=plain.wavelength_um, tell=told.append)
     np.testing.assert_array_equal(found.wavelength_um, plain.wavelength_um)
+
+
+def test_the_columns_are_those_of_the_wavelengths(data):
+    """Guards against a spectrum drawn or fitted at the wavelengths of other columns."""
+    tables = read_shared_tables(data)
+    assert tables.airs.shape == (32, 356) and tables.airs.cut == slice(39, 321)
+    np.testing.assert_allclose(np.sort(tables.column_um), tables.wavelength_um[1:], rtol=1e-3)

@@ -41,7 +41,7 @@ def test_train_planets_follow_the_scale(run, scale, expected):
 def test_test_planets_keep_what_the_rerun_told(run):
     """Guards against a stand-in that is told as a fit, and a share of a network that was left out."""
     bundle_of(run, SigmaScale(SensorScale(trust=1.0), SensorScale(trust=1.0)))
-    told = np.array(["anchor", "flat depth", "naive", *["network"] * (len(run.test) - 3)])
+    told = np.array(["anchor", "flat depth", "naive", *["both"] * (len(run.test) - 3)])
     predictions = replace(run.test, source=told)
     assert sources(run, predictions)[:4] == ["anchor", "flat depth", "naive", "both"]
     assert network_share(run, predictions)[:3].max() == 0.0 < network_share(run, predictions)[3:].min()

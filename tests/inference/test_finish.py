@@ -47,8 +47,12 @@ def test_the_flat_baseline_does_not_see_the_planets_it_is_scored_on():
     [
         (SigmaScale(alone=True), -0.02, "the network alone is submitted, as configured: -0.0200 ± 0.0010"),
         (SigmaScale(airs=SensorScale(trust=0.5)), 0.02, "are combined: +0.0200 ± 0.0010"),
-        (SigmaScale(), -0.01, "left out: on planets that no fit has seen it adds nothing"),
-        (SigmaScale(), 0.001, "left out: the combination gives +0.0010 ± 0.0010"),
+        (
+            SigmaScale(),
+            -0.01,
+            "the anchor alone is submitted: on planets that no fit has seen, the network adds",
+        ),
+        (SigmaScale(), 0.001, "the anchor alone is submitted: with the network +0.0010 ± 0.0010"),
     ],
 )
 def test_why_the_network_is_used_or_not_is_said(small_run, capsys, scale, gain, said):

@@ -38,3 +38,10 @@ def test_bins_are_put_back_and_gaps_are_filled_last():
     np.testing.assert_array_equal(found.depth_mean[0], mean[0][turn])
     np.testing.assert_array_equal(found.wavelength_um, WAVELENGTH[turn])
     assert (found.depth_mean[1] == 0.02).all() and found.source[1] == "naive"
+
+
+def test_each_planet_has_the_flags_of_its_own():
+    """Guards against one planet's doubt beside another's spectrum."""
+    dim, fine, measured = (SimpleNamespace(flags=flags) for flags in (("FGS1 missing",), (), ("grazing",)))
+    found = FoundPlanets({7: [dim, fine], 9: [fine], 8: [dim]}, measurements={8: measured})
+    assert [found.flags(p) for p in (9, 8, 7, 6)] == [(), ("grazing",), ("FGS1 missing",), ()]

@@ -121,7 +121,10 @@ def test_a_changed_test_planet_changes_its_prediction_alone(small_run, monkeypat
     small_run.light_curves["test"][TEST[0]] = [
         dataclasses.replace(curve, flux=(curve.flux * (1 + dip)).astype(np.float32))
     ]
-    small_run.submit(monkeypatch)
+    prediction = small_run.submit(monkeypatch)
+    assert len(prediction.flags) == len(TEST) and not any(
+        "no light curve" in text for text in prediction.flags
+    )
     after = pd.read_csv(small_run.root / "submission.csv").set_index("planet_id")
     ratio = (after.filter(like="wl_") / before.filter(like="wl_")).mean(axis=1)
     assert ratio[TEST[0]] == pytest.approx(1.2, abs=0.03) and ratio[TEST[1]] == 1.0

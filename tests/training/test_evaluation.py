@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from spectramind_kit.training.evaluation import combine_visits, evaluate_rows, planets_of_rows, spread
+from spectramind_kit.training.evaluation import (
+    combine_visits,
+    evaluate_rows,
+    planets_of_rows,
+    predict_planets,
+    spread,
+)
 from tests.training.known_rows import make_network
 
 
@@ -32,6 +38,16 @@ def test_embeddings_are_averaged_with_their_planet():
     assert planets["planet_id"].tolist() == [7, 3] and planets["fused"][:, 0].tolist() == [2.0, 5.0]
     assert planets["airs_embedding"][:, 0].tolist() == [3.0, 7.0]
     assert planets["fgs1_embedding"].shape == (2, 0)
+
+
+def test_planets_of_rows_that_begin_in_the_middle(held_out):
+    """Guards against the first planets of the dataset beside the predictions of others."""
+    model, _ = make_network()
+    rows = held_out.dataset.rows_of([3, 5])
+    found = predict_planets(model, held_out.dataset, rows)
+    assert found["planet_id"].tolist() == [3, 5]
+    own = evaluate_rows(model, held_out.dataset, held_out.dataset.rows_of([5]))["depth_mean"].mean(0)
+    np.testing.assert_allclose(found["depth_mean"][1], own, rtol=1e-6)
 
 
 def test_rows_that_nobody_predicted_are_nan():

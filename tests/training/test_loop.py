@@ -59,6 +59,16 @@ def test_epoch_records_hold_what_the_log_promises(trained):
     assert last["seconds"] > 0 and last["device"] == "CPU"
 
 
+def test_a_fold_without_a_checkpoint_writes_nothing_and_learns_the_same(
+    held_out, tmp_path, trained, monkeypatch
+):
+    """Guards against a page of one's own that has to invent a folder, a digest and a log."""
+    monkeypatch.chdir(tmp_path)
+    fold = Fold(0, held_out.dataset.rows_of(range(8, 24)), held_out)
+    result = train_fold(*make_network(), fold, settings=quick_settings(), device=CPU)
+    assert result.held_out_score == pytest.approx(trained[1].held_out_score) and not list(tmp_path.iterdir())
+
+
 def test_warm_start_freezes_the_airs_encoder_first(trained):
     """Guards against a warm start that freezes nothing, or for good."""
     _, _, epochs = trained

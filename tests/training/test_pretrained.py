@@ -46,6 +46,17 @@ def saved(tmp_path, state):
     return path
 
 
+def test_what_fits_another_model_is_given_to_it(saved, state):
+    """Guards against an encoder of one's own that costs the rest of the model what it has learned, and
+    against half a part, whose other half is random."""
+    model = build_model(model_of("model/fgs1_encoder=conv", "model/fusion=concat"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert load_pretrained(saved).give_to(model) == ["fgs1_encoder", "fusion"]
+    for name, value in model.state_dict().items():
+        fresh = name.startswith(("fgs1_encoder.", "fusion."))
+        assert torch.equal(value, before[name] if fresh else state[name]), name
+
+
 def change_card(path, **changes):
     card = path.with_suffix(".json")
     write_json(card, read_json(card) | changes)
@@ -130,17 +141,34 @@ def test_what_changes_no_prediction_changes_no_weights():
 
 
 @pytest.mark.parametrize(
-    "override",
-    ["model.size.width=32", "model.size.readings=3", "model.size.experts=0", "model/fgs1_encoder=conv"]
-    + ["model/fusion=late", "model.decoder.log_scale_bound=2.0", "model.airs_encoder.kernels=[5]"],
+    "override, others",
+    [
+        ("model.size.width=32", "fgs1_encoder, airs_encoder, fusion, decoder"),
+        ("model.size.readings=3", "fusion, decoder"),
+        ("model.size.experts=0", "decoder"),
+        ("model/fgs1_encoder=conv", "fgs1_encoder"),
+        ("model/fusion=late", "fusion"),
+        ("model.decoder.log_scale_bound=2.0", "decoder"),
+        ("model.airs_encoder.kernels=[5]", "airs_encoder"),
+    ],
 )
-def test_what_changes_a_prediction_is_of_another_model(saved, monkeypatch, capsys, override):
-    """Guards against weights in a model that computes something else with them: those of the kit are left
-    out with a word, those that were named are an error."""
+def test_what_changes_a_prediction_is_of_another_model(saved, state, monkeypatch, capsys, override, others):
+    """Guards against weights in a part that computes something else with them: those of the kit are left out
+    there with a word, those that were named are an error."""
     ship(monkeypatch, saved)
-    config = model_of(override)
-    assert find_pretrained(config, "auto") is None
-    assert "another model" in capsys.readouterr().out
+    config, others = model_of(override), others.split(", ")
+    found, said = find_pretrained(config, "auto"), capsys.readouterr().out
+    if len(others) == 4:
+        assert found is None and "another model" in said
+    else:
+        assert f"begin all of the network but {', '.join(others)}\n" in said
+        model = build_model(config)
+        assert found.give_to(model, found.parts_for(config)) == others
+        own = model.airs_encoder.state_dict()
+        same = all(
+            torch.equal(own[k], state[f"airs_encoder.{k}"]) for k in own if "airs_encoder" not in others
+        )
+        assert same
     with pytest.raises(DataError, match="another model"):
         find_pretrained(config, str(saved))
 

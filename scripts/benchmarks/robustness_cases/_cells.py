@@ -15,6 +15,7 @@ from spectramind_kit.training.anchors import cross_fit_anchors
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
 from spectramind_kit.training.measurements import measure_planets
+from spectramind_kit.training.network_inputs import network_inputs
 from spectramind_kit.training.stage_one import extract_light_curves
 
 
@@ -36,7 +37,8 @@ def train(run: RunFolder):
     labels, stars = train_labels(run, curves), read_star_info(run.data_dir, "train")
     measured = measure_planets(run, curves, stars=stars, split="train", workers=1)
     anchors = cross_fit_anchors(run, measured, labels=labels)
-    network = train_folds(run, curves, measurements=measured, anchors=anchors, labels=labels, stars=stars)
+    known = {"measurements": measured, "anchors": anchors, "labels": labels, "stars": stars}
+    network = train_folds(run, network_inputs(run, curves, **known), anchors=anchors, labels=labels)
     finish_training(run, curves, anchors=anchors, labels=labels, network=network)
     run.close()
     return network

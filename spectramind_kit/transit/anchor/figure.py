@@ -21,7 +21,12 @@ _PPM = 1e6
 
 
 def plot_anchor(
-    light_curve: LightCurve, measurement: DepthMeasurement, anchor: Anchor, *, depth: np.ndarray | None = None
+    light_curve: LightCurve,
+    measurement: DepthMeasurement,
+    anchor: Anchor,
+    *,
+    depth: np.ndarray | None = None,
+    axes: np.ndarray | None = None,
 ) -> Figure:
     """Data, model and residuals of one visit, and the spectrum.
 
@@ -30,6 +35,7 @@ def plot_anchor(
     light_curve : the visit to show; it must be one that ``measurement`` was made from
     anchor : `apply_prior` (and `calibrate`) of ``measurement``
     depth : (W,) the true spectrum, drawn where it is known
+    axes : (2, 2) to draw in; by default those of a new figure of pyplot
 
     Raises
     ------
@@ -37,12 +43,14 @@ def plot_anchor(
         matplotlib is missing or broken; it comes with the extra ``diagnostics``.
     """
     require("matplotlib", what="plot_anchor")
-    import matplotlib.pyplot as plt
-
     fit = next(v for v in measurement.visits if v.visit == light_curve.visit)
     flux = np.asarray(light_curve.flux, dtype=np.float64)
     residual = (flux - fit.model_flux) / (np.asarray(light_curve.flux_err) * fit.noise_scale)
-    figure, axes = plt.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        _, axes = plt.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
+    figure = axes[0, 0].figure
     _white_light_curves(axes[0, 0], flux, fit, shift=0.25 * float(np.median(anchor.depth)))
     axes[0, 0].set_title(f"planet {measurement.planet_id}, visit {fit.visit}")
     image = axes[0, 1].imshow(
@@ -64,7 +72,7 @@ def plot_anchor(
         (fit.u2, ":", "u2"),
     ):
         axes[1, 1].plot(anchor.wavelength_um[1:], values[1:], style, label=label)
-    axes[1, 1].set(xlabel="wavelength, um", ylim=(-0.2, 1.6))
+    axes[1, 1].set(xlabel="wavelength, um", ylim=(-0.2, 1.6), title="scatter, limb darkening")
     axes[1, 1].legend()
     return figure
 
