@@ -185,11 +185,8 @@ def test_the_rerun_predicts_the_hidden_planets(stage, tmp_path):
     outcome = submit(stage, tmp_path, layout="flat", gpu=False)
     frame = check_submission(outcome, stage.hidden_ids)
     assert outcome.record["environment"]["place"] == "kaggle-rerun"
-    assert sum(sources(outcome).values()) == HIDDEN and set(sources(outcome)) <= {
-        "network",
-        "anchor",
-        "both",
-    }, sources(outcome)
+    found = sources(outcome)
+    assert sum(found.values()) == HIDDEN and set(found) <= {"network", "anchor", "both"}, found
     assert "CPU" in json.dumps(outcome.record["backends"]), "no GPU: said, and worked without"
     depths = frame.set_index("planet_id").filter(like="wl_").mean(axis=1)
     twins = [depths[stage.hidden_ids[k]] for k in (0, SIMULATED_HIDDEN)]
