@@ -24,7 +24,7 @@ OPTIONAL = {
 # A room may import those of lower floors, itself, and what is named for it below.
 _FLOORS = (
     (
-        "errors lazy runtime optional_packages worker_processes programs whole_file "
+        "errors lazy runtime optional_packages worker_processes programs command_line whole_file "
         "configs metric fingerprint robust"
     ),
     "submission detector",
