@@ -122,7 +122,7 @@ def stage(
 ) -> dict[str, float]:
     """Build the dataset beside ``folder`` and put it in its place; returns the size of each part in MB.
 
-    What was there is replaced only when it is empty or an earlier staging, and only once the new one is whole.
+    What was there is replaced only if it is empty or an earlier staging, and once the new one is whole.
     """
     _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,10 @@ def _pip(*arguments: str, stage: str) -> None:
     done = run_program([sys.executable, "-m", "pip", *arguments])
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("WARNING")]
-        found, fix = " / ".join(lines[-4:])[:800], "run the same command again; what was staged before is kept"
+        found, fix = (
+            " / ".join(lines[-4:])[:800],
+            "run the same command again; what was staged before is kept",
+        )
         raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=found, fix=fix)
 
 
