@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import current_thread, main_thread
+from types import FrameType
 
 from spectramind_kit.errors import ConfigError, DataError
 
@@ -21,3 +26,25 @@ def run_command(work: Callable[[], object]) -> int:
         print("stopped: run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def quiet_when_interrupted(mute: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt as ever, after ``mute``: what is being ended then has nothing to say.
+
+    asyncio, which would report the task that nobody waits for any more, is silenced too.
+    """
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        mute()
+        logging.getLogger("asyncio").disabled = True
+        raise KeyboardInterrupt
+
+    if current_thread() is not main_thread():  # which alone hears signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectramind_kit.command_line import run_command
+from spectramind_kit.command_line import quiet_when_interrupted, run_command
 from spectramind_kit.errors import ConfigError, DataError, in_words, nearest
 from spectramind_kit.runtime import EncodedStream, check_hours, check_seed, format_seconds, say
 
@@ -179,19 +179,25 @@ def run_notebook(
     values = check_parameters(path, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    out, err = EncodedStream(sys.stdout), EncodedStream(sys.stderr)
+
+    def mute() -> None:
+        out.muted = err.muted = True
+
     try:
-        papermill.execute_notebook(
-            _plain_path(path),
-            _plain_path(output),
-            parameters=values,
-            cwd=str(working_dir) if working_dir else None,
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            stdout_file=EncodedStream(sys.stdout),
-            stderr_file=EncodedStream(sys.stderr),
-            extra_arguments=["--log-level=CRITICAL"],  # no word of the kernel's own sockets, nor its end
-        )
+        with quiet_when_interrupted(mute):
+            papermill.execute_notebook(
+                _plain_path(path),
+                _plain_path(output),
+                parameters=values,
+                cwd=str(working_dir) if working_dir else None,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                stdout_file=out,
+                stderr_file=err,
+                extra_arguments=["--log-level=CRITICAL"],  # no word of the kernel's own sockets, nor its end
+            )
     except PapermillExecutionError as error:
         raise DataError(
             "a cell of the notebook failed",

@@ -46,7 +46,7 @@ ONLY = {
         "losses": "metric detector.instrument models",
         "detector": "optional_packages worker_processes whole_file robust configs fingerprint",
         "transit": "whole_file robust metric configs fingerprint detector",
-        "simulator": "whole_file robust metric configs detector transit",
+        "simulator": "command_line whole_file robust metric configs detector transit",
     }.items()
 }
 

@@ -114,6 +114,17 @@ def test_another_address_than_asked_for_is_told(tmp_path, push):
     )
 
 
+def test_ctrl_c_says_how_to_go_on(staged, monkeypatch, capsys):
+    """Guards against a traceback for an upload that is stopped."""
+
+    def stopped(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(push_module, "run_cli", stopped)
+    assert push_module.main(["dataset", "--owner", "someone", "--folder", str(staged)]) == 130
+    assert capsys.readouterr().err == "stopped: run the same command again to go on\n"
+
+
 def test_an_upload_is_heard_and_has_an_end(staged, push):
     """Guards against an hour without a word, and a push that hangs for ever."""
     with KaggleStub(upload_s=20) as stub:
