@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spectramind_kit.command_line import quiet_when_interrupted, run_command
 from spectramind_kit.errors import ConfigError, DataError, in_words, nearest
 from spectramind_kit.runtime import EncodedStream, check_hours, check_seed, format_seconds, say
 
@@ -178,19 +179,25 @@ def run_notebook(
     values = check_parameters(path, parameters or {})
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    out, err = EncodedStream(sys.stdout), EncodedStream(sys.stderr)
+
+    def mute() -> None:
+        out.muted = err.muted = True
+
     try:
-        papermill.execute_notebook(
-            _plain_path(path),
-            _plain_path(output),
-            parameters=values,
-            cwd=str(working_dir) if working_dir else None,
-            kernel_name="python3",
-            progress_bar=False,
-            log_output=False,
-            stdout_file=EncodedStream(sys.stdout),
-            stderr_file=EncodedStream(sys.stderr),
-            extra_arguments=["--log-level=CRITICAL"],  # no word of the kernel's own sockets, nor its end
-        )
+        with quiet_when_interrupted(mute):
+            papermill.execute_notebook(
+                _plain_path(path),
+                _plain_path(output),
+                parameters=values,
+                cwd=str(working_dir) if working_dir else None,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                stdout_file=out,
+                stderr_file=err,
+                extra_arguments=["--log-level=CRITICAL"],  # no word of the kernel's own sockets, nor its end
+            )
     except PapermillExecutionError as error:
         raise DataError(
             "a cell of the notebook failed",
@@ -209,23 +216,22 @@ def _plain_path(path: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        if options.list:
-            for parameter in notebook_parameters(options.notebook).values():
-                say(f"{parameter.name}: {parameter.kind} = {parameter.default}   {parameter.help}")
-            return 0
-        parameters = _read_assignments(options.parameter)
-        if options.override:
-            parameters["overrides"] = _all_overrides(options, parameters)
-        if options.check:
-            check_parameters(options.notebook, parameters)
-            return 0
-        output = options.out / options.notebook.name
-        run_notebook(options.notebook, output, parameters=parameters, working_dir=options.cwd)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    return 0
+    return run_command(lambda: _do(options))
+
+
+def _do(options: argparse.Namespace) -> None:
+    if options.list:
+        for parameter in notebook_parameters(options.notebook).values():
+            say(f"{parameter.name}: {parameter.kind} = {parameter.default}   {parameter.help}")
+        return
+    parameters = read_assignments(options.parameter)
+    if options.override:
+        parameters["overrides"] = _all_overrides(options, parameters)
+    if options.check:
+        check_parameters(options.notebook, parameters)
+        return
+    output = options.out / options.notebook.name
+    run_notebook(options.notebook, output, parameters=parameters, working_dir=options.cwd)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -271,7 +277,8 @@ def _all_overrides(options: argparse.Namespace, parameters: Mapping[str, str]) -
     return [*given, *options.override]
 
 
-def _read_assignments(texts: Sequence[str]) -> dict[str, Any]:
+def read_assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """Texts ``NAME=VALUE`` as a dict; the values stay texts. Raises ConfigError for another form."""
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 REQUEST_LIMIT = 200  # a client that loops ends here
+_REFUSALS = {
+    401: "Unauthenticated",
+    403: "Permission 'kernels.update' was denied",
+    429: "Too many requests",
+    500: "<html>Server Error</html>",
+    503: "<html>The service is unavailable</html>",
+}
 
 
 @dataclass
@@ -17,7 +25,8 @@ class KaggleStub:
     """Records the calls; answers as Kaggle does, as far as its settings say.
 
     ``datasets``: references that exist. ``competitions``, ``kernels``: references that Kaggle knows (None:
-    all). ``tokens``: new-style API tokens and whose they are.
+    all). ``refuse``: a status that answers all calls. ``tokens``: new-style API tokens and whose they are.
+    ``moved_to``: where Kaggle puts a kernel, whatever was asked for. ``upload_s``: what an upload takes.
     """
 
     datasets: set[str] = field(default_factory=set)
@@ -25,6 +34,8 @@ class KaggleStub:
     kernels: set[str] | None = None
     refuse: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
+    moved_to: str = ""
+    upload_s: float = 0.0
     calls: list[tuple[str, dict]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
 
@@ -89,22 +100,17 @@ class KaggleStub:
         if handler.command == "PUT":
             self.uploads[name] = raw
             self.calls.append(("PUT", {"name": name, "bytes": len(raw)}))
+            time.sleep(self.upload_s)
             return _reply(handler, 200, {})
         body = json.loads(raw) if raw else {}
         self.calls.append((name, body))
         if len(self.calls) > REQUEST_LIMIT:
             return _reply(handler, 429, {"code": 429, "message": "too many requests"})
         if self.refuse:
-            return _reply(
-                handler,
-                self.refuse,
-                {
-                    "code": self.refuse,
-                    "message": {401: "Unauthenticated", 403: "Permission 'kernels.update' was denied"}[
-                        self.refuse
-                    ],
-                },
-            )
+            message = _REFUSALS[self.refuse]
+            if self.refuse >= 500:  # a gateway's page, no JSON
+                return _reply(handler, self.refuse, message)
+            return _reply(handler, self.refuse, {"code": self.refuse, "message": message})
         answer = getattr(self, f"_{name}", None)
         if answer is None:
             return _reply(handler, 404, {"code": 404, "message": f"the stub does not know {name}"})
@@ -123,9 +129,10 @@ class KaggleStub:
         def unknown(key: str, known: set[str] | None) -> list[str]:
             return [] if known is None else [source for source in body.get(key) or [] if source not in known]
 
+        slug = self.moved_to or body.get("slug")
         return 200, {
-            "ref": f"/code/{body.get('slug')}",
-            "url": f"https://www.kaggle.com/code/{body.get('slug')}",
+            "ref": f"/code/{slug}",
+            "url": f"https://www.kaggle.com/code/{slug}",
             "versionNumber": 3,
             "invalidCompetitionSources": unknown("competitionDataSources", self.competitions),
             "invalidKernelSources": unknown("kernelDataSources", self.kernels),
@@ -162,10 +169,10 @@ class KaggleStub:
         }
 
 
-def _reply(handler: BaseHTTPRequestHandler, status: int, content: dict) -> None:
-    data = json.dumps(content).encode()
+def _reply(handler: BaseHTTPRequestHandler, status: int, content: dict | str) -> None:
+    data = (content if isinstance(content, str) else json.dumps(content)).encode()
     handler.send_response(status)
-    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Type", "text/html" if isinstance(content, str) else "application/json")
     handler.send_header("Content-Length", str(len(data)))
     handler.end_headers()
     handler.wfile.write(data)

@@ -24,7 +24,7 @@ OPTIONAL = {
 # A room may import those of lower floors, itself, and what is named for it below.
 _FLOORS = (
     (
-        "errors lazy runtime optional_packages worker_processes programs whole_file "
+        "errors lazy runtime optional_packages worker_processes programs command_line whole_file "
         "configs metric fingerprint robust"
     ),
     "submission detector",
@@ -46,7 +46,7 @@ ONLY = {
         "losses": "metric detector.instrument models",
         "detector": "optional_packages worker_processes whole_file robust configs fingerprint",
         "transit": "optional_packages whole_file robust metric configs fingerprint detector",
-        "simulator": "optional_packages whole_file robust metric configs detector transit",
+        "simulator": "command_line optional_packages whole_file robust metric configs detector transit",
     }.items()
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +208,18 @@ def test_cells_that_print_signs_run_in_an_ascii_log(path, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert b"sigma +- 3 x " in done.stdout and b"sigma" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="Ctrl-C is a signal to a group on POSIX alone")
+def test_ctrl_c_is_one_line(path, tmp_path):
+    """Guards against the tracebacks of a kernel, of papermill and of asyncio as the answer to Ctrl-C."""
+    content = nbformat.read(path, as_version=4)
+    content.cells[1].source = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
+    nbformat.write(content, path)
+    command = [sys.executable, "-m", "spectramind_kit.notebook", str(path), "--out", str(tmp_path / "out")]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **streams) as running:
+        assert running.stdout.readline() == "begun\n"
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "stopped: run the same command again to go on\n")

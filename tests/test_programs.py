@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from spectramind_kit.programs import run_program
+from spectramind_kit.programs import run_program, run_program_aloud
 
 
 def python(code: str, **settings) -> subprocess.CompletedProcess[str]:
@@ -37,3 +37,14 @@ def test_variables_are_those_given():
     """Guards against a build for all architectures because MAX_JOBS and its like did not arrive."""
     done = python("import os; print(os.environ['MAX_JOBS'])", environment={**os.environ, "MAX_JOBS": "3"})
     assert done.stdout.strip() == "3"
+
+
+def test_a_line_is_heard_when_it_is_printed():
+    """Guards against an upload of an hour without a word, progress bars included."""
+    code = "import time; print('0 %', end='\\r', flush=True); print('done', flush=True); time.sleep(60)"
+    heard = []
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_program_aloud([sys.executable, "-c", code], heard.append, timeout_s=2)
+    assert heard == ["0 %\r", "done\n"]
+    done = run_program_aloud([sys.executable, "-c", "print('a'); 1 / 0"], heard.append)
+    assert done.returncode == 1 and done.stdout.startswith("a\n") and heard[-1].startswith("ZeroDivision")

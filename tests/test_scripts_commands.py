@@ -72,6 +72,28 @@ def test_the_test_command_passes_arguments_on(standing, tmp_path):
     assert done.returncode == 5, "pytest's exit code must reach the caller"
 
 
+@pytest.mark.parametrize(
+    "option, requirements, python",
+    [
+        ("--kaggle-pins", "requirements-kaggle.txt", "python3.12"),
+        ("--kaggle-next-pins", "requirements-kaggle-next.txt", "python3.13"),
+    ],
+)
+def test_each_set_of_pins_has_an_environment_of_its_own(standing, tmp_path, option, requirements, python):
+    """Guards against the pins of one image tested in the environment of another."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    shutil.copy(ROOT / "scripts" / "test", scripts / "test")
+    said = 'echo "$SPECTRAMIND_REQUIREMENTS $SPECTRAMIND_PREFER_PYTHON $SPECTRAMIND_VENV"; exit 0'
+    (scripts / "environment.sh").write_text(said, encoding="utf-8")
+    own = {name: value for name, value in standing.items() if name != "SPECTRAMIND_VENV"}
+    command = ["bash", str(scripts / "test"), option]
+    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60)
+    folder = tmp_path / f".venv-{requirements[13:-4]}"
+    assert done.stdout.split() == [str(tmp_path / requirements), python, str(folder)], done.stderr
+    assert (ROOT / requirements).is_file()
+
+
 FAKE_RUFF = """
 import os, sys
 open(os.environ["CALLS"], "a").write(" ".join(sys.argv[1:]) + "\\n")

@@ -8,14 +8,10 @@ import re
 import sys
 from pathlib import Path
 
-from scripts.kaggle_release.kaggle_cli import Answer, run_cli
+from scripts.kaggle_release.kaggle_cli import NEW_TOKEN, Answer, run_cli
 from spectramind_kit.errors import DataError
 
 _TOKEN_FILES = ("~/.kaggle/access_token", "~/.kaggle/access_token.txt")
-_NEW_TOKEN = (
-    "kaggle.com, Settings, API: put a new token into KAGGLE_API_TOKEN or ~/.kaggle/access_token, "
-    "or a legacy key into kaggle.json"
-)
 
 
 def configured_owner() -> str:
@@ -23,16 +19,24 @@ def configured_owner() -> str:
 
     Where there is a token, the CLI uses it before all else and asks Kaggle whose it is, so it is asked too.
     Then come ``KAGGLE_USERNAME``, ``kaggle.json``, and what the CLI says (OAuth). Raises DataError when none
-    is configured, ``kaggle.json`` is damaged, or there is only a token and Kaggle does not say whose.
+    is configured, ``kaggle.json`` is damaged, Kaggle does not accept the token and there is nothing else, or
+    does not say whose it is.
     """
     token, (in_file, damage) = token_source(), owner_in_file()
     named = os.environ.get("KAGGLE_USERNAME", "").strip()
     answer = run_cli("config", "view", timeout_s=60) if token or not (named or in_file) else None
-    owner = (_owner_in(answer) if answer else "") or named or in_file
+    said = _owner_in(answer) if answer else ""
+    if token and answer and _needs_login(answer):
+        raise DataError(
+            "Kaggle does not accept the API token: it is wrong or has run out",
+            where=token,
+            fix=f"make a new one. {NEW_TOKEN}",
+        )
+    owner = said or named or in_file
     if owner:
+        _say_what_differs(answer, owner, token=token, named=named)
         if damage and not named:
-            note = f"note: {damage.what}: {damage.where} ({damage.found}); the account is {owner}"
-            print(note, file=sys.stderr)
+            _note(f"{damage.what}: {damage.where} ({damage.found}); the account is {owner}")
         return owner
     if token:
         raise DataError(
@@ -40,8 +44,7 @@ def configured_owner() -> str:
             where=token,
             expected="a name: a token holds none, the CLI asks Kaggle for it",
             found=_last_line(answer),
-            fix="if the token is valid, pass --owner YOUR-NAME or set KAGGLE_USERNAME: that is enough. "
-            f"Else make a new one: {_NEW_TOKEN}",
+            fix="check the network; or pass --owner YOUR-NAME or set KAGGLE_USERNAME: that is enough",
         )
     if damage:
         raise damage
@@ -49,8 +52,22 @@ def configured_owner() -> str:
         "no Kaggle account is configured",
         expected="a token (KAGGLE_API_TOKEN, ~/.kaggle/access_token), or a name and key (KAGGLE_USERNAME and "
         "KAGGLE_KEY, or kaggle.json)",
-        fix=f"{_NEW_TOKEN}; or pass --owner for a dry run",
+        fix=f"{NEW_TOKEN}; or pass --owner for a dry run",
     )
+
+
+def _say_what_differs(answer: Answer | None, owner: str, *, token: str, named: str) -> None:
+    """A token that the CLI has passed over in silence, and a name that is not the token's."""
+    if not token or answer is None:
+        return
+    if "LEGACY_API_KEY" in answer.text:
+        _note(f"Kaggle does not accept the token in {token}; the CLI uses the name and key instead: {owner}")
+    elif named and named != owner:
+        _note(f"KAGGLE_USERNAME is {named}, but the token in {token} is {owner}'s, as whom the CLI pushes")
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def token_source() -> str:
@@ -82,7 +99,7 @@ def owner_in_file() -> tuple[str, DataError | None]:
                 where=str(path),
                 expected='{"username": "…", "key": "…"} in UTF-8',
                 found=str(error),
-                fix=f"download it again, or replace it. {_NEW_TOKEN}",
+                fix=f"download it again, or replace it. {NEW_TOKEN}",
             )
     return "", damage
 
@@ -102,9 +119,11 @@ def _owner_in(answer: Answer) -> str:
     return "" if not found or found[1] == "None" else found[1]
 
 
+def _needs_login(answer: Answer) -> bool:
+    return "Authentication required" in answer.text
+
+
 def _last_line(answer: Answer | None) -> str:
     """What the CLI says where it does not name the account: the line of the cause, not its help text."""
     lines = [line.strip() for line in (answer.text if answer else "").splitlines() if line.strip()]
-    if any("Authentication required" in line for line in lines):
-        return "Kaggle does not know the token: it is wrong or has run out"
     return lines[-1][:300] if lines else "no answer"

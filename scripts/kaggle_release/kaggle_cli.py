@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spectramind_kit.errors import DataError
-from spectramind_kit.programs import run_program
+from spectramind_kit.programs import run_program, run_program_aloud
 
+NEW_TOKEN = (
+    "kaggle.com, Settings, API: put a new token into KAGGLE_API_TOKEN or ~/.kaggle/access_token, "
+    "or a legacy key into kaggle.json"
+)
 # What the CLI prints and then exits 0: the pattern, what it means, what to do.
 FAILURES = (
     (
@@ -48,9 +52,19 @@ FAILURES = (
 )
 EXIT_FAILURES = (  # whole phrases: a bare 401 is also a part of an upload's speed
     (
-        r"401 Client Error|[Uu]nauthori[sz]ed|[Ii]nvalid credentials|KAGGLE_API_TOKEN",
-        "Kaggle does not accept the credentials",
-        "make a new API token on the account's settings page",
+        r"401 Client Error|[Uu]nauth(ori[sz]|enticat)ed|[Ii]nvalid credentials|Authentication required",
+        "Kaggle does not accept the token, or the name and key",
+        f"make a new one. {NEW_TOKEN}",
+    ),
+    (
+        r"429 Client Error|[Tt]oo [Mm]any [Rr]equests|[Rr]ate limit",
+        "Kaggle takes no more requests for now",
+        "nothing is wrong here: wait a quarter of an hour and run the same command again",
+    ),
+    (
+        r"50[0234] Server Error|[Ii]nternal (server )?error|[Ss]ervice [Uu]navailable|[Bb]ad [Gg]ateway",
+        "Kaggle has a failure of its own",
+        "nothing is wrong here: run the same command again in some minutes",
     ),
     (
         r"403 Client Error|[Ff]orbidden|[Dd]enied",
@@ -81,8 +95,11 @@ class Answer:
         return found[1] if found else ""
 
 
-def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
-    """Run ``kaggle ARGUMENTS`` from this environment; raise DataError when it is not installed or hangs."""
+def run_cli(*arguments: str, timeout_s: float, show: bool = False) -> Answer:
+    """Run ``kaggle ARGUMENTS`` from this environment; raise DataError when it is not installed or hangs.
+
+    ``show``: what it prints appears at once, on standard error.
+    """
     program = Path(sys.executable).with_name("kaggle")
     if not program.is_file():
         raise DataError(
@@ -90,11 +107,22 @@ def run_cli(*arguments: str, timeout_s: float = 3600) -> Answer:
         )
     try:
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8:replace"}  # its progress bars are no ASCII
-        done = run_program([str(program), *arguments], timeout_s=timeout_s, environment=environment)
+        how = {"timeout_s": timeout_s, "environment": environment}
+        command = [str(program), *arguments]
+        done = run_program_aloud(command, _show, **how) if show else run_program(command, **how)
     except subprocess.TimeoutExpired as error:
-        found = f"{timeout_s:.0f} s"
-        raise DataError("the Kaggle CLI did not end", where=" ".join(arguments), found=found) from error
+        what, found = "the Kaggle CLI did not end in time", f"{timeout_s / 60:g} minutes"
+        fix = (
+            "run the same command again, the CLI goes on with a file that it has begun; --minutes: more time"
+        )
+        raise DataError(what, where=" ".join(arguments), found=found, fix=fix if show else "") from error
     return Answer(("kaggle", *arguments), done.returncode, done.stdout)
+
+
+def _show(line: str) -> None:
+    """Progress bars only where somebody is there to see them."""
+    if line.strip() and ("%|" not in line or sys.stderr.isatty()):
+        print(line, end="", file=sys.stderr, flush=True)
 
 
 def check_answer(answer: Answer) -> None:

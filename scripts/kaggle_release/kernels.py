@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spectramind_kit.errors import ConfigError, DataError, check_choice, in_words, nearest
+from spectramind_kit import __version__
+from spectramind_kit.errors import ConfigError, check_choice, nearest
 from spectramind_kit.runtime import COMPETITION
 
 ROOT = Path(__file__).resolve().parents[2]
+# kernel-metadata.json at the top level says INSERT_OWNER//slug: the CLI would send INSERT_OWNER/slug, and
+# refuses an empty part.
 PLACEHOLDER_OWNER = "INSERT_OWNER"
 DATASET_SLUG = "spectramind-kit"
+KIT_WHEEL = f"spectramind_kit-{__version__}-py3-none-any.whl"
 _SOURCES = ("dataset_sources", "kernel_sources", "competition_sources", "model_sources")
 KERNEL_KEYS = frozenset(
     {
@@ -27,28 +30,31 @@ class Kernel:
     """One notebook on Kaggle."""
 
     name: str
+    slug: str  # its address, after the owner's
     notebook: str  # relative to the project
     machine: str = ""  # empty: a CPU session
     internet: bool = False
     competition: bool = True
-    after: tuple[str, ...] = ()  # kernels whose output it reads
+    reads: tuple[str, ...] = ()  # slugs of kernels whose output is attached; owner/slug for another's
+    hours: float = 12.0  # of a session on Kaggle
 
     @property
     def title(self) -> str:
-        return f"SpectraMind {self.name.replace('_', ' ')}"
-
-    @property
-    def slug(self) -> str:
-        return slug_of(self.title)
+        """The one that Kaggle turns into the slug again."""
+        words = self.slug.replace("-", " ")
+        return words[:1].upper() + words[1:].replace("pectramind", "pectraMind", 1)
 
 
 # NvidiaTeslaT4 is two T4 of 16 GB. It has to be named: the default has been a P100, which Kaggle has retired.
 _T4 = "NvidiaTeslaT4"
+WHEELS, _LIGHT_CURVES = "spectramind-wheels", "spectramind-light-curves"
+_TRAIN, _SUBMIT = "spectramind-train", "spectramind-submit"
 _ALL = (
-    Kernel("wheels", "notebooks/00_wheels.ipynb", machine=_T4, internet=True, competition=False),
-    Kernel("light_curves", "notebooks/01_light_curves.ipynb"),
-    Kernel("train", "notebooks/02_train.ipynb", machine=_T4, after=("light_curves",)),
-    Kernel("submit", "notebooks/03_submit.ipynb", machine=_T4, after=("train",)),
+    Kernel("wheels", WHEELS, "notebooks/00_wheels.ipynb", machine=_T4, internet=True, competition=False),
+    Kernel("light_curves", _LIGHT_CURVES, "notebooks/01_light_curves.ipynb"),
+    Kernel("train", _TRAIN, "notebooks/02_train.ipynb", machine=_T4, reads=(_LIGHT_CURVES,)),
+    # a rerun has nine hours
+    Kernel("submit", _SUBMIT, "notebooks/03_submit.ipynb", machine=_T4, reads=(_TRAIN,), hours=9.0),
 )
 KERNELS = {kernel.name: kernel for kernel in _ALL}
 
@@ -64,15 +70,12 @@ def find_kernel(name: str) -> Kernel:
     return KERNELS[name]
 
 
-def kernel_metadata(
-    kernel: Kernel, *, owner: str, code_file: str, with_wheels: bool = False
-) -> dict[str, object]:
+def kernel_metadata(kernel: Kernel, *, owner: str, code_file: str) -> dict[str, object]:
     """``kernel-metadata.json`` of one kernel.
 
     Everything that has a default on Kaggle's side is said explicitly: ``enable_internet`` is on unless it
     says off, and a kernel with internet cannot be submitted.
     """
-    after = [*kernel.after, *(["wheels"] if with_wheels and kernel.name in ("train", "submit") else [])]
     metadata: dict[str, object] = {
         "id": f"{owner}/{kernel.slug}",
         "title": kernel.title,
@@ -87,7 +90,7 @@ def kernel_metadata(
         "keywords": [],
         "dataset_sources": [f"{owner}/{DATASET_SLUG}"],
         "competition_sources": [COMPETITION] if kernel.competition else [],
-        "kernel_sources": [f"{owner}/{KERNELS[name].slug}" for name in after],
+        "kernel_sources": [name if "/" in name else f"{owner}/{name}" for name in kernel.reads],
         "model_sources": [],
     }
     check_kernel_metadata(metadata)
@@ -104,6 +107,8 @@ def dataset_metadata(*, owner: str) -> dict[str, object]:
         "trained weights where there are any.",
         "licenses": [{"name": "apache-2.0"}],
         "keywords": [],
+        # what the CLI asks for before it sends anything: a folder without the wheel is no dataset of ours
+        "resources": [{"path": KIT_WHEEL, "description": "The kit: notebooks find it by its name"}],
     }
     check_dataset_metadata(metadata)
     return metadata
@@ -126,11 +131,11 @@ def check_kernel_metadata(metadata: dict[str, object]) -> None:
             fix="say false: Kaggle's default is true, and such a kernel cannot be submitted",
         )
     title = str(metadata.get("title", ""))
-    if len(title) < 5 or slug_of(title) != str(metadata["id"]).split("/")[-1]:
+    if not 5 <= len(title) <= 50 or slug_of(title) != str(metadata["id"]).split("/")[-1]:
         raise ConfigError(
             "the kernel's title does not turn into its slug",
             found=f"{title!r} for {metadata['id']}",
-            expected="5 characters or more, the slug with capitals and spaces",
+            expected="5 to 50 characters, the slug with capitals and spaces",
         )
     sources = (*metadata.get("dataset_sources", []), *metadata.get("kernel_sources", []))
     for reference in (metadata["id"], *sources):
@@ -163,25 +168,3 @@ def check_reference(text: str) -> None:
     """Raise ConfigError unless ``text`` reads owner/slug."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*/[a-z0-9][a-z0-9-]*", text):
         raise ConfigError("not an owner/slug", found=text, expected="e.g. your-name/spectramind-kit")
-
-
-def write_kernel_folder(
-    kernel: Kernel, folder: Path, *, owner: str, with_wheels: bool = False, root: Path = ROOT
-) -> Path:
-    """Fill ``folder`` with the notebook and ``kernel-metadata.json``, as `kaggle kernels push -p` takes them.
-
-    Raises DataError when the notebook is missing or is not one.
-    """
-    notebook = root / kernel.notebook
-    if not notebook.is_file():
-        fix = nearest(notebook.name, [p.name for p in notebook.parent.glob("*.ipynb")])
-        raise DataError("the notebook does not exist", where=str(notebook), fix=fix)
-    try:
-        json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError("the file is not a notebook", where=str(notebook), found=in_words(error)) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / notebook.name).write_text(notebook.read_text(encoding="utf-8"), encoding="utf-8")
-    metadata = kernel_metadata(kernel, owner=owner, code_file=notebook.name, with_wheels=with_wheels)
-    (folder / "kernel-metadata.json").write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
-    return folder

@@ -4,55 +4,72 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.kaggle_release.account import configured_owner
 from scripts.kaggle_release.kaggle_cli import check_answer, run_cli
-from scripts.kaggle_release.kernels import (
-    KERNELS,
-    PLACEHOLDER_OWNER,
-    ROOT,
-    check_dataset_metadata,
-    find_kernel,
-    write_kernel_folder,
+from scripts.kaggle_release.kernel_folder import write_kernel_folder
+from scripts.kaggle_release.kernels import KIT_WHEEL, PLACEHOLDER_OWNER, Kernel, check_dataset_metadata
+from scripts.kaggle_release.push_options import (
+    STAGED,
+    check_weights_staged,
+    chosen_kernel,
+    chosen_parameters,
+    read_options,
 )
+from spectramind_kit.command_line import run_command
 from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.runtime import say
 
-STAGED = ROOT / "dist" / "kaggle"
+_KERNEL_MINUTES, _UPLOAD_MINUTES = 5.0, 60.0
 
 
 def push_kernel(
-    name: str, *, owner: str, folder: Path, hours: float | None, with_wheels: bool, dry_run: bool
+    kernel: Kernel,
+    *,
+    owner: str,
+    folder: Path,
+    parameters: Mapping[str, Any],
+    hours: float | None,
+    dry_run: bool,
 ) -> str:
     """Write the kernel's folder and push it; returns its address on Kaggle (empty for a dry run)."""
-    write_kernel_folder(find_kernel(name), folder, owner=owner, with_wheels=with_wheels)
+    write_kernel_folder(kernel, folder, owner=owner, parameters=parameters)
     command = ["kernels", "push", "-p", str(folder)]
     if hours is not None:
         command += ["-t", str(round(hours * 3600))]
+    for name, value in parameters.items():
+        say(f"parameter: {name} = {value!r}")
     metadata = (folder / "kernel-metadata.json").read_text(encoding="utf-8").rstrip()
-    return _send(command, [metadata], dry_run=dry_run)
+    url = _send(command, [metadata], dry_run=dry_run, minutes=_KERNEL_MINUTES)
+    asked = f"{owner}/{kernel.slug}".lower()
+    if url and not re.search(rf"/{re.escape(asked)}(?![a-z0-9-])", url.lower()):
+        fix = "delete one of the two on kaggle.com, or name this one in --reads where its output is wanted"
+        print(f"note: Kaggle has put the kernel at {url}, not at {asked}: {fix}", file=sys.stderr)
+    return url
 
 
-def push_dataset(*, owner: str, folder: Path, version: str | None, dry_run: bool) -> str:
+def push_dataset(*, owner: str, folder: Path, version: str | None, minutes: float, dry_run: bool) -> str:
     """Create the dataset from the staged folder, or give it a new version; returns its address on Kaggle."""
     files = check_staged(folder, owner=owner)
     what = ["version", "-m", version] if version is not None else ["create"]
     command = ["datasets", *what, "-p", str(folder), "-r", "zip"]  # without -r folders are left out silently
     sizes = [f"  {path.relative_to(folder)}  {path.stat().st_size / 1e6:.2f} MB" for path in files]
-    return _send(command, sizes, dry_run=dry_run)
+    return _send(command, sizes, dry_run=dry_run, minutes=minutes)
 
 
-def _send(command: Sequence[str], content: Sequence[str], *, dry_run: bool) -> str:
+def _send(command: Sequence[str], content: Sequence[str], *, dry_run: bool, minutes: float) -> str:
     """Call the CLI, or say what would be sent; the address on Kaggle, empty for a dry run."""
     if dry_run:
         say(f"dry run, nothing is sent: kaggle {' '.join(command)}")
         for line in content:
             say(line)
         return ""
-    answer = run_cli(*command)
+    answer = run_cli(*command, timeout_s=60 * minutes, show=command[0] == "datasets")
     check_answer(answer)
     return answer.url
 
@@ -75,52 +92,33 @@ def check_staged(folder: Path, *, owner: str) -> list[Path]:
         what, found = "the folder was staged for another owner", content["id"]
         raise DataError(what, where=str(metadata), expected=owner, found=found, fix=fix)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != metadata]
-    if not any(path.name.startswith("spectramind_kit-") for path in files):
-        raise DataError("the kit's wheel is missing in the staged folder", where=str(folder), fix=fix)
+    if not (folder / KIT_WHEEL).is_file():
+        what = "the wheel of this version of the kit is missing in the staged folder"
+        raise DataError(what, where=str(folder), expected=KIT_WHEEL, fix=fix)
     return files
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="scripts/push_kaggle",
-        description="Push a kernel or the dataset to Kaggle with the stock CLI. A failure that the CLI "
-        "only prints is an error here.",
-        epilog="order the first time: dataset, light_curves, train, submit (each kernel after the one before "
-        "has run)",
-    )
-    add = parser.add_argument
-    which = "which kernel, or the dataset that scripts/stage_kaggle has staged"
-    add("what", choices=[*KERNELS, "dataset"], help=which)
-    add("--dry-run", action="store_true", help="write the files, show what would be sent, send nothing")
-    add("--owner", help="account on Kaggle (default: the CLI's configuration)")
-    add("--version", metavar="NOTES", help="dataset: a new version of an existing one")
-    add("--hours", type=float, help="kernel: stop it after so many hours")
-    wheels = "train, submit: also attach the output of the wheels kernel"
-    add("--with-wheels", action="store_true", help=wheels)
-    add("--folder", type=Path, help="where the files are written or staged (default: dist/kaggle/NAME)")
-    options = parser.parse_args(arguments)
-    folder = (options.folder or STAGED / options.what).resolve()
-    try:
+    return run_command(lambda: _push(read_options(arguments)))
+
+
+def _push(options: argparse.Namespace) -> None:
+    if options.owner == PLACEHOLDER_OWNER:
+        raise DataError("the owner is not filled in", found=options.owner, fix="pass --owner YOUR-NAME")
+    folder, send = (options.folder or STAGED / options.what).resolve(), {"dry_run": options.dry_run}
+    if options.what == "dataset":
+        send["minutes"] = options.minutes or _UPLOAD_MINUTES
         owner = options.owner or configured_owner()
-        if owner == PLACEHOLDER_OWNER:
-            raise DataError("the owner is not filled in", found=owner, fix="pass --owner YOUR-NAME")
-        if options.what == "dataset":
-            url = push_dataset(owner=owner, folder=folder, version=options.version, dry_run=options.dry_run)
-        else:
-            url = push_kernel(
-                options.what,
-                owner=owner,
-                folder=folder,
-                hours=options.hours,
-                with_wheels=options.with_wheels,
-                dry_run=options.dry_run,
-            )
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        url = push_dataset(owner=owner, folder=folder, version=options.version, **send)
+    else:
+        kernel = chosen_kernel(options)
+        send["parameters"] = chosen_parameters(options, kernel)
+        if options.weights_in_dataset:
+            check_weights_staged(STAGED / "dataset")
+        owner = options.owner or configured_owner()
+        url = push_kernel(kernel, owner=owner, folder=folder, hours=options.hours, **send)
     if url:
         say(f"pushed {options.what}: {url}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from scripts.kaggle_release.account import configured_owner
 from scripts.kaggle_release.kernels import ROOT, dataset_metadata
-from spectramind_kit.errors import DataError
+from spectramind_kit.command_line import run_command
+from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.programs import run_program
+from spectramind_kit.run_folder.bundles import find_bundles
 from spectramind_kit.runtime import say
 
 KIT_LIMIT_MB = 3.0  # of which the weights of the network are 1.3
@@ -86,8 +88,24 @@ def copy_weights(source: Path, folder: Path) -> list[Path]:
             expected="bundle/bundle.json, which 02_train writes",
             fix="pass the folder of a training run, or train first: scripts/run",
         )
+    _check_bundle(bundle)
     shutil.copytree(bundle, folder / "bundle")
     return [path for path in sorted((folder / "bundle").rglob("*")) if path.is_file()]
+
+
+def _check_bundle(folder: Path) -> None:
+    """Raise DataError for a bundle that this kit, which goes along, would not use; else say which it is."""
+    from spectramind_kit.inference.bundle import load_bundle  # torch: only where there is a bundle
+
+    try:
+        load_bundle(folder)
+    except DataError:
+        raise
+    except Exception as error:  # a cut file raises anything
+        fix = "run 02_train again"
+        raise DataError("the bundle is damaged", where=str(folder), found=in_words(error), fix=fix) from error
+    for bundle in find_bundles([folder.parent]):
+        say(f"bundle: {bundle.in_words}")
 
 
 def copy_compiled_wheels(source: Path, folder: Path) -> list[Path]:
@@ -102,26 +120,39 @@ def copy_compiled_wheels(source: Path, folder: Path) -> list[Path]:
 def stage(
     folder: Path, *, owner: str, wheels: Path | None = None, weights: Path | None = None
 ) -> dict[str, float]:
-    """Fill ``folder`` afresh with the dataset; returns the size of each part in MB.
+    """Build the dataset beside ``folder`` and put it in its place; returns the size of each part in MB.
 
-    The folder is replaced only when it is absent, empty or an earlier staging.
+    What was there is replaced only if it is empty or an earlier staging, and once the new one is whole.
     """
+    _check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+        fresh = Path(beside) / "fresh"
+        fresh.mkdir()
+        parts = {}
+        # what a typing error can spoil first, then what needs the network
+        if weights is not None:
+            parts["weights"] = copy_weights(weights, fresh)
+        if wheels is not None:
+            parts["compiled_wheels"] = copy_compiled_wheels(wheels, fresh)
+        parts |= {"pure_wheels": fetch_pure_wheels(fresh), "kit": [build_kit_wheel(fresh)]}
+        metadata = json.dumps(dataset_metadata(owner=owner), indent=2) + "\n"
+        (fresh / "dataset-metadata.json").write_text(metadata, encoding="utf-8")
+        sizes = {name: _size_mb(paths) for name, paths in parts.items()}
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
+        fresh.rename(folder)
+    return sizes
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raise DataError for the repository, and for a folder with anything that is no earlier staging."""
     if any((folder / name).exists() for name in (".git", "pyproject.toml")) or folder == ROOT:
         fix = "choose another folder with --out"
         raise DataError("the repository itself is never staged", where=str(folder), fix=fix)
     if folder.exists() and any(folder.iterdir()) and not (folder / "dataset-metadata.json").is_file():
         fix = "choose an empty folder with --out"
         raise DataError("the folder holds something else", where=str(folder), fix=fix)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    parts = {"kit": [build_kit_wheel(folder)], "pure_wheels": fetch_pure_wheels(folder)}
-    if wheels is not None:
-        parts["compiled_wheels"] = copy_compiled_wheels(wheels, folder)
-    if weights is not None:
-        parts["weights"] = copy_weights(weights, folder)
-    metadata = json.dumps(dataset_metadata(owner=owner), indent=2) + "\n"
-    (folder / "dataset-metadata.json").write_text(metadata, encoding="utf-8")
-    return {name: _size_mb(paths) for name, paths in parts.items()}
 
 
 def _size_mb(paths: Iterable[Path]) -> float:
@@ -132,7 +163,11 @@ def _pip(*arguments: str, stage: str) -> None:
     done = run_program([sys.executable, "-m", "pip", *arguments])
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("WARNING")]
-        raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=" / ".join(lines[-4:])[:800])
+        found, fix = (
+            " / ".join(lines[-4:])[:800],
+            "run the same command again; what was staged before is kept",
+        )
+        raise DataError(f"{stage} failed", where=f"pip {arguments[0]}", found=found, fix=fix)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,16 +184,15 @@ def main(arguments: list[str] | None = None) -> int:
     out = ROOT / "dist" / "kaggle" / "dataset"
     add("--out", type=Path, default=out, metavar="DIR", help="default: dist/kaggle/dataset")
     options = parser.parse_args(arguments)
-    try:
-        owner = options.owner or configured_owner()
-        sizes = stage(options.out.resolve(), owner=owner, wheels=options.wheels, weights=options.weights)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return run_command(lambda: _stage_and_tell(options))
+
+
+def _stage_and_tell(options: argparse.Namespace) -> None:
+    owner = options.owner or configured_owner()
+    sizes = stage(options.out.resolve(), owner=owner, wheels=options.wheels, weights=options.weights)
     for name, size in sizes.items():
         say(f"{name:16} {size:8.3f} MB")
     say(f"{'dataset':16} {sum(sizes.values()):8.3f} MB in {options.out}")
-    return 0
 
 
 if __name__ == "__main__":

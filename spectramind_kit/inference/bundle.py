@@ -1,7 +1,7 @@
 """``bundle/``: everything that inference needs and nothing that it must not see. No label is in it.
 
 bundle.json       configuration, naive statistics, normaliser, sigma scales, flat baseline; what it was
-                  made from, and the fingerprint of each of the other files
+                  made from, the fingerprint of each of the other files, and when it was saved
 prior.npz, calibration.json   the anchor's, learned from the train planets
 fold_<k>.pt       averaged weights of each fold (absent with model=anchor)
 """
@@ -26,6 +26,7 @@ from spectramind_kit.inference.flat_depth import FlatBaseline
 from spectramind_kit.inference.uncertainty import SigmaScale
 from spectramind_kit.metric import Metric
 from spectramind_kit.models.build import build_model
+from spectramind_kit.run_folder.bundles import utc_now
 from spectramind_kit.run_folder.json_file import plain, read_json, write_json
 from spectramind_kit.runtime import say
 from spectramind_kit.training.checkpoint import load_checkpoint, save_checkpoint
@@ -124,7 +125,8 @@ def recipes(data: Mapping[str, Any]) -> dict[str, str]:
 def save_bundle(folder: Path, learned: Learned, *, network: Network | None) -> str:
     """Write a bundle and return its fingerprint.
 
-    It is written into a folder beside and exchanged for the old one: a kill leaves one or the other.
+    It is written into a folder beside and exchanged for the old one: a kill leaves one or the other. A
+    training that found the same again keeps the date of the first.
     """
     fresh = folder.with_name(folder.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -156,6 +158,9 @@ def save_bundle(folder: Path, learned: Learned, *, network: Network | None) -> s
         "files": {name: file_fingerprint(fresh / name) for name in (*_ANCHOR_FILES, *names)},
     }
     content["fingerprint"] = fingerprint(plain(content))
+    before = read_json(folder / "bundle.json")
+    same = before.get("fingerprint") == content["fingerprint"]
+    content["saved"] = (same and before.get("saved")) or utc_now()
     write_json(fresh / "bundle.json", content)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

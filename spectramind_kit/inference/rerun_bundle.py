@@ -9,31 +9,41 @@ import numpy as np
 from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.fingerprint import what_changed
 from spectramind_kit.inference.bundle import Bundle, load_bundle, table_fingerprints
-from spectramind_kit.run_folder.files import BUNDLE, RUN_JSON
+from spectramind_kit.run_folder.files import RUN_JSON
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import say
 
 
 def find_bundle(run: RunFolder) -> Bundle | None:
-    """The bundle of this run or of an earlier kernel; None, and told why, where there is none to be used."""
-    path = run.find(BUNDLE)
-    if path is None:
+    """The newest bundle, of this run or attached, that can be used.
+
+    None, and told why, where there is none.
+    """
+    found, failed = run.bundles, []
+    if not found:
         what = "no bundle of a training was found: flat depths only"
         run.tell(f"{what}. Run 02_train first, or attach its output.")
         return None
-    try:
-        bundle = load_bundle(path.parent)
-        known = np.isfinite([bundle.metric.mean, bundle.metric.sigma]).all()
-        if not (known and {"data", "anchor", "model"} <= set(bundle.config)):
-            fix = "run 02_train again, or attach its output"
-            raise DataError("the bundle is not complete", where=str(path), fix=fix)
-        return bundle
-    # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
-    except Exception as error:
-        run.tell(f"the bundle cannot be used, flat depths only: {in_words(error)}")
-        run.record_stage(bundle_failed=in_words(error))
-        return None
+    for candidate in found:
+        try:
+            return _load_whole(candidate.folder)
+        # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
+        except Exception as error:
+            failed.append(in_words(error))
+            instead = "flat depths only" if len(failed) == len(found) else "the next one is tried"
+            run.tell(f"the bundle {candidate.in_words} cannot be used, {instead}: {in_words(error)}")
+            run.record_stage(bundle_failed=" | ".join(failed))
+    return None
+
+
+def _load_whole(folder: Path) -> Bundle:
+    bundle = load_bundle(folder)
+    known = np.isfinite([bundle.metric.mean, bundle.metric.sigma]).all()
+    if not (known and {"data", "anchor", "model"} <= set(bundle.config)):
+        fix = "run 02_train again, or attach its output"
+        raise DataError("the bundle is not complete", where=str(folder), fix=fix)
+    return bundle
 
 
 def take_settings(run: RunFolder, bundle: Bundle) -> None:
@@ -47,20 +57,26 @@ def take_settings(run: RunFolder, bundle: Bundle) -> None:
 
 
 def say_doubts(run: RunFolder, bundle: Bundle) -> None:
-    """Say and record what speaks against the bundle, and which other bundles are there."""
-    others = []
+    """Say and record which bundle is used, which others are there, and what speaks against it."""
+    found = run.bundles
+    used = next((other.in_words for other in found if other.folder == bundle.folder), str(bundle.folder))
+    others = [other.in_words for other in found if other.fingerprint != bundle.fingerprint]
+    say(f"bundle: {used}")
+    for other in others:
+        say(f"bundle passed over: {other}")
     try:
         doubts = bundle_doubts(bundle, root=run.root, data_dir=run.data_dir)
-        for folder in run.folders:
-            if read_json(folder / BUNDLE).get("fingerprint", bundle.fingerprint) != bundle.fingerprint:
-                others.append(folder)
     except Exception as error:  # a doubt about a bundle must not cost what it predicts
         doubts = [f"what it belongs to cannot be told: {in_words(error)}"]
     for doubt in doubts:
         say(f"the bundle is used, but {doubt}: run 02_train again")
-    for folder in others:
-        say(f"the bundle of {bundle.folder.parent} is used, the other one in {folder} is not")
-    run.record_stage(bundle=bundle.fingerprint, bundle_kit=bundle.kit, bundle_doubts=doubts)
+    run.record_stage(
+        bundle=bundle.fingerprint,
+        bundle_kit=bundle.kit,
+        bundle_from=used,
+        bundles_passed_over=others,
+        bundle_doubts=doubts,
+    )
 
 
 def bundle_doubts(bundle: Bundle, *, root: Path, data_dir: Path) -> list[str]:

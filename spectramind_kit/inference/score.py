@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from spectramind_kit.command_line import run_command
 from spectramind_kit.detector.spectra import DEEPEST, read_spectra
 from spectramind_kit.errors import DataError
 from spectramind_kit.metric import Metric, gll_score
@@ -125,14 +126,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("work_dir", type=Path)
     parser.add_argument("--truth", type=Path, help="CSV: planet_id, wl_1..wl_283; scores go to run.json")
     options = parser.parse_args(arguments)
-    try:
-        if options.truth:
-            score_run(options.work_dir, options.truth)
-        summarise(options.work_dir)
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: _score_and_print(options))
+
+
+def _score_and_print(options: argparse.Namespace) -> None:
+    if options.truth:
+        score_run(options.work_dir, options.truth)
+    summarise(options.work_dir)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spectramind_kit.run_folder.bundles import BUNDLE, FoundBundle, find_bundles
+
 RUN_JSON, LOG, SUBMISSION, REPORT = "run.json", "metrics.jsonl", "submission.csv", "report.html"
 PLANETS = "planets.csv"  # a row of numbers per planet, beside the report
 OUT_OF_FOLD, TEST = "predictions/oof.npz", "predictions/test.npz"  # of the train planets, of the test planets
-BUNDLE = "bundle/bundle.json"
 RESULTS = (RUN_JSON, LOG, SUBMISSION, REPORT, PLANETS, "predictions", "bundle", "figures", "diagnostics")
 INTERMEDIATE = ("store", "anchor", "train")  # light curves, measurements, checkpoints
 
@@ -26,6 +27,16 @@ class RunFiles:
     @property
     def figures(self) -> Path:
         return self.root / "figures"
+
+    @property
+    def bundles(self) -> list[FoundBundle]:
+        """Bundles of this run's training and of earlier kernels and datasets, the newest first."""
+        return find_bundles(self.folders)
+
+    @property
+    def bundle_json(self) -> Path:
+        """Of the newest bundle; where there is none, the path that it would have in this run."""
+        return next((bundle.folder / Path(BUNDLE).name for bundle in self.bundles), self.root / BUNDLE)
 
     def find(self, relative: str) -> Path | None:
         """An existing file or folder of this run or of an earlier kernel's, or None."""

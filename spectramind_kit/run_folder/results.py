@@ -52,7 +52,7 @@ class RunResults(RunFiles):
         from spectramind_kit.configs import config_digest
         from spectramind_kit.detector.settings import DetectorSettings
 
-        config = read_json(self.path(BUNDLE)).get("config")
+        config = read_json(self.bundle_json).get("config")
         try:
             return {
                 "store": DetectorSettings.from_mapping(config["data"]).digest,
@@ -125,7 +125,7 @@ def open_run(
     test = read_predictions(run.path(TEST), tell=notes.append)
     if truth and test is not None:
         test = replace(test, depth=read_truth(test, Path(truth)))
-    bundle = read_json(run.path(BUNDLE))
+    bundle = read_json(run.bundle_json)
     events = _of_this_training(read_logbook(run.path(LOG), tell=notes.append), bundle)
     metric, stale = _metric(info, oof), _stale(run, bundle)
     for text in stale:
@@ -185,7 +185,7 @@ def _fingerprint(
     run: RunResults, truth: str | Path | None, *, events: Sequence[Mapping], metric: Metric
 ) -> str:
     """Of the results that the figures show and of the truth's content: an older figure is recognised."""
-    paths = {name: run.path(name) for name in (OUT_OF_FOLD, TEST, BUNDLE, SUBMISSION)}
+    paths = {name: run.path(name) for name in (OUT_OF_FOLD, TEST, SUBMISSION)} | {BUNDLE: run.bundle_json}
     paths |= {"truth": Path(truth)} if truth else {}
     files = {name: path for name, path in paths.items() if path.is_file()}
     content = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}

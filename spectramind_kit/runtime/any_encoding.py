@@ -38,12 +38,18 @@ def _one(character: str, encoding: str) -> str:
 
 
 class EncodedStream:
-    """A text stream that takes any character (`spell_out`), for programs that write into ours: papermill."""
+    """A text stream that takes any character (`spell_out`), for programs that write into ours: papermill.
+
+    ``muted``: what is written is lost.
+    """
 
     def __init__(self, stream: TextIO):
         self._stream = stream
+        self.muted = False
 
     def write(self, text: str) -> int:
+        if self.muted:
+            return len(text)
         with contextlib.suppress(OSError, ValueError):  # a log that cannot be written costs no run
             self._stream.write(spell_out(text, getattr(self._stream, "encoding", None)))
         return len(text)

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from spectramind_kit.errors import DataError
+from spectramind_kit.command_line import run_command
 from spectramind_kit.runtime import format_seconds, say
 from spectramind_kit.simulator.worlds import WORLDS, world
 
@@ -40,29 +40,28 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status 0, or 1 after an error that the user can mend."""
+    """Exit status 0, 1 after an error that the user can mend, or 130 after Ctrl-C."""
     chosen = parser().parse_args(arguments)
+    return run_command(lambda: _simulate(chosen))
+
+
+def _simulate(chosen: argparse.Namespace) -> None:
     from spectramind_kit.simulator.competition import simulate_competition
     from spectramind_kit.simulator.settings import noise_free
 
     start = time.monotonic()
-    try:
-        settings = world(chosen.world, cadence=chosen.cadence, two_visit_fraction=chosen.two_visits)
-        made = simulate_competition(
-            chosen.out,
-            n_train=chosen.train,
-            n_test=chosen.test,
-            seed=chosen.seed,
-            jobs=chosen.jobs,
-            settings=noise_free(settings) if chosen.quiet_detector else settings,
-        )
-    except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    settings = world(chosen.world, cadence=chosen.cadence, two_visit_fraction=chosen.two_visits)
+    made = simulate_competition(
+        chosen.out,
+        n_train=chosen.train,
+        n_test=chosen.test,
+        seed=chosen.seed,
+        jobs=chosen.jobs,
+        settings=noise_free(settings) if chosen.quiet_detector else settings,
+    )
     say(f"data   {made.data_dir}")
     say(f"truth  {made.truth_path} (test planets)")
     say(f"time   {format_seconds(time.monotonic() - start)}")
-    return 0
 
 
 if __name__ == "__main__":

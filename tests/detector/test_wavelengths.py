@@ -16,7 +16,8 @@ def test_wavelengths_by_name(data, edit):
         data / "wavelengths.csv",
         lambda t: t.copy().assign(note=1)[["note", *t.columns[100:], *t.columns[:100]]],
     )
-    np.testing.assert_array_equal(read_wavelengths(data, tell=told.append), true)
+    # pandas 2, which has rewritten the table here, is one unit in the last place off
+    np.testing.assert_allclose(read_wavelengths(data, tell=told.append), true, rtol=4e-16)
     assert "names decide" in told[0]
     edit(data / "wavelengths.csv", lambda t: t.assign(wl_9=t["wl_8"]))
     with pytest.raises(DataError, match="not in order"):

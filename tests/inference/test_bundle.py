@@ -52,6 +52,19 @@ def test_the_same_content_has_the_same_fingerprint(learned, network, tmp_path):
     assert first == again != save_bundle(tmp_path / "c", other, network=network)
 
 
+def test_the_date_is_that_of_the_content(learned, network, tmp_path, monkeypatch):
+    """Guards against a bundle that counts as newer, and figures as stale, after a training that changed
+    nothing; and against a file's own time, which a Kaggle dataset does not keep."""
+    days = iter(["2026-11-01T00:00:00+00:00", "2026-11-02T00:00:00+00:00", "2026-11-03T00:00:00+00:00"])
+    monkeypatch.setattr("spectramind_kit.inference.bundle.utc_now", lambda: next(days))
+    saved = []
+    for flip in (learned.time_flip, learned.time_flip, not learned.time_flip):
+        now = dataclasses.replace(learned, time_flip=flip)
+        save_bundle(tmp_path / "bundle", now, network=network)
+        saved.append(read_json(tmp_path / "bundle/bundle.json")["saved"][:10])
+    assert saved == ["2026-11-01", "2026-11-01", "2026-11-02"]
+
+
 def test_the_old_bundle_stays_until_the_new_one_is_whole(learned, network, tmp_path, monkeypatch):
     """Guards against a folder with the prior of one training and the weights of another."""
     before = save_bundle(tmp_path / "bundle", learned, network=network)

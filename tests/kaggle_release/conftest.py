@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.kaggle_release.kernels import ROOT, dataset_metadata
+from scripts.kaggle_release.kernels import KIT_WHEEL, ROOT, dataset_metadata
 from tests.kaggle_stub import KaggleStub
 
 
@@ -33,7 +33,7 @@ def staged(tmp_path: Path) -> Path:
     """A staged dataset with a folder in it, made by hand (the real one is built in test_stage.py)."""
     folder = tmp_path / "dataset"
     (folder / "weights" / "abc").mkdir(parents=True)
-    (folder / "spectramind_kit-0.1.0-py3-none-any.whl").write_bytes(b"wheel")
+    (folder / KIT_WHEEL).write_bytes(b"wheel")
     (folder / "weights" / "abc" / "fold_0.pt").write_bytes(b"weights")
     (folder / "dataset-metadata.json").write_text(json.dumps(dataset_metadata(owner="someone")))
     return folder

@@ -85,19 +85,37 @@ def test_a_new_style_token_alone_is_enough(tmp_path, monkeypatch, place, push):
 
 
 def test_a_token_that_kaggle_does_not_know_is_told(tmp_path, push):
-    """Guards against 'no account is configured' where there is a token: it is named, and so is the way on."""
+    """Guards against 'no account is configured' where there is a token: it is named, and so is the way on;
+    and against a push that must fail, because a variable names an account."""
+    for named in ({}, {"KAGGLE_USERNAME": "someone"}):
+        with KaggleStub() as stub:
+            given = {"KAGGLE_API_TOKEN": "KGAT_wrong", **named}
+            done = push(stub, "train", "--folder", str(tmp_path / "out"), user=None, **given)
+        assert done.returncode == 1 and "does not accept the API token" in done.stderr, done.stderr
+        assert "where: KAGGLE_API_TOKEN" in done.stderr and "make a new one" in done.stderr
+        assert "KGAT_wrong" not in done.stderr and not stub.sent("SaveKernel")
+
+
+def test_a_token_whose_owner_is_not_found_out_is_told(tmp_path, push):
+    """Guards against blaming the token for a network that is down."""
     with KaggleStub() as stub:
-        done = push(
-            stub, "train", "--folder", str(tmp_path / "out"), user=None, KAGGLE_API_TOKEN="KGAT_wrong"
-        )
-    assert (
-        done.returncode == 1
-        and "only a new-style API token" in done.stderr
-        and "KAGGLE_API_TOKEN" in done.stderr
-    )
-    assert (
-        "--owner" in done.stderr
-        and "does not know the token" in done.stderr
-        and "KGAT_wrong" not in done.stderr
-    )
-    assert not stub.sent("SaveKernel")
+        dead = {"KAGGLE_API_TOKEN": "KGAT_good", "http_proxy": "http://127.0.0.1:9"}
+        done = push(stub, "train", "--folder", str(tmp_path / "out"), user=None, **dead)
+    assert done.returncode == 1 and "could not be found out" in done.stderr, done.stderr
+    assert "check the network" in done.stderr and "--owner" in done.stderr
+
+
+def test_a_name_that_is_not_the_tokens_is_told(tmp_path, push):
+    """Guards against a push to another account than KAGGLE_USERNAME names, without a word."""
+    with KaggleStub(tokens={"KGAT_good": "token-owner"}) as stub:
+        done = push(stub, "train", "--folder", str(tmp_path / "out"), KAGGLE_API_TOKEN="KGAT_good")
+    assert "KAGGLE_USERNAME is someone, but the token in KAGGLE_API_TOKEN is token-owner's" in done.stderr
+    assert done.returncode == 0 and stub.sent("SaveKernel")[0]["slug"] == "token-owner/spectramind-train"
+
+
+def test_a_rejected_token_beside_a_name_and_key_is_told(tmp_path, push):
+    """Guards against an old key that is used for a token that has run out, as the CLI does in silence."""
+    with KaggleStub() as stub:
+        done = push(stub, "train", "--folder", str(tmp_path / "out"), KAGGLE_API_TOKEN="KGAT_old")
+    assert "does not accept the token in KAGGLE_API_TOKEN; the CLI uses the name and key" in done.stderr
+    assert done.returncode == 0 and stub.sent("SaveKernel")[0]["slug"] == "someone/spectramind-train"

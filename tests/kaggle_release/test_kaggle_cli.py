@@ -23,7 +23,16 @@ def test_sources_that_kaggle_does_not_know_are_errors(tmp_path, known, word, pus
     assert done.returncode != 0 and word in done.stderr, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("status, word", [(401, "credentials"), (403, "forbids")])
+@pytest.mark.parametrize(
+    "status, word",
+    [
+        (401, "does not accept the token"),
+        (403, "forbids"),
+        (429, "wait a quarter of an hour and run the same command again"),
+        (500, "a failure of its own"),
+        (503, "run the same command again in some minutes"),
+    ],
+)
 def test_refusals_are_explained(tmp_path, status, word, push):
     """Guards against a traceback as the answer to a competition whose rules were not accepted."""
     with KaggleStub(refuse=status) as stub:
