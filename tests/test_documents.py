@@ -185,11 +185,18 @@ def test_names_in_commands_exist(help_of):
 
 
 def test_overrides_in_commands_are_taken():
-    """Guards against an override in the README that the configuration refuses."""
+    """Guards against an override in the README that the configuration refuses, and an option in
+    docs/kaggle.md that does not apply."""
+    from scripts.kaggle_release.push_options import chosen_kernel, chosen_parameters, read_options
     from spectramind_kit.notebook import check_parameters
 
     checked = 0
     for _, words in COMMANDS:
+        if words[0] == "scripts/push_kaggle" and words[1].islower():  # not NAME
+            options = read_options(words[1:])
+            if options.what != "dataset":
+                chosen_parameters(options, chosen_kernel(options))
+            continue
         pairs = [pair for pair in pairwise(words) if "=" in pair[1]]
         overrides = [value for name, value in pairs if name == "-o"]
         parameters = [value for name, value in pairs if name == "-p"]
