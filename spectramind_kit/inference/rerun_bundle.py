@@ -14,6 +14,9 @@ from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import say
 
+# what predicts then (`spectra.with_network`); flat depths where the model is without a network, or it fails
+WITHOUT_BUNDLE = "no label of yours is used, the network predicts as it comes with the kit"
+
 
 def find_bundle(run: RunFolder) -> Bundle | None:
     """The newest bundle, of this run or attached, that can be used.
@@ -22,7 +25,7 @@ def find_bundle(run: RunFolder) -> Bundle | None:
     """
     found, failed = run.bundles, []
     if not found:
-        what = "no bundle of a training was found: flat depths only"
+        what = f"no bundle of a training was found: {WITHOUT_BUNDLE}"
         run.tell(f"{what}. Run 02_train first, or attach its output.")
         return None
     for candidate in found:
@@ -31,7 +34,7 @@ def find_bundle(run: RunFolder) -> Bundle | None:
         # damaged on its way (a cut file raises anything): it costs the anchor, not the submission
         except Exception as error:
             failed.append(in_words(error))
-            instead = "flat depths only" if len(failed) == len(found) else "the next one is tried"
+            instead = WITHOUT_BUNDLE if len(failed) == len(found) else "the next one is tried"
             run.tell(f"the bundle {candidate.in_words} cannot be used, {instead}: {in_words(error)}")
             run.record_stage(bundle_failed=" | ".join(failed))
     return None

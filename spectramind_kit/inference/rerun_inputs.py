@@ -25,7 +25,7 @@ from spectramind_kit.detector.layout import (
 from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.errors import in_words
 from spectramind_kit.inference.bundle import Bundle
-from spectramind_kit.inference.rerun_bundle import find_bundle, say_doubts, take_settings
+from spectramind_kit.inference.rerun_bundle import WITHOUT_BUNDLE, find_bundle, say_doubts, take_settings
 from spectramind_kit.run_folder.folder import RunFolder
 from spectramind_kit.runtime import say_once
 from spectramind_kit.submission import read_submission
@@ -91,7 +91,7 @@ def read_inputs(run: RunFolder) -> RerunInputs:
     # prior and weights know the bins in the order of their training, the submission in wavelengths.csv's
     order = bin_order(tables.wavelength_um, bundle.prior.wavelength_um)
     if order is None:
-        run.tell("the bundle was trained on other wavelengths than wavelengths.csv has; flat depths only")
+        run.tell(f"the bundle was trained on other wavelengths than wavelengths.csv has: {WITHOUT_BUNDLE}")
         return RerunInputs(None, stars, tables, None)
     tables = replace(tables, wavelength_um=bundle.prior.wavelength_um)
     return RerunInputs(bundle, stars, tables, order if (order != np.arange(N_BINS)).any() else None)

@@ -42,11 +42,11 @@ def plot_anchor(
     DataError
         matplotlib is missing or broken; it comes with the extra ``diagnostics``.
     """
-    require("matplotlib", what="plot_anchor")
     fit = next(v for v in measurement.visits if v.visit == light_curve.visit)
     flux = np.asarray(light_curve.flux, dtype=np.float64)
     residual = (flux - fit.model_flux) / (np.asarray(light_curve.flux_err) * fit.noise_scale)
     if axes is None:
+        require("matplotlib", what="plot_anchor")
         import matplotlib.pyplot as plt
 
         _, axes = plt.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
