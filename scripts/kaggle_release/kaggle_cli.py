@@ -106,7 +106,9 @@ def run_cli(*arguments: str, timeout_s: float, show: bool = False) -> Answer:
             "the Kaggle CLI is not installed", where=str(program), fix="pip install kaggle==2.2.4 six"
         )
     try:
-        environment = {**os.environ, "PYTHONIOENCODING": "utf-8:replace"}  # its progress bars are no ASCII
+        # its progress bars are no ASCII, and into a pipe it would print all at its end
+        own = {"PYTHONIOENCODING": "utf-8:replace", "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **own}
         how = {"timeout_s": timeout_s, "environment": environment}
         command = [str(program), *arguments]
         done = run_program_aloud(command, _show, **how) if show else run_program(command, **how)

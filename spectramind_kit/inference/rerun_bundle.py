@@ -35,7 +35,8 @@ def find_bundle(run: RunFolder) -> Bundle | None:
         except Exception as error:
             failed.append(in_words(error))
             instead = WITHOUT_BUNDLE if len(failed) == len(found) else "the next one is tried"
-            run.tell(f"the bundle {candidate.in_words} cannot be used, {instead}: {in_words(error)}")
+            which = "" if len(found) == 1 else f" {candidate.in_words}"
+            run.tell(f"the bundle{which} cannot be used, {instead}: {in_words(error)}")
             run.record_stage(bundle_failed=" | ".join(failed))
     return None
 
