@@ -151,7 +151,7 @@ def _weighed(event: Mapping, planets: str) -> list[str]:
         left = "so the network was left out" if event.get("chosen") == "anchor" else "so both are used"
         told.append(
             f"Why: on {planets} that neither had learned from, the physics fit scores {anchor} and both "
-            f"together {both}; no planet counted below −1, the network adds {gain}. It is used where that "
+            f"together {both}; counting no planet below −1, the network adds {gain}. It is used where that "
             f"is clearly above its error, {left}."
         )
     if "network" in shares and event.get("chosen") == "anchor":
