@@ -33,6 +33,13 @@ _SUBMITTED = {
     "network": "the neural network alone",
     "both": "physics fit and neural network together",
 }
+_FROM = {
+    "anchor": "the physics fit",
+    "network": "the network",
+    "both": "both together",
+    "flat depth": "one flat depth",
+    "naive": "a guess",
+}
 _SCALE = "0 is no better than a guess; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
 _TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # widths of the pulls that are worth a warning
 _MOST = 5
@@ -69,7 +76,7 @@ def summarised(run: RunResults, numbers: Sequence[PlanetNumbers]) -> Summary:
         scale=_SCALE if sets else "",
         sets=tuple(f"{len(one)} {_called(one)}" for one in sets),
         rungs=_rungs(run, sets),
-        decision=_decision(run),
+        decision=_decision(run, numbers),
         look_first=_look_first(numbers),
         warnings=(*_results(run), *_error_bars(sets), *_flagged(numbers)),
     )
@@ -121,12 +128,11 @@ def _rungs(run: RunResults, sets: Sequence[JudgedSet]) -> tuple[Rung, ...]:
     return tuple(found)
 
 
-def _decision(run: RunResults) -> tuple[str, ...]:
+def _decision(run: RunResults, numbers: Sequence[PlanetNumbers]) -> tuple[str, ...]:
     """What was submitted and why, with the numbers."""
-    counts = (
-        [] if run.test is None else [f"{count} from {source}" for source, count in run.test.counts.items()]
-    )
-    sources = [f"Test planets by what their spectrum comes from: {', '.join(counts)}."] if counts else []
+    found = Counter(one.source for one in numbers if one.set == "test")
+    counts = ", ".join(f"{count} from {_FROM[source]}" for source, count in found.items())
+    sources = [f"Test planets by where their spectrum comes from: {counts}."] if counts else []
     events = run.of_kind("network_share")
     if not events:
         return (*sources, "No network was weighed against the physics fit in this run.")
@@ -151,7 +157,7 @@ def _weighed(event: Mapping, planets: str) -> list[str]:
         left = "so the network was left out" if event.get("chosen") == "anchor" else "so both are used"
         told.append(
             f"Why: on {planets} that neither had learned from, the physics fit scores {anchor} and both "
-            f"together {both}; no planet counted below −1, the network adds {gain}. It is used where that "
+            f"together {both}; counting no planet below −1, the network adds {gain}. It is used where that "
             f"is clearly above its error, {left}."
         )
     if "network" in shares and event.get("chosen") == "anchor":
@@ -209,7 +215,7 @@ def _error_bars(sets: Sequence[JudgedSet]) -> list[str]:
         bad = one.scores < 0
         if bad.any() and not bad.all():
             without = f"without them the mean would be {one.scores[~bad].mean():.3f}"
-            told.append(f"{bad.sum()} of the {len(one)} {_called(one)} are worse than a guess; {without}")
+            told.append(f"worse than a guess: {bad.sum()} of the {len(one)} {_called(one)}; {without}")
     return told
 
 

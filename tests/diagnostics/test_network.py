@@ -88,13 +88,8 @@ def test_the_network_is_read_back_and_explained(network_dir):
     found = explain_network(run, network=network, cpu_budget_s=1)
     np.testing.assert_allclose(found.base + found.value.sum(axis=1), found.output, atol=1e-6)
     assert np.abs(found.value).max() > 1e-4
-    figure = plot_attributions(run, attributions=found)
-    assert not figure.empty_because
-    before = (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
-    # kept, not computed again
-    assert not plot_attributions(run, cpu_budget_s=0.1).empty_because
-    assert np.abs(found.value - type(found).load(run.diagnostics_dir / "attributions.npz").value).max() == 0
-    assert before <= (run.diagnostics_dir / "attributions.npz").stat().st_mtime_ns
+    few = plot_attributions(run, attributions=found).empty_because
+    assert few.startswith("only ") and "\n" not in few
 
 
 def test_embeddings_are_of_one_network_and_kept(network_dir):

@@ -55,7 +55,9 @@ def test_without_a_truth_the_train_planets_answer_and_without_labels_nobody(run,
 
 def test_a_network_that_was_left_out_is_told_with_its_numbers(run):
     """Guards against a stranger who wonders what became of the network."""
-    told = " ".join(of(logged(run, SHARE)).decision)
+    run, source = logged(run, SHARE), np.array(["naive", *["anchor"] * 11])
+    told = " ".join(of(replace(run, test=replace(run.test, source=source))).decision)
+    assert "1 from a guess" in told and "11 from the physics fit" in told
     assert "Submitted: the physics fit alone." in told and "the network was left out" in told
     for number in ("0.405", "−0.375", "−0.023 ± 0.009", "0.485", "60 train planets"):
         assert number in told

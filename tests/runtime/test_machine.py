@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import importlib.metadata
 
-from spectramind_kit.runtime import cpu_count, describe_environment, free_memory_mb, machine, peak_memory_mb
+import pytest
+import torch
+
+from spectramind_kit.runtime import (
+    cpu_count,
+    describe_environment,
+    free_memory_mb,
+    machine,
+    one_torch_thread,
+    peak_memory_mb,
+)
 
 
 def test_machine_readings_are_plausible():
@@ -28,3 +38,14 @@ def test_the_environment_is_described(monkeypatch):
 
     monkeypatch.setattr(importlib.metadata, "version", damaged)
     assert set(describe_environment()["packages"].values()) == {None}
+
+
+def test_one_torch_thread_is_given_back():
+    """Guards against a notebook that trains on one core after its figures."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with pytest.raises(ValueError), one_torch_thread():
+        assert torch.get_num_threads() == 1
+        raise ValueError
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

@@ -40,9 +40,8 @@ def plot_attributions(
         budget = cpu_budget_s if cpu_budget_s is not None else _BUDGET_S.get(run.info.get("profile"), 30.0)
         found = explain_network(run, cpu_budget_s=budget)
     if len(found.planet_id) < _FEWEST:
-        raise NothingToPlot(
-            _TOO_FEW.format(count=style.counted(len(found.planet_id), "planet"), least=_FEWEST)
-        )
+        told = _TOO_FEW.format(count=style.counted(len(found.planet_id), "planet"), least=_FEWEST)
+        raise NothingToPlot(" ".join(told.split()))
     found.save(path, fingerprint=run.fingerprint)
     size = np.abs(found.value).mean(axis=0)  # (G, O)
     half = size.shape[1] // 2
