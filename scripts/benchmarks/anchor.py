@@ -152,6 +152,9 @@ def _print(figures: dict) -> None:
     frames = figures["from_frames"]
     level = f"the same planets at the light-curve level {frames['score_light_curve_level']:.4f}"
     say(f"{'from frames':28} score {frames['score']:.4f}, {level}")
+    loss = f"{frames['loss']:.4f} ± {frames['loss_error']:.4f}, median {frames['median_loss']:.4f}"
+    deeper = f"{frames['deeper_ppm']:.1f} ± {frames['deeper_error_ppm']:.1f} ppm"
+    say(f"{'':28} on the depths shown, one prior: frames lose {loss}; deeper by {deeper}")
     noise = f"noise scale {frames['noise_scale_airs']:.3f} and {frames['noise_scale_fgs1']:.3f}"
     chi2 = f"chi^2 {frames['chi2_airs']:.3f} and {frames['chi2_fgs1']:.3f} (AIRS-CH0, FGS1)"
     flags = f"poor fit {frames['poor_fit']:.1%}, any flag {frames['any_flag']:.1%}"

@@ -23,8 +23,8 @@ def compare_levels(pairs: Sequence[tuple[LightCurve, VisitTruth]], *, seed: int)
 
     Returns ratios (frames / light curves) of the noise of FGS1, of AIRS per wavelength (median over
     wavelengths) and of white AIRS; the difference, ppm, of the slope that each level shows on top of the true
-    drift (rms over visits); the mean difference of white depth, ppm, and of the FGS1 depth, with the standard
-    error of each; and the share of light in stage 1's window against ours.
+    drift (rms over visits); how much deeper the frames' white depth is on average, ppm, and FGS1's, with the
+    standard error of each; and the share of light in stage 1's window against ours.
     """
     found = []
     for number, (curve, visit) in enumerate(pairs):
@@ -76,4 +76,4 @@ def _depth_error(white: np.ndarray, residual: np.ndarray) -> np.ndarray:
     shape = white / white.max() - 1.0
     x = np.linspace(-1.0, 1.0, len(shape))
     design = np.stack([shape, np.ones_like(x), x], axis=1)
-    return np.linalg.lstsq(design, residual, rcond=None)[0][0] * shape.min()
+    return -np.linalg.lstsq(design, residual, rcond=None)[0][0] * shape.min()

@@ -24,7 +24,7 @@ END_LEFT_OUT = "end left out"
 
 # ---------------------------------------------------------------- of a planet
 NEAR_GRAZING = "near grazing"  # b > 0.8
-# never, or hardly ever, whole in front of the star; beyond b = 0.98 `anchor.mixture` widens
+# never, or hardly ever, whole in front of the star; beyond b = 0.98 `anchor.doubt` widens
 GRAZING = "grazing"
 SHALLOW_TRANSIT = "shallow transit"  # below 0.1 %, or below 15 errors of the level
 ORBIT_FAR = "orbit far from the star table"  # a/Rs by more than 20 %
@@ -83,7 +83,7 @@ class Quality:
     visit_gap: float = 0.0  # between the visits' levels, depth: half is added where they disagree
     visit_gap_sigma: float = 0.0  # the same in its errors
     n_visits: float = 0.0  # a predictor
-    impact_parameter: float = 0.0  # beyond 0.98 `anchor.mixture` adds twice the spread of all depths
+    impact_parameter: float = 0.0  # beyond 0.98 `anchor.doubt` adds twice the spread of all depths
     duration_h: float = 0.0  # T14
     log_axis_shift: float = 0.0  # ln of a/Rs over the star table's
     iterations: float = 0.0

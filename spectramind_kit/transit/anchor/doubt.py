@@ -10,7 +10,7 @@ from spectramind_kit.transit import flags
 from spectramind_kit.transit.likelihood.depth_measurement import DepthMeasurement
 from spectramind_kit.transit.priors.spectral_prior import SpectralPrior
 
-# fitted impact parameter; of 1,500 simulated planets nine had one, seven of them 30-85 % deeper than found
+# impact parameter; of 1,500 simulated planets nine had one, seven of them 30-85 % deeper than found
 _BEYOND_THE_LIMB = 0.98
 _ANY_DEPTH = 2.0  # widths of the train planets' depths: such planets are among the deepest
 _TROUBLE = (
@@ -32,18 +32,26 @@ _MOST_LOST = 0.15  # a larger gap in mid-transit would not fit at all; most like
 
 
 def doubt(
-    measurement: DepthMeasurement, prior: SpectralPrior, *, depth: np.ndarray, covariance: np.ndarray
+    measurement: DepthMeasurement,
+    prior: SpectralPrior,
+    *,
+    depth: np.ndarray,
+    covariance: np.ndarray,
+    impact_parameter: float,
 ) -> np.ndarray:
-    """Covariance (W, W) of the level and of FGS1 against it, beside a posterior's own ``covariance``."""
+    """Covariance (W, W) of the level and of FGS1 against it, beside a posterior's own ``covariance``.
+
+    depth (W,), impact_parameter : of the posterior.
+    """
     level, quality = float(depth[1:].mean()), measurement.quality
     variance = 0.0
     if flags.has(measurement.flags, flags.VISITS_DISAGREE):
         variance += (0.5 * quality.get("visit_gap", 0.0)) ** 2
     if flags.has(measurement.flags, flags.NOT_CONVERGED):  # expanded about a point that is not the best one
         variance += (_UNSETTLED * measurement.reference_depth[1:].mean()) ** 2
-    if quality.get("impact_parameter", 0.0) > _BEYOND_THE_LIMB:
+    if max(quality.get("impact_parameter", 0.0), impact_parameter) > _BEYOND_THE_LIMB:
         # the planet's centre never crosses the limb: a larger planet further out gives the same light curve,
-        # far beyond a Gaussian
+        # far beyond a Gaussian; a fit may stop before the limb where the posterior lies behind it (D105)
         variance += (_ANY_DEPTH * prior.level_width) ** 2
     level_err = math.sqrt(max(float(covariance[1:, 1:].mean()), 0.0))
     doubtful = flags.has(measurement.flags, *_TROUBLE) or level < _DETECTED * level_err

@@ -187,12 +187,14 @@ def apply_prior(measurement: DepthMeasurement, prior: SpectralPrior | None = Non
     mean, covariance = cut_below(found.mean, found.covariance, n_basis + impact2, -reference[impact2])
     label = coefficients.basis[:, :n]
     depth, own = prior.level + label @ mean[:n], label @ covariance[:n, :n] @ label.T
+    impact = math.sqrt(max(0.0, float(reference[impact2] + mean[n_basis + impact2])))
+    doubted = doubt(measurement, prior, depth=depth, covariance=own, impact_parameter=impact)
     raw_depth, raw_covariance = raw_spectrum(measurement, nuisance=prior.nuisance)
     anchor = Anchor(
         planet_id=measurement.planet_id,
         wavelength_um=measurement.wavelength_um,
         depth=depth,
-        covariance=positive_definite(own + doubt(measurement, prior, depth=depth, covariance=own)),
+        covariance=positive_definite(own + doubted),
         raw_depth=raw_depth,
         raw_err=np.sqrt(np.diagonal(raw_covariance).clip(0)),
         flags=measurement.flags,

@@ -14,10 +14,16 @@ CLEAN = {"visit_gap": 0.0, "frames_lost": 0.0, "impact_parameter": 0.3}
 
 
 def _added(
-    measurement: DepthMeasurement, *own: str, level: float = 0.012, err: float = 3e-5, **quality
+    measurement: DepthMeasurement,
+    *own: str,
+    level: float = 0.012,
+    err: float = 3e-5,
+    posterior_impact: float = 0.3,
+    **quality,
 ) -> np.ndarray:
     seen = dataclasses.replace(measurement, flags=own, quality={**CLEAN, **quality})
-    return doubt(seen, PRIOR, depth=np.full(283, level), covariance=np.full((283, 283), err**2))
+    given = {"depth": np.full(283, level), "covariance": np.full((283, 283), err**2)}
+    return doubt(seen, PRIOR, **given, impact_parameter=posterior_impact)
 
 
 def test_a_clean_fit_is_believed(measurement: DepthMeasurement) -> None:
@@ -40,8 +46,12 @@ def test_no_transit_found_is_no_shallow_transit(measurement: DepthMeasurement) -
 
 
 def test_beyond_the_limb_the_depth_is_open(measurement: DepthMeasurement) -> None:
-    """Guards against the Gaussian error of a fit that a larger planet further out would fit as well."""
+    """Guards against the Gaussian error of a fit that a larger planet further out would fit as well, also
+    where the fit itself stopped before the limb."""
     assert np.allclose(_added(measurement, impact_parameter=1.0), (2.0 * PRIOR.level_width) ** 2)
+    stopped = _added(measurement, flags.GRAZING, impact_parameter=0.96, posterior_impact=1.0)
+    assert np.allclose(stopped, (2.0 * PRIOR.level_width) ** 2)
+    assert not _added(measurement, flags.GRAZING, impact_parameter=0.95, posterior_impact=0.95).any()
 
 
 def test_lost_frames_cost_fgs1_more_and_are_bounded(measurement: DepthMeasurement) -> None:
