@@ -77,6 +77,16 @@ def test_size_of_the_drift_is_weighed_with_its_density() -> None:
     assert apply_prior(drifting, prior).features["drift_scale"] > 1.5 * usual[0]
 
 
+def test_a_posterior_beyond_the_limb_leaves_the_depth_open() -> None:
+    """Guards against a confident depth where only the fit had stopped before the limb (D105)."""
+    m, prior = train()[0][0], default_spectral_prior(WAVELENGTH)
+    beyond = m.nuisance_reference.copy()
+    beyond[m.index("impact2")] = 1.1
+    grazing = dataclasses.replace(m, nuisance_reference=beyond)
+    usual, open_ = (apply_prior(one, prior).depth_err[1:].mean() for one in (m, grazing))
+    assert usual < 0.2 * prior.level_width and open_ > prior.level_width
+
+
 def test_few_planets_get_a_cautious_error() -> None:
     """Guards against a bare posterior that one contaminated star turns into a score of zero: with too few
     planets to learn from, labels may differ by what is usual."""
