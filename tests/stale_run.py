@@ -20,7 +20,7 @@ from spectramind_kit.training.anchors import cross_fit_anchors
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
 from spectramind_kit.training.measurements import measure_planets
-from spectramind_kit.training.network_inputs import network_inputs
+from spectramind_kit.training.train_inputs import train_inputs
 from tests.transit.synthetic import WAVELENGTH, make_light_curve, make_planet
 
 TRAIN, TEST = tuple(range(1, 9)), (101, 102)
@@ -99,7 +99,7 @@ class SmallRun:
         anchors = cross_fit_anchors(run, measured, labels=labels)
         stars = read_star_info(self.data_dir, "train")
         known = {"measurements": measured, "anchors": anchors, "labels": labels, "stars": stars}
-        network = train_folds(run, network_inputs(run, curves, **known), anchors=anchors, labels=labels)
+        network = train_folds(run, train_inputs(run, curves, **known), anchors=anchors, labels=labels)
         finish_training(run, curves, anchors=anchors, labels=labels, network=network)
         run.close()
         return network

@@ -22,12 +22,12 @@ from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.evaluation import HeldOut, predict_planets, spread
 from spectramind_kit.training.labels import Labels
 from spectramind_kit.training.loop import Fold, FoldResult, train_fold
-from spectramind_kit.training.network_inputs import NetworkInputs
 from spectramind_kit.training.normaliser import Normaliser
 from spectramind_kit.training.plan import plan_epochs
 from spectramind_kit.training.precision import Precision
 from spectramind_kit.training.pretrained import Pretrained
 from spectramind_kit.training.settings import TrainSettings
+from spectramind_kit.training.train_inputs import TrainInputs
 
 PLAN = "plan.json"
 
@@ -49,7 +49,7 @@ def set_threads(run: RunFolder) -> None:
 
 
 def train_folds(
-    run: RunFolder, inputs: NetworkInputs | None, *, anchors: CrossFittedAnchors, labels: Labels
+    run: RunFolder, inputs: TrainInputs | None, *, anchors: CrossFittedAnchors, labels: Labels
 ) -> Network | None:
     """Train one network per fold on the other folds' planets.
 

@@ -15,8 +15,8 @@ from spectramind_kit.training.anchors import cross_fit_anchors
 from spectramind_kit.training.folds import train_folds
 from spectramind_kit.training.labels import train_labels
 from spectramind_kit.training.measurements import measure_planets
-from spectramind_kit.training.network_inputs import network_inputs
 from spectramind_kit.training.stage_one import extract_light_curves
+from spectramind_kit.training.train_inputs import train_inputs
 
 
 def open_run(
@@ -38,7 +38,7 @@ def train(run: RunFolder):
     measured = measure_planets(run, curves, stars=stars, split="train", workers=1)
     anchors = cross_fit_anchors(run, measured, labels=labels)
     known = {"measurements": measured, "anchors": anchors, "labels": labels, "stars": stars}
-    network = train_folds(run, network_inputs(run, curves, **known), anchors=anchors, labels=labels)
+    network = train_folds(run, train_inputs(run, curves, **known), anchors=anchors, labels=labels)
     finish_training(run, curves, anchors=anchors, labels=labels, network=network)
     run.close()
     return network

@@ -8,7 +8,7 @@ import torch
 from spectramind_kit.detector.layout import read_star_info
 from spectramind_kit.training.anchors import cross_fit_anchors
 from spectramind_kit.training.labels import train_labels
-from spectramind_kit.training.network_inputs import network_inputs
+from spectramind_kit.training.train_inputs import train_inputs
 
 
 def inputs_of(small_run, *overrides):
@@ -18,7 +18,7 @@ def inputs_of(small_run, *overrides):
     anchors = cross_fit_anchors(run, measured, labels=labels)
     stars = read_star_info(small_run.data_dir, "train")
     known = {"measurements": measured, "anchors": anchors, "labels": labels, "stars": stars}
-    return network_inputs(run, curves, **known), labels
+    return train_inputs(run, curves, **known), labels
 
 
 def test_every_planet_is_read_beside_its_own_label(small_run):

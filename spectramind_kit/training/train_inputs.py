@@ -22,14 +22,14 @@ from spectramind_kit.transit import DepthMeasurement
 
 
 @dataclass(frozen=True)
-class NetworkInputs:
+class TrainInputs:
     """Of all folds; ``start`` is None where the training begins from scratch."""
 
     dataset: VisitDataset  # with labels
     start: Pretrained | None
 
 
-def network_inputs(
+def train_inputs(
     run: RunFolder,
     light_curves: Mapping[int, Sequence[LightCurve]],
     *,
@@ -37,7 +37,7 @@ def network_inputs(
     anchors: CrossFittedAnchors,
     labels: Labels,
     stars: pd.DataFrame,
-) -> NetworkInputs | None:
+) -> TrainInputs | None:
     """The train planets as the network of the configuration reads them; None where there is no network."""
     if not run.config.model.use_network:
         say("model=anchor: no network is trained")
@@ -49,7 +49,7 @@ def network_inputs(
         rows = network_rows(to_plain(run.config.model), own, **read)
         start = _start(run, next(iter(light_curves.values()))[0].wavelength_um)
         normaliser = start.normaliser if start is not None else Normaliser.fit(rows)
-        return NetworkInputs(VisitDataset(rows, normaliser=normaliser, depth=depth), start)
+        return TrainInputs(VisitDataset(rows, normaliser=normaliser, depth=depth), start)
 
 
 def _start(run: RunFolder, wavelength_um: np.ndarray) -> Pretrained | None:
