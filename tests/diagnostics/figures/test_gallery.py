@@ -27,7 +27,7 @@ def test_the_level_is_that_outside_the_transit(gappy):
     for first, last in ((0.2, 0.9), (-0.05, 0.98)):
         inside = (time > first * time[-1]) & (time < last * time[-1])
         flux[:] = np.where(inside, 0.99, 1.0)[:, None]
-        outside = out_of_transit(replace(gappy, flux=flux))
+        outside = out_of_transit(replace(gappy, flux=flux, flux_err=np.ones_like(flux)))
         assert outside.sum() >= 3 and not (outside & inside).sum() > 0.2 * outside.sum()
     assert out_of_transit(replace(gappy, flux=flux * np.nan)).all()
 
