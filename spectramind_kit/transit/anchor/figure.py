@@ -42,14 +42,14 @@ def plot_anchor(
     DataError
         matplotlib is missing or broken; it comes with the extra ``diagnostics``.
     """
-    fit = next(v for v in measurement.visits if v.visit == light_curve.visit)
-    flux = np.asarray(light_curve.flux, dtype=np.float64)
-    residual = (flux - fit.model_flux) / (np.asarray(light_curve.flux_err) * fit.noise_scale)
     if axes is None:
         require("matplotlib", what="plot_anchor")
         import matplotlib.pyplot as plt
 
         _, axes = plt.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
+    fit = next(v for v in measurement.visits if v.visit == light_curve.visit)
+    flux = np.asarray(light_curve.flux, dtype=np.float64)
+    residual = (flux - fit.model_flux) / (np.asarray(light_curve.flux_err) * fit.noise_scale)
     figure = axes[0, 0].figure
     _white_light_curves(axes[0, 0], flux, fit, shift=0.25 * float(np.median(anchor.depth)))
     axes[0, 0].set_title(f"planet {measurement.planet_id}, visit {fit.visit}")
