@@ -183,7 +183,7 @@ def _planet_ids(frame: pd.DataFrame, name: str) -> pd.Index:
 
 def _some(planets: pd.Index) -> str:
     """The first five, and how many there are."""
-    named = ", ".join(map(str, planets[:5].tolist()))
+    named = ", ".join(map(repr, planets[:5].tolist()))
     return named if len(planets) <= 5 else f"{named}, … ({len(planets)} in all)"
 
 

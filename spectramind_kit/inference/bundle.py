@@ -79,6 +79,11 @@ class Bundle(Learned):
         return DetectorSettings.from_mapping(self.config["data"])
 
     @property
+    def stand_ins(self) -> dict[str, Any]:
+        """For tables of a data set that cannot be used: ``read_shared_tables(data_dir, **stand_ins)``."""
+        return {"adc": self.adc, "wavelength_um": self.prior.wavelength_um}
+
+    @property
     def anchor_settings(self) -> AnchorSettings:
         """Of the measurements that it was trained on: ``measure_depths(curves, star, settings=…)``."""
         return AnchorSettings.from_mapping(self.config["anchor"])
@@ -202,11 +207,16 @@ def load_bundle(folder: Path) -> Bundle:
 def _check_fits(content: Mapping[str, Any], folder: Path) -> None:
     """Raise `DataError` for what is no bundle, or one that another version of the kit has learned."""
     path = str(folder / "bundle.json")
+    if not Path(path).is_file():
+        inside = folder / "bundle" / "bundle.json"
+        fix = f"pass {inside.parent}" if inside.is_file() else "pass the bundle/ that 02_train left"
+        found = "no such folder" if not folder.exists() else f"{folder} without it"
+        raise DataError("no bundle here", where=path, expected="bundle.json", found=found, fix=fix)
     if not content:
         what, found = "the bundle is damaged", "a file that is cut short, or another's"
         raise DataError(what, where=path, expected="JSON", found=found, fix=_COPY_AGAIN)
     if content.get("format") != FORMAT:
-        found = str(content.get("format", "no file"))
+        found = str(content.get("format", "no number"))
         what, expected = "no bundle of this version", f"format {FORMAT}"
         raise DataError(what, where=path, expected=expected, found=found, fix=_AGAIN)
     own = recipes(content["config"]["data"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -26,11 +26,14 @@ from spectramind_kit.inference.spectra import (
     with_network,
 )
 from spectramind_kit.inference.star_table import star_table
+from spectramind_kit.inference.uncertainty import NETWORK
+from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.runtime import Device, probe_device
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.measurement_jobs import MeasurementJob, run_jobs
 from spectramind_kit.training.measurements import star_rows
-from spectramind_kit.training.pretrained import is_direct
+from spectramind_kit.training.pretrained import is_direct, load_pretrained
+from spectramind_kit.transit.flags import TABLE_INCOMPLETE
 
 Visits = (
     LightCurve
@@ -77,6 +80,7 @@ def predict(
         A mistake of the caller: no visit, other wavelengths than the bundle's, a star table that holds none
         of the planets. An error of the network is not caught.
     """
+    _check_bundle(bundle, "predict")
     given = _Given.of(bundle, visits)
     stars, chosen = star_table(stars, given.planet_ids), probe_device(device)
     found, failed = _measured(bundle, given, stars, workers=workers, device=chosen)
@@ -86,7 +90,11 @@ def predict(
         spectra = with_network(spectra, found, bundle, anchors=anchors, stars=stars, device=chosen)
     spectra = finished(spectra, bundle, order=given.order)
     reasons = {planet: f"no anchor: {why}" for planet, why in (failed | without).items()}
-    return PlanetSpectra(spectra, tuple(_flags(p, given, found, reasons) for p in given.planet_ids))
+    if bundle is None:
+        reasons = _without_bundle(spectra, given, stars)
+    flags = [_flags(planet, given, found, reasons) for planet in given.planet_ids]
+    joined = np.array(["; ".join(own) for own in flags], dtype=str)
+    return PlanetSpectra(replace(spectra, flags=joined), tuple(flags))
 
 
 def network_inputs(
@@ -97,6 +105,7 @@ def network_inputs(
     ``inputs.planet_id`` (V,) says whose each row is. Arguments as for `predict`. Raises DataError where there
     is no visit with a transit in it, or the bundle has no network.
     """
+    _check_bundle(bundle, "network_inputs", without=False)
     given = _Given.of(bundle, visits)
     stars, found, anchors = star_table(stars, given.planet_ids), FoundPlanets(given.light_curves), {}
     if not is_direct(bundle.config["model"]):
@@ -132,7 +141,7 @@ class _Given:
         curves = list(chain.from_iterable(read.values()))
         if bundle is None and not curves:
             return cls({}, unread, np.full(283, np.nan), None)
-        known = bundle.prior.wavelength_um if bundle else curves[0].wavelength_um
+        known = bundle.prior.wavelength_um if bundle else _known_without_bundle(curves[0].wavelength_um)
         orders = [bin_order(curve.wavelength_um, known) for curve in curves]
         for curve, order in zip(curves, orders):
             if order is None or not np.array_equal(order, orders[0]):
@@ -153,14 +162,33 @@ def _in_words(wavelength_um: np.ndarray) -> str:
     return f"{wavelength_um[0]:.4g}, {wavelength_um[1]:.4g} … {wavelength_um[-1]:.4g} µm"
 
 
+def _known_without_bundle(wavelength_um: np.ndarray) -> np.ndarray:
+    """Bins in the order of the weights that come with the kit, where they are the same bins."""
+    shipped = np.asarray(load_pretrained().card["wavelength_um"])
+    order = bin_order(wavelength_um, shipped)
+    return wavelength_um if order is None or np.array_equal(order, np.arange(len(order))) else shipped
+
+
+def _check_bundle(bundle: Bundle | None, where: str, *, without: bool = True) -> None:
+    if not isinstance(bundle, Bundle) and not (bundle is None and without):
+        expected = "load_bundle(folder)" + (", or None" if without else "")
+        raise DataError("no bundle was given", where=where, expected=expected, found=repr(bundle)[:80])
+
+
 def _listed(visits: Visits) -> list[LightCurve | VisitFiles]:
-    if isinstance(visits, (LightCurve, VisitFiles)):
-        return [visits]
-    listed = list(chain.from_iterable(visits.values()) if isinstance(visits, Mapping) else visits)
-    odd = next((visit for visit in listed if not isinstance(visit, (LightCurve, VisitFiles))), None)
-    if odd is not None:
-        expected = "LightCurve, or VisitFiles from `find_visits`"
-        found = type(odd).__name__
+    if isinstance(visits, Mapping):
+        for planet, own in visits.items():
+            apart = [v.planet_id for v in _listed(own) if v.planet_id != planet]
+            if apart:
+                what, fix = "a visit stands under another planet's id", "use the ids of the visits"
+                found = f"planet {apart[0]}"
+                raise DataError(what, where="predict", expected=f"planet {planet!r}", found=found, fix=fix)
+        return list(chain.from_iterable(_listed(own) for own in visits.values()))
+    one = isinstance(visits, (LightCurve, VisitFiles)) or not isinstance(visits, Iterable)
+    listed = [visits] if one else list(visits)
+    odd = [visit for visit in listed if not isinstance(visit, (LightCurve, VisitFiles))]
+    if odd:
+        expected, found = "LightCurve, or VisitFiles from `find_visits`", type(odd[0]).__name__
         raise DataError("a visit is no visit", where="predict", expected=expected, found=found)
     return listed
 
@@ -178,7 +206,7 @@ def _read(
             data_dir = visit.folder.parent.parent
             try:
                 if data_dir not in tables:
-                    tables[data_dir] = read_shared_tables(data_dir)
+                    tables[data_dir] = read_shared_tables(data_dir, **(bundle.stand_ins if bundle else {}))
                 given = {name: getattr(tables[data_dir], name) for name in ("axis", "adc", "wavelength_um")}
                 visit = extract_light_curve(visit, settings=settings, **given)
             except DataError as error:
@@ -207,3 +235,15 @@ def _measured(
 def _flags(planet: int, given: _Given, found: FoundPlanets, reasons: Mapping[int, str]) -> tuple[str, ...]:
     """What was noticed, and why a visit or the anchor is missing."""
     return (*found.flags(planet), *given.unread[planet], *([reasons[planet]] if planet in reasons else []))
+
+
+def _without_bundle(spectra: Predictions, given: _Given, stars: pd.DataFrame) -> dict[int, str]:
+    """What is to be said of planets that nothing has measured."""
+    said: dict[int, list[str]] = {}
+    for planet, source in zip(given.planet_ids, spectra.source.tolist()):
+        if planet in given.light_curves and source != NETWORK:
+            what = "no transit is found, or the wavelengths are not those of the weights"
+            said.setdefault(planet, []).append(f"no network: {what}")
+        if planet not in stars.index:
+            said.setdefault(planet, []).append(TABLE_INCOMPLETE)
+    return {planet: "; ".join(texts) for planet, texts in said.items()}

@@ -50,7 +50,7 @@ def network_rung(below: Predictions, network: Mapping[str, np.ndarray], scale: S
     """Planets that the network has read step from their anchor to it, as far as it is trusted; those that
     have no anchor take its prediction alone.
 
-    ``network``: what `predict.predict_network` gives.
+    ``network``: what `predictors.predict_network` gives.
     """
     planets, spectra = network["planet_id"], (network["depth_mean"], network["depth_sigma"])
     rows = below.rows_of(planets)

@@ -11,12 +11,16 @@ from spectramind_kit.run_folder.predictions import Predictions
 from spectramind_kit.submission import build_submission, submission_columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlanetSpectra:
     """Spectra of N planets: transit depths (dimensionless), index 0 FGS1, then AIRS-CH0 as in the visits."""
 
     stages: Predictions  # every stage: ``anchor_depth``, ``network_depth_mean``, ``fgs1_embedding``, …
     flags: tuple[tuple[str, ...], ...]  # of each planet, in words; empty where nothing is to be said
+
+    def __repr__(self) -> str:
+        sources = ", ".join(f"{n} {name}" for name, n in self.stages.counts.items())
+        return f"PlanetSpectra of {len(self.flags)} planets ({sources}; {sum(map(bool, self.flags))} flagged)"
 
     @property
     def planet_id(self) -> np.ndarray:

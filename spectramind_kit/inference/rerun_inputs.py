@@ -107,9 +107,8 @@ def stars_of_test(run: RunFolder) -> pd.DataFrame:
 
 def tables_of_test(run: RunFolder, bundle: Bundle | None) -> SharedTables | None:
     """The tables of all planets; the training's stand in for damaged ones. None where that is not enough."""
-    stand_in = {"adc": bundle.adc, "wavelength_um": bundle.prior.wavelength_um} if bundle else {}
     try:
-        tables = read_shared_tables(run.data_dir, tell=run.tell, **stand_in)
+        tables = read_shared_tables(run.data_dir, tell=run.tell, **(bundle.stand_ins if bundle else {}))
     except Exception as error:
         run.tell(f"no planet can be read: {error}")
         return None

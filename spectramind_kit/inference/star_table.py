@@ -33,9 +33,9 @@ def star_table(
         raise DataError(
             "the star table holds none of the planets",
             where="stars",
-            expected=f"planet_id in the index or in a column: {', '.join(map(str, planet_ids[:3]))} …",
-            found=", ".join(map(str, stars.index[:3])) or "an empty table",
-            fix="pass read_star_info(data_dir, split)",
+            expected=f"planet_id in the index or in a column: {', '.join(map(repr, planet_ids[:3]))} …",
+            found=", ".join(map(repr, stars.index[:3].tolist())) or "an empty table",
+            fix="pass read_star_info(data_dir, split); ids are whole numbers, no texts",
         )
     if own.index.duplicated().any():
         twice = own.index[own.index.duplicated()][0]

@@ -58,7 +58,7 @@ class SpectraMind(nn.Module):
         check_batch(batch)
         steps = {"shape": batch["transit_shape"], "time": batch["time"], "mask": batch["mask"]}
         white = _taken(self.fgs1_encoder, {"white": batch["white"]})
-        fgs1, fgs1_mask = self.fgs1_encoder(batch["fgs1"], **steps, **white)
+        fgs1, fgs1_mask = _tokens_and_mask(self.fgs1_encoder(batch["fgs1"], **steps, **white))
         bins, wavelength_um = batch["bins"][:, 1:], wavelengths_of(batch)[1:]
         airs = self.airs_encoder(batch["airs"], **steps, bins=bins, wavelength_um=wavelength_um)
         _check_encoders(fgs1, fgs1_mask, airs, batch["airs"])
@@ -112,6 +112,18 @@ def _taken(part: nn.Module, offered: Mapping[str, Tensor | None]) -> dict[str, T
     """What of an offer a part takes: one of the user's own may need less than the kit's."""
     names, takes_any = keywords(part.forward)
     return {name: value for name, value in offered.items() if takes_any or name in names}
+
+
+def _tokens_and_mask(output: object) -> tuple[Tensor, Tensor]:
+    if isinstance(output, tuple) and len(output) == 2 and all(torch.is_tensor(part) for part in output):
+        return output
+    found = f"a tensor {tuple(output.shape)}" if torch.is_tensor(output) else type(output).__name__
+    raise DataError(
+        "the FGS1 encoder's output does not fit",
+        where="model.fgs1_encoder",
+        expected="two tensors, tokens (B, L, D) and a boolean mask (B, L)",
+        found=found,
+    )
 
 
 def _check_encoders(fgs1: Tensor, fgs1_mask: Tensor, airs: Tensor, flux: Tensor) -> None:

@@ -176,10 +176,10 @@ def fold_of_planets(planet_ids: Sequence[int], *, folds: int, seed: int) -> np.n
     if not 2 <= folds <= n:
         raise DataError(
             "the number of folds does not fit the number of train planets",
-            where="train.folds",
-            expected=f"2 … {n}",
-            found=str(folds),
-            fix="set train.folds within these",
+            where="train.folds, or folds of a call",
+            expected=f"2 … {n}" if n > 1 else "two planets or more",
+            found=f"{folds} folds of {n} planets",
+            fix="take fewer folds, or more planets",
         )
     order = np.random.default_rng(seed).permutation(n)
     fold = np.empty(n, dtype=np.int64)

@@ -8,6 +8,7 @@ phases whose timing is that of `find_white_transit`. One row is one visit; names
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,9 @@ def direct_rows(
 
 def direct_row(light_curve: LightCurve, *, star: Mapping[str, float]) -> dict[str, Any] | None:
     """Arrays of one visit, not yet standardised; None where no transit is found in its white light curve."""
+    light_curve = _with_errors(light_curve)
+    if light_curve is None:
+        return None
     time, white = np.asarray(light_curve.time, dtype=np.float64), white_curve(light_curve)
     transit = find_white_transit(time, white)
     if transit is None or transit.depth < _LEAST_DEPTH:
@@ -75,6 +79,15 @@ def direct_row(light_curve: LightCurve, *, star: Mapping[str, float]) -> dict[st
         "reference_err": np.full(N_BINS, unit),
         "wavelength_um": light_curve.wavelength_um,
     }
+
+
+def _with_errors(light_curve: LightCurve) -> LightCurve | None:
+    """Points whose error is 0 or less are missing, as for the anchor; None where no other is left."""
+    good = ~(light_curve.flux_err <= 0.0)
+    if good.all():
+        return light_curve
+    flux, flux_err = (np.where(good, values, np.nan) for values in (light_curve.flux, light_curve.flux_err))
+    return replace(light_curve, flux=flux, flux_err=flux_err) if np.isfinite(flux).any() else None
 
 
 def _levels(flux: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -65,6 +65,14 @@ def test_the_date_is_that_of_the_content(learned, network, tmp_path, monkeypatch
     assert saved == ["2026-11-01", "2026-11-01", "2026-11-02"]
 
 
+def test_a_folder_without_a_bundle_is_no_damaged_one(learned, network, tmp_path):
+    """Guards against "copy it again" for a typo, or for the run's folder in place of its bundle."""
+    save_bundle(tmp_path / "bundle", learned, network=network)
+    for folder, words in ((tmp_path / "bundel", "no such folder"), (tmp_path, f"pass {tmp_path / 'bundle'}")):
+        with pytest.raises(DataError, match=f"no bundle here.*{words}"):
+            load_bundle(folder)
+
+
 def test_the_old_bundle_stays_until_the_new_one_is_whole(learned, network, tmp_path, monkeypatch):
     """Guards against a folder with the prior of one training and the weights of another."""
     before = save_bundle(tmp_path / "bundle", learned, network=network)

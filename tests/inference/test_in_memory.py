@@ -82,6 +82,27 @@ def test_without_a_bundle_the_network_of_the_kit_predicts(curves, stars, planets
     assert found.depth.mean(axis=1) == pytest.approx(labels, rel=0.05)
 
 
+def test_without_a_bundle_it_is_said_what_is_missing(curves, stars):
+    """Guards against a flat depth, or a network that knows no star, without a word."""
+    turned = {name: getattr(curves[0], name)[..., ::-1] for name in ("flux", "flux_err", "wavelength_um")}
+    other = replace(curves[1], wavelength_um=1.1 * curves[1].wavelength_um)
+    known = stars.set_index("planet_id")
+    first = predict(None, replace(curves[0], **turned), stars=known, device="cpu")
+    assert first.source[0] == "network", "the same bins, the other way round"
+    usual = predict(None, curves[0], stars=known, device="cpu")
+    np.testing.assert_allclose(first.depth[0, ::-1], usual.depth[0], rtol=1e-5)
+    found = predict(None, other, stars=known, device="cpu")
+    assert found.source[0] == "flat depth" and "no network" in found.flags[0][0]
+    assert found.stages.flags[0] == found.flags[0][0]
+
+
+def test_anything_but_a_bundle_is_refused(curves, stars):
+    """Guards against an AttributeError for the path of a bundle."""
+    for call in (predict, network_inputs):
+        with pytest.raises(DataError, match="no bundle was given.*load_bundle"):
+            call("runs/quick/bundle", curves, stars=stars)
+
+
 def test_what_breaks_costs_its_planet_and_says_why(bundle, spectra, curves, stars, tmp_path):
     """Guards against one file that costs all planets, or that is left out without a word."""
     lost = VisitFiles(77, 0, "test", tmp_path / "data" / "test" / "77")
@@ -108,6 +129,9 @@ def test_a_bundle_without_a_network_gives_its_anchors(bundle, spectra, curves, s
     [
         (lambda curves, stars: ([], stars), "no visit was given"),
         (lambda curves, stars: ([curves[0].flux], stars), "a visit is no visit.*found: ndarray"),
+        (lambda curves, stars: (None, stars), "a visit is no visit.*found: NoneType"),
+        (lambda curves, stars: ({1: curves[:1]}, stars), "another planet's id.*expected: planet 1"),
+        (lambda curves, stars: (curves, stars.set_index("planet_id").rename(index=str)), "no texts"),
         (lambda curves, stars: (curves, stars.iloc[:0]), "holds none of the planets"),
         (lambda curves, stars: (curves, pd.concat([stars, stars])), "in the star table twice"),
         (lambda curves, stars: (curves, stars.drop(columns=["P", "i"])), "the star has no P, i"),

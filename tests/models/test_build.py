@@ -168,6 +168,11 @@ class WrongShape(MyEncoder):
         return super().forward(flux, shape=shape, time=time, mask=mask)[0].mean(1), mask
 
 
+class NoMask(MyEncoder):
+    def forward(self, flux, *, shape, time, mask):
+        return super().forward(flux, shape=shape, time=time, mask=mask)[0]
+
+
 @pytest.fixture
 def notebook(monkeypatch):
     """A module as a notebook's `__main__` is: not in the kit, importable by name."""
@@ -175,7 +180,7 @@ def notebook(monkeypatch):
     import types
 
     module = types.ModuleType("my_notebook")
-    module.MyEncoder, module.WrongShape = MyEncoder, WrongShape
+    module.MyEncoder, module.WrongShape, module.NoMask = MyEncoder, WrongShape, NoMask
     monkeypatch.setitem(sys.modules, "my_notebook", module)
 
 
@@ -196,9 +201,10 @@ def test_an_encoder_of_ones_own(notebook, overrides):
     step(model, small_batch())
 
 
-def test_an_encoder_that_breaks_the_contract_is_told_so(notebook):
+@pytest.mark.parametrize("name", ["WrongShape", "NoMask"])
+def test_an_encoder_that_breaks_the_contract_is_told_so(notebook, name):
     """Guards against a shape error ten layers further on."""
-    model = build_model(config_of("model.fgs1_encoder={_target_: my_notebook.WrongShape}").model)
+    model = build_model(config_of(f"model.fgs1_encoder={{_target_: my_notebook.{name}}}").model)
     with pytest.raises(DataError, match="model.fgs1_encoder"):
         model(small_batch())
 

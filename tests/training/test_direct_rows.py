@@ -208,6 +208,18 @@ def test_one_point_that_is_off_does_not_own_the_input(curve, planet, row, factor
     assert found["reference_depth"][0] == pytest.approx(row["reference_depth"][0], rel=0.03)
 
 
+def test_points_without_an_error_are_missing(curve, planet):
+    """Guards against the confidence of an error of zero."""
+    flux_err = curve.flux_err.copy()
+    flux_err[:, 40] = 0.0
+    gone = np.where(flux_err > 0, curve.flux, np.nan), np.where(flux_err > 0, flux_err, np.nan)
+    found = direct_row(replace(curve, flux_err=flux_err), star=planet.star)
+    expected = direct_row(replace(curve, flux=gone[0], flux_err=gone[1]), star=planet.star)
+    np.testing.assert_array_equal(found["airs"], expected["airs"])
+    np.testing.assert_array_equal(found["bins"], expected["bins"])
+    assert direct_row(replace(curve, flux_err=0.0 * curve.flux_err), star=planet.star) is None
+
+
 @pytest.mark.parametrize("damage", ["flat", "dark", "short"])
 def test_a_visit_without_a_transit_has_no_row(curve, planet, damage):
     """Guards against phases of a transit that is not there, and against one such visit that ends the run."""

@@ -52,13 +52,17 @@ def assign_folds(n: int, *, folds: int = 5, seed: int = 0) -> np.ndarray:
 
 
 def learn_priors(
-    measurements: Sequence[DepthMeasurement], depths: np.ndarray, *, settings: AnchorSettings | None = None
+    measurements: Sequence[DepthMeasurement],
+    depths: pd.DataFrame | Mapping[int, np.ndarray] | np.ndarray,
+    *,
+    settings: AnchorSettings | None = None,
 ) -> SpectralPrior:
-    """Spectral and nuisance priors from train planets and their labels (N, W).
+    """Spectral and nuisance priors from train planets and their labels, as `label_rows` takes them.
 
     Shapes come from the labels, the rest from light curves given labels; ``settings`` are those of the
     measurements, whose widths are the priors that the learned ones start from.
     """
+    depths = label_rows(measurements, depths)
     default = NuisancePrior.from_settings(settings)
     nuisance, mismatch = learn_nuisances(measurements, depths, default=default)
     return learn_spectral_prior(

@@ -13,8 +13,11 @@ from spectramind_kit.transit.anchor.label_rows import label_rows
 
 IDS = [30, 10, 20]
 MEASURED = [SimpleNamespace(planet_id=planet, wavelength_um=np.arange(4.0)) for planet in IDS]
-ROWS = np.array([[p + w for w in range(4)] for p in IDS], dtype=float)
-TABLE = pd.DataFrame([[p + w for w in range(4)] for p in (10, 20, 30, 40)], index=[10, 20, 30, 40])
+ROWS = 1e-3 * np.array([[p + w for w in range(4)] for p in IDS], dtype=float)
+WAVELENGTHS = [f"wl_{k}" for k in range(1, 5)]
+TABLE = 1e-3 * pd.DataFrame(
+    [[p + w for w in range(4)] for p in (10, 20, 30, 40)], index=[10, 20, 30, 40], columns=WAVELENGTHS
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,12 @@ def test_each_planet_has_its_own(labels):
         (TABLE.drop(index=[10, 30]), "planets have no label.*found: 30, 10"),
         (pd.concat([TABLE, TABLE.loc[[20]] + 1]), "more than one label.*found: 20"),
         (TABLE.iloc[:, :3], r"do not fit.*\(3, 4\).*\(3, 3\)"),
+        (1e6 * TABLE, "no transit depths.*divide ppm"),
+        (TABLE[WAVELENGTHS[::-1]], "another order.*found: wl_4, wl_3"),
+        (TABLE.replace(TABLE.iloc[1, 2], np.nan), "not finite.*found: 20"),
+        (TABLE.iloc[:, 0], "one column.*found: Series"),
+        (TABLE.astype(str), "not numbers.*wl_1"),
+        (TABLE.rename(index=str), "have no label"),
         (ROWS[:2], r"do not fit.*\(3, 4\).*\(2, 4\)"),
     ],
 )
