@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectramind_kit.diagnostics.judged import bootstrap_interval, judged_sets, rms
+from spectramind_kit.diagnostics.judged import bootstrap_interval, judged_sets, rms, typical_pull
 
 
 def test_scores_are_the_scorers_stage_by_stage(run):
@@ -33,6 +33,13 @@ def test_pulls_of_honest_sigmas_have_unit_width(run):
     for judged in judged_sets(run):
         assert judged.pulls.std() == pytest.approx(1.0, abs=0.05)
         assert rms(judged.error / judged.predictions.depth_sigma) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_typical_pull_is_not_that_of_outliers():
+    """Oracle: Gaussian errors of twice the σ, two of them hopeless; and an offset of all is an error."""
+    pulls = 2.0 * np.random.default_rng(0).normal(size=4000)
+    pulls[:2] = 1e4
+    assert typical_pull(pulls) == pytest.approx(2.0, rel=0.05) and typical_pull(np.full(9, 3.0)) > 3.0
 
 
 def test_the_interval_covers_the_mean_as_often_as_it_says():
