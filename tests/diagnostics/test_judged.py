@@ -21,11 +21,20 @@ def test_scores_are_the_scorers_stage_by_stage(run):
 
 
 def test_a_stage_that_is_not_known_of_all_planets_is_left_out(run):
-    """Guards against a bar of NaN for planets that the run has no flat depth and no anchor of."""
+    """Guards against a bar of NaN for planets that have neither an anchor nor the network's depths."""
+    for values in (run.oof.anchor_depth, run.oof.network_depth_mean):
+        values[3] = np.nan
+    assert set(judged_sets(run)[1].stage_scores) == {"final"}
+
+
+def test_one_planet_that_the_network_could_not_read_leaves_its_score(run):
+    """Guards against a run without anchors whose network vanishes from the ladder for one dead planet."""
     bare = replace(run.oof, anchor_err=None, network_depth_mean=run.oof.network_depth_mean.copy())
     bare.network_depth_mean[3] = np.nan
-    judged = next(one for one in judged_sets(replace(run, oof=bare)) if one.name.startswith("train"))
-    assert set(judged.stage_scores) == {"final"}
+    before, judged = judged_sets(run)[1], judged_sets(replace(run, oof=bare))[1]
+    expected = before.stage_scores["network"].copy()
+    expected[3] = judged.scores[3]
+    np.testing.assert_allclose(judged.stage_scores["network"], expected)
 
 
 def test_pulls_of_honest_sigmas_have_unit_width(run):
