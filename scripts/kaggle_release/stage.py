@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.kaggle_release.account import configured_owner
@@ -18,6 +19,7 @@ from spectramind_kit.command_line import run_command
 from spectramind_kit.errors import DataError, in_words
 from spectramind_kit.programs import run_program
 from spectramind_kit.run_folder.bundles import find_bundles
+from spectramind_kit.run_folder.json_file import read_json
 from spectramind_kit.runtime import say
 
 KIT_LIMIT_MB = 3.0  # of which the weights of the network are 1.3
@@ -90,22 +92,30 @@ def copy_weights(source: Path, folder: Path) -> list[Path]:
         )
     _check_bundle(bundle)
     shutil.copytree(bundle, folder / "bundle")
+    for copied in find_bundles([folder]):
+        say(f"bundle: {replace(copied, folder=bundle).in_words}")
     return [path for path in sorted((folder / "bundle").rglob("*")) if path.is_file()]
 
 
 def _check_bundle(folder: Path) -> None:
-    """Raise DataError for a bundle that this kit, which goes along, would not use; else say which it is."""
+    """Raise DataError for a bundle that this kit, which goes along, would not use with all that it lists."""
     from spectramind_kit.inference.bundle import load_bundle  # torch: only where there is a bundle
 
     try:
-        load_bundle(folder)
+        usable = load_bundle(folder).weights
     except DataError:
         raise
     except Exception as error:  # a cut file raises anything
         fix = "run 02_train again"
         raise DataError("the bundle is damaged", where=str(folder), found=in_words(error), fix=fix) from error
-    for bundle in find_bundles([folder.parent]):
-        say(f"bundle: {bundle.in_words}")
+    if (listed := read_json(folder / "bundle.json").get("weights")) and not usable:
+        raise DataError(
+            "the bundle's network could not be used",
+            where=str(folder),
+            expected=", ".join(listed),
+            found="weights that are missing, or not those that bundle.json was written with",
+            fix="pass the folder that 02_train wrote, whole, or run 02_train again",
+        )
 
 
 def copy_compiled_wheels(source: Path, folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from spectramind_kit.metric import Metric
+from spectramind_kit.robust import mad_sigma
 from spectramind_kit.run_folder.predictions import STAGES, Predictions
 from spectramind_kit.run_folder.results import RunResults
 
@@ -64,6 +65,11 @@ class JudgedSet:
 def judged_sets(run: RunResults) -> list[JudgedSet]:
     """The run's sets with known depths, test first; none without labels and truth."""
     return [JudgedSet(name, predictions, run.metric) for name, predictions in run.judged.items()]
+
+
+def typical_pull(pulls: np.ndarray) -> float:
+    """A typical error in units of its σ, by the median: 1 where σ is honest, and outliers do not move it."""
+    return float(mad_sigma(pulls, centre=0.0))
 
 
 def rms(values: np.ndarray) -> float:

@@ -28,6 +28,7 @@ _FGS1_AT_UM = 1.72  # FGS1 (0.7 µm) stands beside AIRS-CH0: the gap between the
 _TICKS_UM = {_FGS1_AT_UM: "FGS1", **{v: f"{v:g}" for v in (2.0, 2.5, 3.0, 3.5)}}
 _FLUX, _RESIDUAL, _SPECTRUM = (60, 1150), (1250, 1850), (60, 1850)  # tenths of a pixel
 _HEIGHT = 2190
+_DASH = "display:inline-block;width:1.3rem;height:0.4rem;border-radius:0.2rem;vertical-align:middle;"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ def _key(predictions: Predictions, row: int) -> str:
 
 
 def swatches(names: Sequence[tuple[str, str]]) -> str:
-    """A dash of colour before each word."""
+    """A dash of colour before each word, also where there is no ``report.css``: in a notebook."""
     return " ".join(
-        f'<span><i style="background:{COLOURS[name]}"></i> {escape(text)}</span>' for name, text in names
+        f'<span><i style="{_DASH}background:{COLOURS[name]}"></i> {escape(text)}</span>'
+        for name, text in names
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.style import counted, number
-from spectramind_kit.diagnostics.judged import JudgedSet, judged_sets
+from spectramind_kit.diagnostics.judged import JudgedSet, judged_sets, typical_pull
 from spectramind_kit.diagnostics.planet_numbers import PlanetNumbers
 from spectramind_kit.diagnostics.tables import failure_table
 from spectramind_kit.run_folder.results import RunResults
@@ -41,7 +41,10 @@ _FROM = {
     "naive": "a guess",
 }
 _SCALE = "0 is no better than a guess; 1 is an error of 1 ppm in FGS1 and 10 ppm in AIRS-CH0."
-_TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # widths of the pulls that are worth a warning
+_TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # typical pulls that are worth a warning
+_CHANCE = 1.17  # over √N: the standard error of a typical pull of N planets whose σ is honest
+_OUTLIER = 5.0  # σ, in any bin: no planet is that far off by chance
+_LEAST_SCORE = -1.0  # what a planet counts for at least where the network is weighed (`fit_sigma_scale`)
 _MOST = 5
 
 
@@ -141,28 +144,39 @@ def _decision(run: RunResults, numbers: Sequence[PlanetNumbers]) -> tuple[str, .
         why = ["The run was told to submit the network wherever there is one."]
     else:
         planets = f"{len(run.oof)} train planets" if run.oof is not None else "train planets"
-        why = _weighed(events[-1], planets)
+        train = next((one for one in judged_sets(run) if one.name.startswith("train")), None)
+        why = _weighed(events[-1], planets, {} if train is None else train.stage_scores)
     return (f"Submitted: {_SUBMITTED.get(chosen, chosen)}.", *why, *sources)
 
 
-def _weighed(event: Mapping, planets: str) -> list[str]:
-    """The physics fit against both together, and the network by itself; from the log."""
+def _weighed(event: Mapping, planets: str, scores: Mapping[str, np.ndarray]) -> list[str]:
+    """The physics fit against both together, and the network by itself, as the decision counted them.
+
+    ``event`` is the log's; ``scores`` (N,) by stage are those of the train planets.
+    """
     shares, told = event.get("shares") or {}, []
-    known = all(isinstance(event.get(key), (int, float)) for key in ("gain", "gain_error"))
-    anchor, network, both = (
-        number(shares.get(name, np.nan), ".3f") for name in ("anchor", "network", "both")
-    )
-    if known and {"anchor", "both"} <= shares.keys():
-        gain = f"{number(event['gain'], '+.3f')} ± {event['gain_error']:.3f}"
+    counted_so = {name: np.maximum(of, _LEAST_SCORE).mean() for name, of in scores.items()}
+    if all(isinstance(event.get(key), (int, float)) for key in ("gain", "gain_error")):
+        gain, pair = round(event["gain"], 3) + 0.0, ""  # + 0.0: no −0.000
+        # known only where the decision took the physics fit with the σ that its predictions have
+        if "anchor" in scores and abs(scores["anchor"].mean() - shares.get("anchor", np.nan)) < 1e-6:
+            before, after = (number(counted_so["anchor"] + more, ".3f") for more in (0.0, event["gain"]))
+            pair = f" (the physics fit scores {before}, both together {after})"
         left = "so the network was left out" if event.get("chosen") == "anchor" else "so both are used"
         told.append(
-            f"Why: on {planets} that neither had learned from, the physics fit scores {anchor} and both "
-            f"together {both}; counting no planet below −1, the network adds {gain}. It is used where that "
-            f"is clearly above its error, {left}."
+            f"Why: on {planets} that neither had learned from, the network adds {number(gain, '+.3f')} ± "
+            f"{event['gain_error']:.3f} to the physics fit{pair}. It is used where that is clearly above its "
+            f"error, {left}. No planet counts below −1 in these numbers, so that one hopeless planet does "
+            "not decide; the ladder above counts them in full."
         )
-    if "network" in shares and event.get("chosen") == "anchor":
-        alone = "it is submitted alone only where the run is told so (model.decoder.combine=false)"
-        told.append(f"The network by itself scores {network} on these planets; {alone}.")
+    if event.get("chosen") == "anchor":
+        own = (
+            f" (it scores {number(counted_so['network'], '.3f')}, counted so)" if "network" in scores else ""
+        )
+        told.append(
+            f"The network by itself{own} is submitted only where the run is told so "
+            "(model.decoder.combine=false)."
+        )
     return told
 
 
@@ -204,19 +218,35 @@ def _results(run: RunResults) -> list[str]:
 
 
 def _error_bars(sets: Sequence[JudgedSet]) -> list[str]:
+    """Whether σ fits the typical planet; the few that are far off are told apart: they say nothing of it."""
     told = []
     for one in sets:
-        widths = float(one.pulls[:, 0].std()), float(one.pulls[:, 1:].std())
-        many = f"FGS1 {widths[0]:.2f} times, AIRS-CH0 {widths[1]:.2f} times the stated σ"
-        if len(one) > 2 and max(widths) > _TOO_NARROW:
-            told.append(f"error bars are too small on the {_called(one)}: errors are {many}")
-        elif len(one) > 2 and max(widths) < _TOO_WIDE:
-            told.append(f"error bars are larger than needed on the {_called(one)}: errors are {many}")
+        chance = _CHANCE / np.sqrt(len(one))
+        typical = typical_pull(one.pulls[:, :1]), typical_pull(one.pulls[:, 1:])
+        many = (
+            f"typical errors are {typical[0]:.2f} (FGS1) and {typical[1]:.2f} (AIRS-CH0) times the stated σ"
+        )
+        if len(one) > 2 and max(typical) > max(_TOO_NARROW, 1.0 + chance):
+            told.append(f"error bars are too small on the {_called(one)}: {many}")
+        elif len(one) > 2 and max(typical) < min(_TOO_WIDE, 1.0 - chance):
+            told.append(f"error bars are larger than needed on the {_called(one)}: {many}")
+        told += _outliers(one)
         bad = one.scores < 0
         if bad.any() and not bad.all():
             without = f"without them the mean would be {one.scores[~bad].mean():.3f}"
             told.append(f"worse than a guess: {bad.sum()} of the {len(one)} {_called(one)}; {without}")
     return told
+
+
+def _outliers(judged: JudgedSet) -> list[str]:
+    pulls = np.abs(judged.pulls).max(axis=1)
+    order = np.argsort(-pulls)[: (pulls > _OUTLIER).sum()]
+    if not order.size:
+        return []
+    named = ", ".join(f"{judged.predictions.planet_id[row]} ({pulls[row]:.0f} σ)" for row in order[:_MOST])
+    more = f" and {order.size - _MOST} more" * (order.size > _MOST)
+    who = f"{order.size} of the {len(judged)} {_called(judged)} off by more than {_OUTLIER:.0f} σ somewhere"
+    return [f"{who}: {named}{more}. Look at their pages; wider error bars for all would not mend them"]
 
 
 def _flagged(numbers: Sequence[PlanetNumbers]) -> list[str]:

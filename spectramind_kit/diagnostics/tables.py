@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spectramind_kit.diagnostics.figures.style import PPM
-from spectramind_kit.diagnostics.judged import NO_LABELS, bootstrap_interval, judged_sets, rms
+from spectramind_kit.diagnostics.judged import NO_LABELS, bootstrap_interval, judged_sets, rms, typical_pull
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
     stored_light_curves,
@@ -43,14 +43,14 @@ def all_tables(run: RunResults) -> list[Table]:
 
 
 def score_table(run: RunResults) -> Table:
-    """Stages by set: score with bootstrap interval, rms error of FGS1 and AIRS, width of the pulls."""
+    """Stages by set: score with bootstrap interval, rms error of FGS1 and AIRS, robust width of the pulls."""
     rows = []
     for judged in judged_sets(run):
         for stage, scores in judged.stage_scores.items():
             low, high = bootstrap_interval(scores)
             shown = judged.at(stage)
             errors = [f"{rms(PPM * part):.0f}" for part in (shown.error[:, 0], shown.error[:, 1:])]
-            widths = [f"{part.std():.2f}" for part in (shown.pulls[:, 0], shown.pulls[:, 1:])]
+            widths = [f"{typical_pull(part):.2f}" for part in (shown.pulls[:, 0], shown.pulls[:, 1:])]
             name, score = "submitted" if stage == "final" else stage, np.clip(scores.mean(), 0, 1)
             rows.append((judged.name, name, f"{score:.4f}", f"{low:.3f} … {high:.3f}", *errors, *widths))
     spread = ("rms FGS1 (ppm)", "rms AIRS (ppm)", "pull width FGS1", "pull width AIRS")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from spectramind_kit.run_folder.bundles import BUNDLE, FoundBundle, find_bundles
+from spectramind_kit.run_folder.json_file import read_json
 
 RUN_JSON, LOG, SUBMISSION, REPORT = "run.json", "metrics.jsonl", "submission.csv", "report.html"
 PLANETS = "planets.csv"  # a row of numbers per planet, beside the report
@@ -35,8 +37,19 @@ class RunFiles:
 
     @property
     def bundle_json(self) -> Path:
-        """Of the newest bundle; where there is none, the path that it would have in this run."""
-        return next((bundle.folder / Path(BUNDLE).name for bundle in self.bundles), self.root / BUNDLE)
+        """Of the newest bundle but for those that 03_submit passed over, since it could not use them.
+
+        Where there is none, the path that it would have in this run.
+        """
+        submit = next(filter(None, (_submit_record(folder / RUN_JSON) for folder in self.folders)), {})
+        used, passed_over, bundles = (
+            submit.get("bundle"),
+            str(submit.get("bundles_passed_over")),
+            self.bundles,
+        )
+        if used in [bundle.fingerprint for bundle in bundles]:  # what is newer than that record stays
+            bundles = [b for b in bundles if b.fingerprint == used or _date_and_name(b) not in passed_over]
+        return next((bundle.folder / Path(BUNDLE).name for bundle in bundles), self.root / BUNDLE)
 
     def find(self, relative: str) -> Path | None:
         """An existing file or folder of this run or of an earlier kernel's, or None."""
@@ -49,3 +62,15 @@ class RunFiles:
     def glob(self, pattern: str) -> list[Path]:
         """Files by pattern, of this run and of the earlier kernels'."""
         return [path for folder in self.folders for path in folder.glob(pattern)]
+
+
+def _submit_record(path: Path) -> dict[str, Any]:
+    """What 03_submit has on record in a ``run.json``; empty where it has nothing, or somebody edited it."""
+    stages = read_json(path).get("stages")
+    record = stages.get("submit") if isinstance(stages, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+def _date_and_name(bundle: FoundBundle) -> str:
+    """Without its folder: another kernel may mount it elsewhere."""
+    return bundle.in_words.removeprefix(str(bundle.folder))

@@ -91,15 +91,16 @@ class Predictions:
     def stage(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         """(mean, sigma), each (N, 283), of one of `STAGES`; None where the run has none.
 
-        Planets that the network did not see keep the anchor's numbers, as they do in the submission.
+        Planets that the network did not see keep the anchor's numbers, as they do in the submission; in a run
+        without anchors those of the submission, a flat depth or a guess.
         """
         mean, sigma = (getattr(self, part) for part in _STAGE_FIELDS[name])
         if mean is None or sigma is None:
             return None
         missing = ~(np.isfinite(mean) & np.isfinite(sigma)).all(axis=1, keepdims=True)
-        if missing.any() and self.anchor_depth is not None and self.anchor_err is not None:
-            return np.where(missing, self.anchor_depth, mean), np.where(missing, self.anchor_err, sigma)
-        return mean, sigma
+        below = "final" if self.anchor_depth is None or self.anchor_err is None else "anchor"
+        below_mean, below_sigma = (getattr(self, part) for part in _STAGE_FIELDS[below])
+        return np.where(missing, below_mean, mean), np.where(missing, below_sigma, sigma)
 
     def with_rows(
         self, planet_ids: Sequence[int], spectra: tuple[np.ndarray, np.ndarray], *, source: str

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectramind_kit.diagnostics.judged import bootstrap_interval, judged_sets, rms
+from spectramind_kit.diagnostics.judged import bootstrap_interval, judged_sets, rms, typical_pull
 
 
 def test_scores_are_the_scorers_stage_by_stage(run):
@@ -21,11 +21,20 @@ def test_scores_are_the_scorers_stage_by_stage(run):
 
 
 def test_a_stage_that_is_not_known_of_all_planets_is_left_out(run):
-    """Guards against a bar of NaN for planets that the run has no flat depth and no anchor of."""
+    """Guards against a bar of NaN for planets that have neither an anchor nor the network's depths."""
+    for values in (run.oof.anchor_depth, run.oof.network_depth_mean):
+        values[3] = np.nan
+    assert set(judged_sets(run)[1].stage_scores) == {"final"}
+
+
+def test_one_planet_that_the_network_could_not_read_leaves_its_score(run):
+    """Guards against a run without anchors whose network vanishes from the ladder for one dead planet."""
     bare = replace(run.oof, anchor_err=None, network_depth_mean=run.oof.network_depth_mean.copy())
     bare.network_depth_mean[3] = np.nan
-    judged = next(one for one in judged_sets(replace(run, oof=bare)) if one.name.startswith("train"))
-    assert set(judged.stage_scores) == {"final"}
+    before, judged = judged_sets(run)[1], judged_sets(replace(run, oof=bare))[1]
+    expected = before.stage_scores["network"].copy()
+    expected[3] = judged.scores[3]
+    np.testing.assert_allclose(judged.stage_scores["network"], expected)
 
 
 def test_pulls_of_honest_sigmas_have_unit_width(run):
@@ -33,6 +42,13 @@ def test_pulls_of_honest_sigmas_have_unit_width(run):
     for judged in judged_sets(run):
         assert judged.pulls.std() == pytest.approx(1.0, abs=0.05)
         assert rms(judged.error / judged.predictions.depth_sigma) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_typical_pull_is_not_that_of_outliers():
+    """Oracle: Gaussian errors of twice the σ, two of them hopeless; and an offset of all is an error."""
+    pulls = 2.0 * np.random.default_rng(0).normal(size=4000)
+    pulls[:2] = 1e4
+    assert typical_pull(pulls) == pytest.approx(2.0, rel=0.05) and typical_pull(np.full(9, 3.0)) > 3.0
 
 
 def test_the_interval_covers_the_mean_as_often_as_it_says():

@@ -39,6 +39,15 @@ def test_light_curves_spectrum_orbit_and_source(measured_and_predicted):
     assert f"<h4>planet {numbers.planet_id}</h4>" in page._repr_html_()
 
 
+def test_the_legend_has_colours_in_a_notebook(run):
+    """Guards against words without their dashes: a notebook knows nothing of ``report.css``."""
+    shown = planet_page(run, int(run.test.planet_id[0]))._repr_html_()
+    dashes = re.findall(r'<i style="([^"]*)"', shown)
+    assert len(dashes) == shown.count("<span>") == 4
+    assert all({"display:inline-block", "width:1.3rem", "height:0.4rem"} <= set(d.split(";")) for d in dashes)
+    assert len({d.split("background:")[1] for d in dashes}) == 4
+
+
 def test_a_planet_without_light_curves_says_so(run):
     """Guards against an empty page where a fit has failed."""
     numbers = replace(planet_numbers(run)[0], flags=("no star <here>",))

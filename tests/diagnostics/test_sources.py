@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +9,15 @@ import pytest
 
 from spectramind_kit.diagnostics.sources import in_words, is_anchor, network_share, source_of
 from spectramind_kit.inference.uncertainty import SensorScale, SigmaScale
+from spectramind_kit.run_folder.json_file import write_json
 
 
 def bundle_of(run, scale: SigmaScale) -> None:
-    (run.root / "bundle").mkdir(exist_ok=True)
-    (run.root / "bundle/bundle.json").write_text(
-        json.dumps({"network_scale": scale.to_dict()}), encoding="utf-8"
-    )
+    write_bundle(run, scale.to_dict())
+
+
+def write_bundle(run, scale: dict) -> None:
+    write_json(run.root / "bundle/bundle.json", {"network_scale": scale})
 
 
 def sources(run, predictions) -> list[str]:
@@ -52,7 +53,24 @@ def test_a_run_without_a_bundle_has_the_network_alone(run):
     predictions = replace(
         run.test, source=np.array(["network"] * len(run.test)), anchor_depth=None, anchor_err=None
     )
-    assert set(sources(run, predictions)) == {"network"}
+    assert set(sources(run, predictions)) == {"network"} and (network_share(run, predictions) == 1.0).all()
+    bundle_of(run, SigmaScale())
+    assert (network_share(run, predictions) == 1.0).all(), "of a bundle that is there, but was not used"
+
+
+@pytest.mark.parametrize("scale", [{"trust": 0.7, "factor": 1.1}, None, {}])
+def test_a_bundle_of_another_format_has_no_share_to_tell(run, scale):
+    """Guards against a KeyError in place of the report, and against 0 % for what is not known."""
+    write_bundle(run, scale)
+    submitted = replace(run.test, source=np.array(["anchor", "network", *["both"] * (len(run.test) - 2)]))
+    share = network_share(run, submitted)
+    assert (share[0] == 0.0).all() and (share[1] == 1.0).all() and np.isnan(share[2:]).all()
+    assert "in what shares is not known" in in_words("both", share[2]) and "%" not in in_words(
+        "both", share[2]
+    )
+    assert set(sources(run, run.oof)) == {"both"} and set(sources(run, run.oof.with_stage("anchor"))) == {
+        "anchor"
+    }
 
 
 def test_the_anchor_is_recognised_in_the_prediction(run):

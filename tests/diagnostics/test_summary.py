@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spectramind_kit.diagnostics.judged import judged_sets
 from spectramind_kit.diagnostics.planet_numbers import planet_numbers
 from spectramind_kit.diagnostics.summary import summarised
 from spectramind_kit.run_folder import open_run
@@ -59,8 +60,24 @@ def test_a_network_that_was_left_out_is_told_with_its_numbers(run):
     told = " ".join(of(replace(run, test=replace(run.test, source=source))).decision)
     assert "1 from a guess" in told and "11 from the physics fit" in told
     assert "Submitted: the physics fit alone." in told and "the network was left out" in told
-    for number in ("0.405", "−0.375", "−0.023 ± 0.009", "0.485", "60 train planets"):
-        assert number in told
+    assert "adds −0.023 ± 0.009" in told and "60 train planets" in told
+
+
+def test_the_decision_s_scores_differ_by_the_gain(run):
+    """Guards against "0.405 → 0.450, adds −0.000": means with and without a hopeless planet side by side, and
+    against a second score of the network alone beside the ladder's."""
+    run.oof.anchor_depth[3] += 8e-2
+    scores = judged_sets(run)[1].stage_scores
+    shares = {"anchor": scores["anchor"].mean(), "network": 0.485, "both": 0.45}
+    told = " ".join(of(logged(run, SHARE | {"shares": shares})).decision)
+    assert "physics fit scores" not in told, "the log is of other predictions than the folder's"
+    run.oof.save(run.root / "predictions/oof.npz")
+    run = logged(run, SHARE | {"shares": shares, "gain": -8e-5})
+    told = " ".join(of(run).decision)
+    before, alone = (np.maximum(scores[name], -1).mean() for name in ("anchor", "network"))
+    assert before > shares["anchor"] + 0.01
+    assert f"(the physics fit scores {before:.3f}, both together {before - 8e-5:.3f})" in told
+    assert "adds +0.000 ±" in told and f"scores {alone:.3f}, counted so" in told and "0.485" not in told
 
 
 @pytest.mark.parametrize(
@@ -80,7 +97,20 @@ def test_worst_planets_and_small_error_bars_are_told(run):
     found = of(run)
     assert found.look_first[0][0] == run.test.planet_id[3] and "score −" in found.look_first[0][1]
     warned = " ".join(found.warnings)
-    assert "error bars are too small on the test planets" in warned and "1 of the 12 test planets" in warned
+    assert "worse than a guess: 1 of the 12 test planets" in warned
+
+
+@pytest.mark.parametrize(("times", "words"), [(0.4, "error bars are too small"), (2.5, "larger than needed")])
+def test_error_bars_are_judged_by_the_typical_planet(run, times, words):
+    """Guards against σ that is widened for all planets because two are far off."""
+    run.test.depth_mean[3:5] += 8e-3
+    warned = of(run).warnings
+    apart = next(text for text in warned if "2 of the 12 test planets off by more than 5 σ" in text)
+    assert not any("error bars are" in text for text in warned)
+    assert all(str(planet) in apart for planet in run.test.planet_id[3:5])
+    run.test.depth_sigma[:] *= times
+    warned = of(replace(run)).warnings
+    assert any(words in text and "on the test planets" in text for text in warned)
 
 
 def test_failures_stand_ins_and_stale_results_are_warnings(run):

@@ -228,6 +228,28 @@ def test_a_bundle_that_this_kit_would_not_use_is_not_staged(tmp_path, small_run,
     assert (tmp_path / "dataset/bundle/prior.npz").is_file(), "the earlier staging"
 
 
+def test_the_bundle_is_named_by_its_own_folder(tmp_path, small_run, packed, capsys):
+    """Guards against the date and fingerprint of another bundle, which lies beside the one that is staged."""
+    mine = small_run.root / "best of three"
+    shutil.copytree(small_run.root / "bundle", mine)
+    path = mine / "bundle.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"saved": "2021-02-03T04:05:06+00:00"}), encoding="utf-8")
+    stage.stage(tmp_path / "dataset", owner="someone", weights=mine)
+    said = capsys.readouterr().out
+    assert f"bundle: {mine} (saved 2021-02-03 04:05:06 UTC" in said and said.count("bundle: ") == 1
+
+
+def test_a_bundle_without_its_weights_is_not_staged(tmp_path, small_run, packed):
+    """Guards against a submission without its network, for a file that was not copied along."""
+    path = small_run.root / "bundle/bundle.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"weights": ["fold_0.pt"]}), encoding="utf-8")
+    with pytest.raises(DataError, match=r"network could not be used.*fold_0\.pt"):
+        stage.stage(tmp_path / "dataset", owner="someone", weights=small_run.root)
+    assert not (tmp_path / "dataset").exists()
+
+
 def test_ctrl_c_says_how_to_go_on(tmp_path, packed, capsys):
     """Guards against a traceback, and against half a staging."""
 

@@ -73,6 +73,21 @@ def test_rows_are_taken_by_planet(predictions):
     assert part.source.tolist() == ["anchor", "anchor"]
 
 
+def test_what_the_network_did_not_read_is_filled_from_below(predictions):
+    """Guards against NaN for one planet, in a run with anchors and in one without."""
+    network = {
+        "network_depth_mean": predictions.depth_mean + 5,
+        "network_depth_sigma": predictions.depth_sigma,
+    }
+    network["network_depth_mean"][1] = np.nan
+    anchored = dataclasses.replace(predictions, **network)
+    bare = dataclasses.replace(anchored, anchor_depth=None, anchor_err=None)
+    for run, below in ((anchored, "anchor"), (bare, "final")):
+        for found, expected, own in zip(run.stage("network"), run.stage(below), network.values()):
+            np.testing.assert_array_equal(found[1], expected[1])
+            np.testing.assert_array_equal(found[::2], own[::2])
+
+
 def test_bins_of_every_stage_move_together(predictions):
     """Guards against an anchor in another order of wavelengths than the prediction."""
     order = np.arange(283)[::-1]

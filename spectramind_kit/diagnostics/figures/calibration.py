@@ -9,12 +9,13 @@ import numpy as np
 from spectramind_kit.diagnostics.bands import SENSOR_TITLES, SENSORS
 from spectramind_kit.diagnostics.figures import style
 from spectramind_kit.diagnostics.figures.numbered import judged_or_nothing, numbered
-from spectramind_kit.diagnostics.judged import JudgedSet
+from spectramind_kit.diagnostics.judged import JudgedSet, typical_pull
 from spectramind_kit.run_folder.results import RunResults
 
 _PULLS_CAPTION = """
 If σ is honest, the pulls follow the unit Gaussian: wider means over-confident (the score punishes that
-hardest), narrower means timid. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS
+hardest), narrower means timid. The width is 1.48 times the median of |pull|, which a few planets that are
+far off do not move. Values beyond ±5 are counted in the outermost bars. The bins of one AIRS
 spectrum err together, so with few planets the AIRS histogram is lumpy. Right: share of depths inside the
 central interval, against the share that should be inside; below the diagonal is over-confident.
 """
@@ -61,7 +62,7 @@ def _gaussian(axis) -> None:
 
 def _histogram(axis, pull: np.ndarray, name: str, **look) -> None:
     n_bars = int(np.clip(2 * pull.size ** (1 / 3), 10, 60)) // 2 * 2 + 1  # odd: one bar at 0
-    label = f"{name}\n(mean {style.number(pull.mean(), '+.2f')}, width {pull.std():.2f})"
+    label = f"{name}\n(mean {style.number(pull.mean(), '+.2f')}, width {typical_pull(pull):.2f})"
     edges = np.linspace(-5, 5, n_bars + 1)
     axis.hist(np.clip(pull, -4.999, 4.999), bins=edges, density=True, lw=1.5, label=label, **look)
 

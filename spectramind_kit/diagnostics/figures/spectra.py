@@ -15,8 +15,7 @@ from spectramind_kit.run_folder.results import RunResults
 
 _CAPTION = """
 Set shown: {name}. Shaded: the prediction's 1σ band; {against}. {anchor} The marks at the left are FGS1 (0.7
-µm), in the colours of the lines: circle with error bar the prediction, diamond the anchor, square the
-truth. About two thirds of the true curve should lie inside the band. Each panel has its own scale.
+µm), in the colours of the lines: {marks}. {band}Each panel has its own scale.
 """
 _ANCHOR = {
     "none": "",
@@ -61,7 +60,13 @@ def plot_spectra(run: RunResults, *, planets: Sequence[int] | None = None) -> st
     anchor = "none" if predictions.anchor_depth is None else "some" if apart else "all"
     _legend(figure, anchor=apart, truth=predictions.depth is not None)
     against = "truth: the depths to be found" if score is not None else "there are no labels to compare with"
-    return style.captioned(figure, _CAPTION, name=name, against=against, anchor=_ANCHOR[anchor])
+    marks = ["circle with error bar the prediction", *["diamond the anchor"] * apart]
+    band = ""
+    if predictions.depth is not None:
+        marks.append("square the truth")
+        band = "About two thirds of the true curve should lie inside the band. "
+    words = {"against": against, "anchor": _ANCHOR[anchor], "marks": ", ".join(marks), "band": band}
+    return style.captioned(figure, _CAPTION, name=name, **words)
 
 
 def _legend(figure, *, anchor: bool, truth: bool) -> None:

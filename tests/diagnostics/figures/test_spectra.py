@@ -31,6 +31,7 @@ def test_without_truth_spectra_are_drawn_without_scores(run):
     """Guards against a real competition run, where nobody knows the depths of the test planets."""
     figure = plot_spectra(replace(open_run(run.root), oof=None))
     assert not figure.empty_because and "no labels to compare with" in figure.caption
+    assert "square" not in figure.caption and "true curve" not in figure.caption
     assert titles(figure)[0].startswith("deepest") and not any("score" in title for title in titles(figure))
 
 
@@ -58,4 +59,5 @@ def test_an_anchor_that_was_submitted_is_drawn_once(run, texts):
     same = replace(run, test=run.test.with_stage("anchor"))
     once = plot_spectra(same)
     assert "anchor" not in texts(once) and "one line is drawn" in once.caption
+    assert "diamond the anchor, square the truth" in apart.caption and "diamond" not in once.caption
     assert len(once.axes[0].lines) < len(apart.axes[0].lines)
