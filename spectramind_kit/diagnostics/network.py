@@ -51,8 +51,8 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     DataError
         No bundle, no trained network in it, or no planet with light curves and a measurement.
     """
-    folder = run.find("bundle/bundle.json")
-    if folder is None:
+    path = run.bundle_json
+    if not path.is_file():
         what = "the run has no bundle: no network was trained"
         raise DataError(what, where=str(run.root), fix="run 02_train first")
     import pandas as pd
@@ -61,9 +61,9 @@ def load_network(run: RunResults, *, max_planets: int = 200) -> LoadedNetwork:
     from spectramind_kit.inference.predictors import as_read, predict_anchors
     from spectramind_kit.training.made_from import fits_light_curve
 
-    bundle = load_bundle(folder.parent)
+    bundle = load_bundle(path.parent)
     if not bundle.weights:
-        raise DataError("no network was trained in this run (model=anchor)", where=str(folder))
+        raise DataError("no network was trained in this run (model=anchor)", where=str(path))
     planets = some_of(planets_with_light_curves(run), max_planets)
     light_curves = {planet: stored_light_curves(run, planet) for planet in planets}
     found = {planet: stored_measurement(run, planet) for planet in planets}
