@@ -172,6 +172,8 @@ def test_workers_end_with_their_parent(tmp_path, how):
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,
+        # a shell that starts the tests in the background has it ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         workers = [int(pid) for pid in process.stdout.readline().split()]
         assert workers and all(map(alive, workers))
