@@ -64,6 +64,7 @@ print("workers", os.getpid() not in pids, __file__.endswith("mine.py"), __spec__
     assert (tmp_path / "submission.csv").read_text(encoding="utf-8") == "naive\n"
 
 
+@pytest.mark.slow
 def test_light_curves_from_a_script_without_guard(tmp_path):
     """Guards the public function from end to end: right results, one line of progress, nothing on stderr."""
     competition = run(

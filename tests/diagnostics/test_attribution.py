@@ -85,6 +85,7 @@ def test_values_add_up_for_a_network_with_interactions():
     np.testing.assert_allclose(found.base + found.value.sum(axis=1), found.output, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_real_network_within_its_budget(tmp_path):
     """Guards against a contract between network and attributions that has drifted, and against an unbounded
     cost."""

@@ -125,6 +125,7 @@ def test_ctrl_c_says_how_to_go_on(staged, monkeypatch, capsys):
     assert capsys.readouterr().err == "stopped: run the same command again to go on\n"
 
 
+@pytest.mark.slow
 def test_an_upload_has_an_end(staged, push):
     """Guards against a push that hangs for ever."""
     with KaggleStub(upload_s=20) as stub:

@@ -12,6 +12,7 @@ from tests.stale_run import SMALL, TRAIN, make_small_run
 NETWORK = [*SMALL, "model/size=small", "train.epochs=1", "train.warm_start_epochs=0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, why", [("label", "labels"), ("light curve", "measurements"), ("nothing", "")]
 )
