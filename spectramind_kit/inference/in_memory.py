@@ -32,7 +32,7 @@ from spectramind_kit.runtime import Device, probe_device
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.measurement_jobs import MeasurementJob, run_jobs
 from spectramind_kit.training.measurements import star_rows
-from spectramind_kit.training.pretrained import is_direct, load_pretrained
+from spectramind_kit.training.pretrained import is_direct
 from spectramind_kit.transit.flags import TABLE_INCOMPLETE
 
 Visits = (
@@ -141,7 +141,7 @@ class _Given:
         curves = list(chain.from_iterable(read.values()))
         if bundle is None and not curves:
             return cls({}, unread, np.full(283, np.nan), None)
-        known = bundle.prior.wavelength_um if bundle else _known_without_bundle(curves[0].wavelength_um)
+        known = bundle.prior.wavelength_um if bundle else curves[0].wavelength_um
         orders = [bin_order(curve.wavelength_um, known) for curve in curves]
         for curve, order in zip(curves, orders):
             if order is None or not np.array_equal(order, orders[0]):
@@ -160,13 +160,6 @@ class _Given:
 
 def _in_words(wavelength_um: np.ndarray) -> str:
     return f"{wavelength_um[0]:.4g}, {wavelength_um[1]:.4g} … {wavelength_um[-1]:.4g} µm"
-
-
-def _known_without_bundle(wavelength_um: np.ndarray) -> np.ndarray:
-    """Bins in the order of the weights that come with the kit, where they are the same bins."""
-    shipped = np.asarray(load_pretrained().card["wavelength_um"])
-    order = bin_order(wavelength_um, shipped)
-    return wavelength_um if order is None or np.array_equal(order, np.arange(len(order))) else shipped
 
 
 def _check_bundle(bundle: Bundle | None, where: str, *, without: bool = True) -> None:

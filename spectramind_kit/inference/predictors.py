@@ -9,8 +9,10 @@ import pandas as pd
 from torch import nn
 
 from spectramind_kit.detector import LightCurve
+from spectramind_kit.detector.spectral_axis import bin_order
 from spectramind_kit.errors import in_words
 from spectramind_kit.inference.bundle import Bundle
+from spectramind_kit.inference.rerun_inputs import in_order
 from spectramind_kit.runtime import Device, probe_device, progress
 from spectramind_kit.training.dataset import VisitDataset
 from spectramind_kit.training.direct_rows import direct_rows
@@ -86,13 +88,21 @@ def predict_untrained(
     """The same with weights that have seen simulated planets alone: no label, no training, no anchor.
 
     ``stars``: the star table, by planet; without a planet's row the network does with the rest. An empty
-    dictionary also where the wavelengths are others than those of the weights. By default on the CPU.
+    dictionary also where the wavelengths are others than those of the weights; their order does not matter,
+    the spectra have that of the first light curve. By default on the CPU.
     """
+    known = np.asarray(start.card["wavelength_um"])
+    curves = [curve for own in light_curves.values() for curve in own]
+    order = bin_order(curves[0].wavelength_um, known) if curves else None
+    turned = order is not None and not np.array_equal(order, np.arange(len(known)))
+    if turned:
+        light_curves = {p: [in_order(curve, known) for curve in own] for p, own in light_curves.items()}
     rows = direct_rows(light_curves, stars=stars)
     if not rows or not start.knows(rows[0]["wavelength_um"]):
         return {}
     dataset = VisitDataset(rows, normaliser=start.normaliser)
-    return _averaged([start.model()], dataset, device=device or probe_device("cpu"), flip_average=True)
+    found = _averaged([start.model()], dataset, device=device or probe_device("cpu"), flip_average=True)
+    return found | {name: found[name][:, order] for name in ("depth_mean", "depth_sigma") if turned}
 
 
 def _averaged(

@@ -13,6 +13,7 @@ from spectramind_kit.errors import DataError
 from spectramind_kit.inference.bundle import load_bundle
 from spectramind_kit.inference.in_memory import network_inputs, predict
 from spectramind_kit.inference.predictors import predict_anchors, predict_network, predict_untrained
+from spectramind_kit.inference.rerun_inputs import in_order
 from spectramind_kit.runtime import Device
 from spectramind_kit.training.checkpoint import save_checkpoint
 from spectramind_kit.training.pretrained import load_pretrained
@@ -101,3 +102,6 @@ def test_the_shipped_network_predicts_without_any_training(trained):
     found = predict_untrained(replace(start, card={**start.card, "wavelength_um": own}), curves, **given)
     assert sorted(found["planet_id"]) == sorted(TEST)
     assert np.isfinite(found["depth_mean"]).all() and (found["depth_sigma"] > 0).all()
+    turned = {planet: [in_order(curve, own[::-1]) for curve in visits] for planet, visits in curves.items()}
+    other = predict_untrained(replace(start, card={**start.card, "wavelength_um": own}), turned, **given)
+    np.testing.assert_array_equal(other["depth_mean"][:, ::-1], found["depth_mean"])
