@@ -17,7 +17,7 @@ from spectramind_kit.whole_file import whole_file
 
 DELETE = "delete it; it is computed again"  # what to do with a file of the store
 _ARRAYS = ("time", "flux", "flux_err", "wavelength_um")
-_SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0  # real ones: 7.5
+SHORTEST_VISIT_H, _LONGEST_VISIT_H = 0.5, 100.0  # real ones: 7.5
 # An AIRS exposure and its reads: bins so short make an excerpt, 0.3 "hours" of longer ones are days
 _ONE_EXPOSURE_H = 1.5e-3
 # exposure over spacing: gaps between exposures are possible, overlaps hardly
@@ -170,7 +170,7 @@ def _check_times(time: np.ndarray, exposure_h: float, *, where: str) -> None:
     instant, excerpt = exposure_h == 0.0, 0.0 < exposure_h <= _ONE_EXPOSURE_H
     if not (
         abs(first) <= _LONGEST_VISIT_H
-        and (excerpt or span >= _SHORTEST_VISIT_H)
+        and (excerpt or span >= SHORTEST_VISIT_H)
         and span <= _LONGEST_VISIT_H
         and (instant or _LEAST_FILLED <= exposure_h / spacing <= _MOST_FILLED)
     ):

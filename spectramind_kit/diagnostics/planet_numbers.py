@@ -63,6 +63,14 @@ def planet_numbers(run: RunResults) -> list[PlanetNumbers]:
     return found
 
 
+def numbers_of(run: RunResults, planet_id: int) -> PlanetNumbers | None:
+    """The row of one planet; None where the run holds no prediction of it."""
+    for name, predictions in (("test", run.test), ("train", run.oof)):
+        if predictions is not None and planet_id in predictions.planet_id:
+            return _of_set(run, name, predictions.only(predictions.planet_id == planet_id))[0]
+    return None
+
+
 def write_planets(numbers: Sequence[PlanetNumbers], path: Path) -> Path:
     """Write the rows as CSV, atomically; what is not known stays empty."""
     with whole_file(path) as part, open(part, "w", newline="", encoding="utf-8") as file:

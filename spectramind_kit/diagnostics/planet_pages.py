@@ -16,7 +16,7 @@ from spectramind_kit.diagnostics import flag_words, sources
 from spectramind_kit.diagnostics.bands import SENSOR_TITLES, SENSORS
 from spectramind_kit.diagnostics.figures.style import COLOURS, PPM, counted, number
 from spectramind_kit.diagnostics.judged import rms
-from spectramind_kit.diagnostics.planet_numbers import PlanetNumbers, planet_numbers
+from spectramind_kit.diagnostics.planet_numbers import PlanetNumbers, numbers_of
 from spectramind_kit.diagnostics.vector_chart import Panel, chart
 from spectramind_kit.diagnostics.visits import WhiteLightCurve, load_visits
 from spectramind_kit.errors import DataError
@@ -52,11 +52,11 @@ def planet_page(run: RunResults | str | Path, planet_id: int) -> PlanetPage:
         The run holds no prediction of this planet.
     """
     run = run if isinstance(run, RunResults) else open_run(run)
-    for numbers in planet_numbers(run):
-        if numbers.planet_id == int(planet_id):
-            return PlanetPage(numbers.planet_id, page_html(run, numbers))
-    what = "the run holds no prediction of this planet"
-    raise DataError(what, where=f"planet {planet_id}, {run.root}", fix="take a planet of planets.csv")
+    numbers = numbers_of(run, int(planet_id))
+    if numbers is None:
+        what = "the run holds no prediction of this planet"
+        raise DataError(what, where=f"planet {planet_id}, {run.root}", fix="take a planet of planets.csv")
+    return PlanetPage(numbers.planet_id, page_html(run, numbers))
 
 
 def page_html(run: RunResults, numbers: PlanetNumbers, *, pictures: bool = True) -> str:

@@ -15,6 +15,7 @@ from spectramind_kit.diagnostics.figures.style import counted, number
 from spectramind_kit.diagnostics.judged import JudgedSet, judged_sets, typical_pull
 from spectramind_kit.diagnostics.planet_numbers import PlanetNumbers
 from spectramind_kit.diagnostics.tables import failure_table
+from spectramind_kit.inference.uncertainty import LEAST_SCORE
 from spectramind_kit.run_folder.results import RunResults
 
 _RUNGS = {  # name in the log: what it is called here, and what it is
@@ -44,7 +45,6 @@ _SCALE = "0 is no better than a guess; 1 is an error of 1 ppm in FGS1 and 10 ppm
 _TOO_NARROW, _TOO_WIDE = 1.25, 0.75  # typical pulls that are worth a warning
 _CHANCE = 1.17  # over √N: the standard error of a typical pull of N planets whose σ is honest
 _OUTLIER = 5.0  # σ, in any bin: no planet is that far off by chance
-_LEAST_SCORE = -1.0  # what a planet counts for at least where the network is weighed (`fit_sigma_scale`)
 _MOST = 5
 
 
@@ -79,7 +79,7 @@ def summarised(run: RunResults, numbers: Sequence[PlanetNumbers]) -> Summary:
         scale=_SCALE if sets else "",
         sets=tuple(f"{len(one)} {_called(one)}" for one in sets),
         rungs=_rungs(run, sets),
-        decision=_decision(run, numbers),
+        decision=_decision(run, numbers, sets),
         look_first=_look_first(numbers),
         warnings=(*_results(run), *_error_bars(sets), *_flagged(numbers)),
     )
@@ -131,7 +131,9 @@ def _rungs(run: RunResults, sets: Sequence[JudgedSet]) -> tuple[Rung, ...]:
     return tuple(found)
 
 
-def _decision(run: RunResults, numbers: Sequence[PlanetNumbers]) -> tuple[str, ...]:
+def _decision(
+    run: RunResults, numbers: Sequence[PlanetNumbers], sets: Sequence[JudgedSet]
+) -> tuple[str, ...]:
     """What was submitted and why, with the numbers."""
     found = Counter(one.source for one in numbers if one.set == "test")
     counts = ", ".join(f"{count} from {_FROM[source]}" for source, count in found.items())
@@ -144,7 +146,7 @@ def _decision(run: RunResults, numbers: Sequence[PlanetNumbers]) -> tuple[str, .
         why = ["The run was told to submit the network wherever there is one."]
     else:
         planets = f"{len(run.oof)} train planets" if run.oof is not None else "train planets"
-        train = next((one for one in judged_sets(run) if one.name.startswith("train")), None)
+        train = next((one for one in sets if one.name.startswith("train")), None)
         why = _weighed(events[-1], planets, {} if train is None else train.stage_scores)
     return (f"Submitted: {_SUBMITTED.get(chosen, chosen)}.", *why, *sources)
 
@@ -155,7 +157,7 @@ def _weighed(event: Mapping, planets: str, scores: Mapping[str, np.ndarray]) -> 
     ``event`` is the log's; ``scores`` (N,) by stage are those of the train planets.
     """
     shares, told = event.get("shares") or {}, []
-    counted_so = {name: np.maximum(of, _LEAST_SCORE).mean() for name, of in scores.items()}
+    counted_so = {name: np.maximum(of, LEAST_SCORE).mean() for name, of in scores.items()}
     if all(isinstance(event.get(key), (int, float)) for key in ("gain", "gain_error")):
         gain, pair = round(event["gain"], 3) + 0.0, ""  # + 0.0: no −0.000
         # known only where the decision took the physics fit with the σ that its predictions have

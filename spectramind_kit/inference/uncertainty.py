@@ -30,7 +30,7 @@ _LOG_TIMES = np.linspace(-1.2, 2.4, 19)
 _A_LITTLE, _LOG_TIMES_SPREAD = 0.2, 0.3
 # In the decision no planet counts for less than this. One planet whose anchor is hopeless can score -400: it
 # would decide alone, and the error of the gain would be as large as the gain.
-_LEAST_SCORE = -1.0
+LEAST_SCORE = -1.0
 ANCHOR, NETWORK, BOTH = "anchor", "network", "both"
 
 
@@ -163,7 +163,7 @@ def fit_sigma_scale(
         keep_both = bool(unscaled.mean() >= scores[BOTH].mean())
         scores[BOTH] = unscaled if keep_both else scores[BOTH]
     tried = ANCHOR if network is None else NETWORK if alone else BOTH
-    bounded = {option: np.maximum(of, _LEAST_SCORE) for option, of in scores.items()}
+    bounded = {option: np.maximum(of, LEAST_SCORE) for option, of in scores.items()}
     gain, gain_error = gain_over(bounded[tried], bounded[ANCHOR])
     more = scores[tried].mean() > scores[ANCHOR].mean() and is_better(bounded[tried], bounded[ANCHOR])
     chosen = tried if tried != BOTH or more else ANCHOR

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from spectramind_kit.detector.light_curve import SHORTEST_VISIT_H
 from spectramind_kit.errors import DataError
 from spectramind_kit.transit.likelihood.visit_noise import estimate_noise_scale, high_frequency_scatter
 from spectramind_kit.transit.settings import AnchorSettings
@@ -18,7 +19,7 @@ from spectramind_kit.transit.settings import AnchorSettings
 if TYPE_CHECKING:
     from spectramind_kit.detector.light_curve import LightCurve
 
-_FEWEST_TIMES, _SHORTEST_H = 12, 0.5
+_FEWEST_TIMES = 12
 _BAND_SCALE_LIMITS = (0.7, 100.0)  # of a band's scatter over what its wavelengths' errors add up to
 
 
@@ -49,11 +50,11 @@ def prepare_visit(light_curve: LightCurve, *, settings: AnchorSettings) -> Visit
         np.asarray(v, dtype=np.float64) for v in (light_curve.time, light_curve.flux, light_curve.flux_err)
     )
     where = f"planet {light_curve.planet_id}, visit {light_curve.visit}"
-    if len(time) < _FEWEST_TIMES or time[-1] - time[0] < _SHORTEST_H:
+    if len(time) < _FEWEST_TIMES or time[-1] - time[0] < SHORTEST_VISIT_H:
         raise DataError(
             "a light curve is too short to fit",
             where=where,
-            expected=f"at least {_FEWEST_TIMES} times over {_SHORTEST_H} h",
+            expected=f"at least {_FEWEST_TIMES} times over {SHORTEST_VISIT_H} h",
             found=f"{len(time)} over {time[-1] - time[0]:.3g} h",
             fix="use shorter time bins, or the whole visit",
         )
