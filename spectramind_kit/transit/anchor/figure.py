@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spectramind_kit.transit.likelihood.visit_fit import VisitFit
 
 _PPM = 1e6
+# those of the report, which this room must not know (`diagnostics.figures.style`); a test holds them equal
+COLOURS = {"AIRS": "#882255", "FGS1": "#CC79A7", "anchor": "#E69F00"}
 
 
 def plot_anchor(
@@ -66,13 +68,13 @@ def plot_anchor(
     figure.colorbar(image, ax=axes[0, 1])
     _spectrum(axes[1, 0], anchor, depth)
     rms = np.sqrt(np.nanmean(residual**2, axis=0))
-    for values, style, label in (
-        (rms, "-", "rms of the residuals, in sigma"),
-        (fit.u1, "--", "u1"),
-        (fit.u2, ":", "u2"),
+    for values, style, colour, label in (
+        (rms, "-", COLOURS["AIRS"], "rms of the residuals, in sigma"),
+        (fit.u1, "--", "0.3", "u1"),
+        (fit.u2, ":", "0.3", "u2"),
     ):
-        axes[1, 1].plot(anchor.wavelength_um[1:], values[1:], style, label=label)
-    axes[1, 1].set(xlabel="wavelength, um", ylim=(-0.2, 1.6), title="scatter, limb darkening")
+        axes[1, 1].plot(anchor.wavelength_um[1:], values[1:], style, color=colour, label=label)
+    axes[1, 1].set(xlabel="wavelength, µm", ylim=(-0.2, 1.6), title="scatter, limb darkening")
     axes[1, 1].legend()
     return figure
 
@@ -82,9 +84,10 @@ def _white_light_curves(axes: Axes, flux: np.ndarray, fit: VisitFit, *, shift: f
     known = np.where(np.isfinite(flux), flux, fit.model_flux)
     airs = [v[:, 1:].sum(1) for v in (known, fit.model_flux, fit.baseline_flux)]
     fgs1 = [v[:, 0] for v in (flux, fit.model_flux, fit.baseline_flux)]
-    for below, (name, (data, model, baseline)) in enumerate((("AIRS-CH0, sum", airs), ("FGS1", fgs1))):
+    series = (("AIRS-CH0, sum", "AIRS", airs), ("FGS1", "FGS1", fgs1))
+    for below, (name, sensor, (data, model, baseline)) in enumerate(series):
         level = np.median(baseline)
-        axes.plot(fit.time, data / level - below * shift, ".", ms=3, label=name)
+        axes.plot(fit.time, data / level - below * shift, ".", ms=3, color=COLOURS[sensor], label=name)
         axes.plot(fit.time, model / level - below * shift, "k-", lw=1)
     axes.set(xlabel="time, h", ylabel="relative flux (shifted)")
     axes.legend()
@@ -95,15 +98,15 @@ def _spectrum(axes: Axes, anchor: Anchor, truth: np.ndarray | None) -> None:
     wave, fgs1 = anchor.wavelength_um[1:], anchor.wavelength_um[:1] + 1.1
     depth, err, raw = (_PPM * v for v in (anchor.depth, anchor.depth_err, anchor.raw_depth))
     axes.plot(wave, raw[1:], ".", ms=2, color="0.6", label="no prior on the spectrum")
-    axes.fill_between(wave, (depth - err)[1:], (depth + err)[1:], alpha=0.3)
-    axes.plot(wave, depth[1:], label="anchor")
-    axes.errorbar(fgs1, depth[:1], err[:1], fmt="o", color="C0")
+    axes.fill_between(wave, (depth - err)[1:], (depth + err)[1:], color=COLOURS["anchor"], alpha=0.3, lw=0)
+    axes.plot(wave, depth[1:], color=COLOURS["anchor"], label="anchor")
+    axes.errorbar(fgs1, depth[:1], err[:1], fmt="o", color=COLOURS["anchor"])
     if truth is not None:
         axes.plot(wave, _PPM * truth[1:], "k-", lw=1, label="truth")
         axes.plot(fgs1, _PPM * truth[:1], "kx")
     centre, spread = np.median(depth), max(5 * err.mean(), 3 * np.ptp(depth), 10.0)
     axes.set(
-        xlabel="wavelength, um (FGS1 drawn at 1.8)",
+        xlabel="wavelength, µm (FGS1 drawn at 1.8)",
         ylabel="depth, ppm",
         ylim=(centre - spread, centre + spread),
         title=", ".join(anchor.flags) or "no flag",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spectramind_kit.diagnostics.figures import style
 from spectramind_kit.diagnostics.figures.anchor_fit import plot_anchor_fit
 from spectramind_kit.diagnostics.visits import (
     planets_with_light_curves,
@@ -9,6 +10,7 @@ from spectramind_kit.diagnostics.visits import (
     stored_measurement,
 )
 from spectramind_kit.transit import apply_prior
+from spectramind_kit.transit.anchor.figure import COLOURS
 
 
 def test_the_label_is_drawn_and_named_only_where_there_is_one(measured_run, texts):
@@ -25,6 +27,11 @@ def test_the_label_is_drawn_and_named_only_where_there_is_one(measured_run, text
     assert "label" not in figure.caption and "truth" not in texts(figure)
     figure = plot_anchor_fit(measured_run, **given, depth=given["anchor"].depth)
     assert "black is the label" in figure.caption and "truth" in texts(figure)
+
+
+def test_its_colours_are_those_of_the_other_figures():
+    """Guards against an anchor in another colour than in the report."""
+    assert {name: style.COLOURS[name] for name in COLOURS} == COLOURS
 
 
 def test_a_planet_of_which_no_visit_was_fitted_says_so(measured_run):
